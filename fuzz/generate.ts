@@ -1,0 +1,137 @@
+/**
+ * Draws an execution: which configuration, program, parameters, temper and strategy. Swarm testing
+ * (Groce et al., ISSTA 2012): each execution leaves some operations out and weighs the rest anew.
+ */
+import type { Configuration, OperationSpec, System } from '../models/system.ts';
+import { ActorRole } from '../sim/actor.ts';
+import { ArbitrarySource, Random } from './random.ts';
+import type { ActorProgram, Program, ProgramOperation } from './program.ts';
+import { CALM, type Temper } from './temper.ts';
+
+export interface Draft {
+  readonly program: Program;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly temper: Temper;
+}
+
+export const OPERATIONS_MAX = 10;
+
+/** Draws configurations, programs and tempers of one system. */
+export class Generator {
+  readonly #system: System;
+  /** Arbitraries by configuration, operation and parameter: made once. */
+  readonly #arbitraries = new Map<string, ReturnType<OperationSpec['parameters'][number]['arbitrary']>[]>();
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  /** @param among configurations to draw from, by their weight */
+  configuration(random: Random, among: readonly Configuration[]): Configuration {
+    const weights = among.map((configuration) => configuration.weight);
+    return among[random.weighted(weights, weights.reduce((sum, weight) => sum + weight, 0))]!;
+  }
+
+  draft(random: Random, configuration: Configuration): Draft {
+    return {
+      parameters: this.#parameters(random, configuration),
+      temper: drawTemper(random),
+      program: this.#program(random, configuration),
+    };
+  }
+
+  #parameters(random: Random, configuration: Configuration): Record<string, number> {
+    const drawn: Record<string, number> = {};
+    for (const { name, max } of configuration.parameters) drawn[name] = random.below(max + 1);
+    return drawn;
+  }
+
+  #program(random: Random, configuration: Configuration): Program {
+    const source = new ArbitrarySource(random);
+    const actors = actorNames(configuration);
+    const total = 2 + random.below(OPERATIONS_MAX - 1);
+    const vcpus = 1 + random.below(configuration.vcpus);
+    const hosts = random.below(configuration.hosts + 1);
+    const hardware = random.chance(1, 2) ? 1 + random.below(vcpus) : 0;
+    const groups = [
+      { role: ActorRole.Vcpu, names: actors.vcpu.slice(0, vcpus), share: 4 },
+      { role: ActorRole.Host, names: actors.host.slice(0, hosts), share: 3 },
+      { role: ActorRole.Hardware, names: actors.pe.slice(0, hardware), share: 1 },
+    ].filter(({ names }) => names.length > 0);
+    const mixes = new Map(groups.map(({ role }) => [role, this.#mix(random, role)]));
+    const shares = groups.map(({ share }) => share);
+    const shareSum = shares.reduce((sum, share) => sum + share, 0);
+
+    const drawn = new Map<string, ProgramOperation[]>();
+    const once = new Set<string>();
+    for (let i = 0; i < total; i += 1) {
+      // every vCPU gets an operation first: a run without guest accesses shows little
+      const group = i < vcpus ? groups[0]! : groups[random.weighted(shares, shareSum)]!;
+      const actor = i < vcpus ? group.names[i]! : random.pick(group.names);
+      const mix = mixes.get(group.role)!;
+      const spec = mix.specs[random.weighted(mix.weights, mix.total)]!;
+      if (spec.once === true) {
+        if (once.has(spec.id)) continue;
+        once.add(spec.id);
+      }
+      const list = drawn.get(actor) ?? [];
+      drawn.set(actor, list);
+      list.push({ key: mintKey(list, spec.id), operation: spec.id, args: this.#args(source, configuration, spec) });
+    }
+    return actors.all
+      .filter((actor) => drawn.has(actor))
+      .map((actor): ActorProgram => ({ actor, operations: drawn.get(actor)! }));
+  }
+
+  /** Operations of a role with this execution's weights; a third of them is left out. */
+  #mix(random: Random, role: ActorRole): { specs: OperationSpec[]; weights: number[]; total: number } {
+    const all = this.#system.operations.filter((spec) => spec.weight > 0 && spec.roles.includes(role));
+    let specs = all.filter(() => !random.chance(1, 3));
+    if (specs.length === 0) specs = [random.pick(all)];
+    const weights = specs.map((spec) => spec.weight * (1 + random.below(8)));
+    return { specs, weights, total: weights.reduce((sum, weight) => sum + weight, 0) };
+  }
+
+  #args(source: ArbitrarySource, configuration: Configuration, spec: OperationSpec): readonly number[] {
+    const key = `${configuration.id} ${spec.id}`;
+    let arbitraries = this.#arbitraries.get(key);
+    if (arbitraries === undefined) {
+      arbitraries = spec.parameters.map((parameter) => parameter.arbitrary(configuration));
+      this.#arbitraries.set(key, arbitraries);
+    }
+    const args = arbitraries.map((arbitrary) => source.draw(arbitrary));
+    return spec.constrain?.(args, configuration) ?? args;
+  }
+}
+
+/** First letter of the operation and a number: unique in the actor's list. */
+export function mintKey(list: readonly ProgramOperation[], operation: string): string {
+  const letter = operation[0]!;
+  let number = 1;
+  while (list.some(({ key }) => key === `${letter}${number}`)) number += 1;
+  return `${letter}${number}`;
+}
+
+/** Actor names of a configuration, in the machine's order. */
+export function actorNames(configuration: Configuration): {
+  vcpu: string[];
+  host: string[];
+  pe: string[];
+  all: string[];
+} {
+  const vcpu = Array.from({ length: configuration.vcpus }, (_, i) => `vcpu${i}`);
+  const host = Array.from({ length: configuration.hosts }, (_, i) => (i === 0 ? 'host' : `host${i}`));
+  const pe = Array.from({ length: configuration.vcpus }, (_, i) => `pe${i}`);
+  return { vcpu, host, pe, all: [...vcpu, ...host, ...pe] };
+}
+
+/** A third of the executions is calm; the others turn some kinds of choices on. */
+function drawTemper(random: Random): Temper {
+  if (random.chance(1, 3)) return CALM;
+  const odds = [0, 0, 8, 32, 96];
+  return {
+    failure: random.pick([0, 0, 0, 4, 16]),
+    hardware: random.pick(odds),
+    other: random.pick([0, 64, 192]),
+  };
+}

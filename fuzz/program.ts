@@ -1,0 +1,78 @@
+/** A program: for each actor a list of keyed operations with arguments. It is data and nothing else. */
+import type { Configuration, OperationSpec, System } from '../models/system.ts';
+import type { Duty } from '../oracles/oracle.ts';
+import { assert } from '../sim/assert.ts';
+import type { ProgramEntry } from '../sim/machine.ts';
+import type { World } from '../models/system.ts';
+
+export interface ProgramOperation {
+  /** Minted once and kept through shrinking: `w1`. Unique per actor. */
+  readonly key: string;
+  readonly operation: string;
+  readonly args: readonly number[];
+}
+
+export interface ActorProgram {
+  readonly actor: string;
+  readonly operations: readonly ProgramOperation[];
+}
+
+/** Actors in the machine's order; actors without operations are left out. */
+export type Program = readonly ActorProgram[];
+
+export interface LoadedProgram {
+  readonly entries: readonly (readonly ProgramEntry[])[];
+  readonly duties: readonly Duty[];
+  /** Operation id by instance. */
+  readonly operations: readonly OperationSpec[];
+}
+
+export function operationCount(program: Program): number {
+  return program.reduce((sum, { operations }) => sum + operations.length, 0);
+}
+
+/** Binds a program to a world: entries for the machine, duties for the oracles. */
+export function loadProgram(
+  system: System,
+  configuration: Configuration,
+  world: World,
+  specs: ReadonlyMap<string, OperationSpec>,
+  program: Program,
+): LoadedProgram {
+  const duties: Duty[] = [];
+  const operations: OperationSpec[] = [];
+  const byActor = new Map(program.map((part) => [part.actor, part.operations]));
+  const entries = world.machine.actors.map((actor): ProgramEntry[] => {
+    const own = byActor.get(actor.name);
+    if (own === undefined || own.length === 0) return [];
+    const list: ProgramEntry[] = [];
+    const add = (key: string, id: string, args: readonly number[], implicit: boolean): void => {
+      const spec = specs.get(id);
+      assert(spec !== undefined, `operation ${id} is declared`);
+      list.push({ key, implicit, start: (self) => spec.start(self, world, args) });
+      duties.push(dutyOf(spec, configuration, world, args));
+      operations.push(spec);
+    };
+    for (const { key, operation, args } of own) add(key, operation, args, false);
+    const epilogue = system.epilogue[actor.role];
+    if (epilogue !== undefined) add(epilogue, epilogue, [], true);
+    return list;
+  });
+  return { entries, duties, operations };
+}
+
+function dutyOf(spec: OperationSpec, configuration: Configuration, world: World, args: readonly number[]): Duty {
+  const { card } = spec;
+  if (card.tree < 0 || card.pages === undefined) {
+    return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: 0 };
+  }
+  const { geometry } = world.machine.tables.trees[card.tree]!;
+  const clip = (range: readonly [number, number]): readonly [number, number] => {
+    const end = Math.min(range[0] + range[1], geometry.windowPages);
+    return [range[0], Math.max(0, end - range[0])];
+  };
+  const [first, count] = clip(card.pages(args, geometry));
+  const [reachFirst, reachCount] = clip((card.reach ?? card.pages)(args, geometry));
+  void configuration;
+  return { card, args, first, count, reachFirst, reachCount };
+}

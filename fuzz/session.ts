@@ -1,0 +1,172 @@
+/**
+ * A session: one system in one configuration with one set of bug flags, booted once and reset for
+ * every run, with all oracles attached. The only place that runs machines.
+ */
+import { BugFlags, type Configuration, type OperationSpec, type System, type World } from '../models/system.ts';
+import type { Oracle, Violation } from '../oracles/oracle.ts';
+import { Report, type Scene } from '../oracles/oracle.ts';
+import { ORACLES } from '../oracles/registry.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { type Listener, Machine, type RunLimits } from '../sim/machine.ts';
+import type { Answers, Scheduler } from '../sim/scheduler.ts';
+import { SiteDirectory } from '../sim/site.ts';
+import { type LoadedProgram, loadProgram, operationCount, type Program } from './program.ts';
+
+export interface RunResult {
+  readonly violation: Violation | undefined;
+  readonly steps: number;
+  readonly events: number;
+  readonly digest: string;
+  /** Nothing finished, or guest accesses without a fault: the run shows nothing. */
+  readonly vacuous: boolean;
+}
+
+export interface Tally {
+  begun: number;
+  finished: number;
+  failed: number;
+}
+
+export interface SessionOptions {
+  readonly bugs: readonly string[];
+  /** Flag whose first reading is noted; the first enabled one by default. */
+  readonly watched?: string;
+  /** Oracles to attach; all by default. */
+  readonly oracles?: readonly string[];
+}
+
+export class Session {
+  readonly system: System;
+  readonly configuration: Configuration;
+  readonly bugs: readonly string[];
+  readonly machine: Machine;
+  readonly world: World;
+  readonly flags: BugFlags;
+  readonly specs: ReadonlyMap<string, OperationSpec>;
+  readonly directory: SiteDirectory;
+  readonly oracles: ReadonlyMap<string, Oracle>;
+  /** How often each operation began, ended with Ok, and ended otherwise. */
+  readonly tallies: ReadonlyMap<string, Tally>;
+  readonly scene: Scene;
+  loaded: LoadedProgram | undefined;
+  readonly #oracleList: readonly Oracle[];
+  readonly #meter: Meter;
+
+  constructor(system: System, configuration: Configuration, options: SessionOptions = { bugs: [] }) {
+    this.system = system;
+    this.configuration = configuration;
+    this.bugs = options.bugs;
+    this.machine = new Machine(system.machine(configuration));
+    this.flags = new BugFlags(this.machine, options.bugs, options.watched);
+    this.world = system.boot(this.machine, configuration, this.flags);
+    this.specs = new Map(system.operations.map((spec) => [spec.id, spec]));
+    this.directory = new SiteDirectory(system.sites);
+    const scene: Scene = {
+      machine: this.machine,
+      report: new Report(this.machine),
+      duties: [],
+      countBase: this.world.countBase,
+    };
+    this.scene = scene;
+    const oracles = new Map<string, Oracle>();
+    this.#meter = new Meter(this.machine);
+    this.#listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
+    for (const spec of ORACLES) {
+      if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
+      const oracle = spec.create(scene);
+      oracles.set(spec.id, oracle);
+      this.#listen(oracle, spec.listens);
+    }
+    this.oracles = oracles;
+    this.#oracleList = [...oracles.values()];
+    this.tallies = new Map(
+      system.operations.map((spec) => [spec.id, { begun: 0, finished: 0, failed: 0 }]),
+    );
+  }
+
+  load(program: Program): void {
+    const loaded = loadProgram(this.system, this.configuration, this.world, this.specs, program);
+    this.loaded = loaded;
+    this.machine.load(loaded.entries);
+    this.scene.duties = loaded.duties;
+    this.#meter.tallies = loaded.operations.map((spec) => this.tallies.get(spec.id)!);
+    this.#meter.isAccess = loaded.operations.map((spec) => spec.isGuestAccess === true);
+  }
+
+  /** Runs the loaded program once. */
+  run(
+    parameters: Readonly<Record<string, number>>,
+    scheduler: Scheduler,
+    limits: RunLimits,
+  ): RunResult {
+    const { machine } = this;
+    const { report } = this.scene;
+    report.reset();
+    for (const oracle of this.#oracleList) oracle.reset();
+    this.#meter.reset();
+    this.world.reset(parameters);
+    machine.run(scheduler, limits);
+    return {
+      violation: report.violation,
+      steps: machine.steps,
+      events: machine.events,
+      digest: machine.trace.digest,
+      vacuous: this.#meter.isVacuous,
+    };
+  }
+
+  get answers(): Answers {
+    return this.machine.answers.answers;
+  }
+
+  #listen(listener: Listener, kinds: readonly EventCode[]): void {
+    for (const kind of kinds) this.machine.listeners[kind]!.push(listener);
+  }
+}
+
+/** Steps before the fair tail, and events in it: by the size of the program. */
+export function limitsFor(configuration: Configuration, program: Program): RunLimits {
+  const perOperation = 200 + 8 * configuration.geometry.windowPages;
+  const steps = 400 + operationCount(program) * perOperation;
+  return { steps, tail: 4 * steps };
+}
+
+/** Counts what ended and how; knows whether a run showed anything. */
+class Meter implements Listener {
+  tallies: readonly Tally[] = [];
+  isAccess: readonly boolean[] = [];
+  readonly #machine: Machine;
+  #ended = 0;
+  #faults = 0;
+  #accesses = 0;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  reset(): void {
+    this.#ended = 0;
+    this.#faults = 0;
+    this.#accesses = 0;
+  }
+
+  get isVacuous(): boolean {
+    return this.#ended === 0 || (this.#accesses > 0 && this.#faults === 0);
+  }
+
+  onEvent(kind: EventCode, operation: number, result: number): void {
+    if (kind === Event.Fault) {
+      this.#faults += 1;
+      return;
+    }
+    const tally = this.tallies[operation]!;
+    if (kind === Event.OperationBegin) {
+      tally.begun += 1;
+      if (this.isAccess[operation] === true) this.#accesses += 1;
+      return;
+    }
+    if (!this.#machine.operationImplicit[operation]!) this.#ended += 1;
+    if (result === 0) tally.finished += 1;
+    else tally.failed += 1;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * PCT: random priorities and d - 1 random points at which the running source drops to the bottom.
+ *
+ * Paper: Burckhardt, Kothari, Musuvathi, Nagarakatte, "A Randomized Scheduler with Probabilistic
+ * Guarantees of Finding Bugs", ASPLOS 2010.
+ * Departs from it: hardware events have priorities of their own; the length of the run is an
+ * estimate from the size of the program, not known beforehand.
+ */
+import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
+import type { Random } from '../random.ts';
+import { type Temper, temperedAnswer } from '../temper.ts';
+
+export class PctStrategy implements Scheduler {
+  readonly id = 'pct';
+  readonly #random: Random;
+  readonly #temper: Temper;
+  readonly #depth: number;
+  readonly #length: number;
+  /** By source; higher goes first. Drawn when a run begins. */
+  #priority = new Float64Array(0);
+  /** Event counts at which the running source drops, ascending. */
+  #changes: number[] = [];
+  #dropped = 0;
+
+  /**
+   * @param depth d of the paper: orderings that the bug needs
+   * @param length estimated events of a run
+   */
+  constructor(random: Random, temper: Temper, depth: number, length: number) {
+    this.#random = random;
+    this.#temper = temper;
+    this.#depth = depth;
+    this.#length = length;
+  }
+
+  begin(machine: Scheduling): void {
+    const sources = machine.ready.length;
+    if (this.#priority.length !== sources) this.#priority = new Float64Array(sources);
+    for (let i = 0; i < sources; i += 1) this.#priority[i] = 1 + this.#random.below(0x3fffffff);
+    this.#changes = [];
+    for (let i = 1; i < this.#depth; i += 1) this.#changes.push(1 + this.#random.below(this.#length));
+    this.#changes.sort((a, b) => a - b);
+    this.#dropped = 0;
+  }
+
+  pick(machine: Scheduling): number {
+    while (this.#dropped < this.#changes.length && machine.events >= this.#changes[this.#dropped]!) {
+      this.#dropped += 1;
+      if (machine.current >= 0) this.#priority[machine.current] = -this.#dropped;
+    }
+    const { ready, readyCount } = machine;
+    let best = ready[0]!;
+    for (let i = 1; i < readyCount; i += 1) {
+      if (this.#priority[ready[i]!]! > this.#priority[best]!) best = ready[i]!;
+    }
+    const next = this.#changes[this.#dropped];
+    machine.grant = next === undefined ? 0x3fffffff : Math.max(0, next - machine.events - 1);
+    return best;
+  }
+
+  choose(_machine: Scheduling, site: number, alternatives: number): number {
+    return temperedAnswer(this.#random, this.#temper, site, alternatives);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Operation cards of kvm-arm64, written from spec/arm.md 2.5, 4 and 7.0 as data. They share no code
+ * with the operations: what is promised is stated here a second time.
+ */
+import { type Card, Change, Result, State } from '../../sim/card.ts';
+import { Claim } from '../../sim/claims.ts';
+import type { Geometry } from '../../sim/geometry.ts';
+
+const STAGE2_TREE = 0;
+const HYPERVISOR_TREE = 1;
+
+type Range = readonly [number, number];
+
+const onePage = (args: readonly number[]): Range => [args[0]!, 1];
+const pageRange = (args: readonly number[]): Range => [args[0]!, args[1]!];
+const wholeSlot = (_args: readonly number[], geometry: Geometry): Range => [0, geometry.windowPages];
+
+/** The blocks that contain the range: what a block entry drags along. */
+function blocksOf(range: Range, geometry: Geometry): Range {
+  const size = 1 << geometry.bitsPerLevel;
+  const first = Math.floor(range[0] / size) * size;
+  const end = Math.ceil((range[0] + range[1]) / size) * size;
+  return [first, end - first];
+}
+
+const NOTHING: Card = {
+  tree: -1,
+  lock: 'none',
+  inside: [],
+  outside: [],
+  unusable: 'nothing',
+  by: 'end',
+  claims: [],
+  results: [Result.Ok],
+};
+
+/** 4.2: a fault maps, relaxes, splits or coalesces around the page; only what the host grants. */
+export const ACCESS_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: onePage,
+  reach: (args, geometry) => blocksOf(onePage(args), geometry),
+  inside: [Change.Remove, Change.Install, Change.Rights],
+  outside: [Change.Remove, Change.Install, Change.Rights],
+  unusable: 'removed',
+  by: 'unlock',
+  claims: [Claim.FaultHandled, Claim.HostGrants],
+  results: [Result.Ok, Result.NoMemory],
+};
+
+/** 2.5.5, 4.3: absent on at least the range; nothing usable before the lock is dropped. */
+export const UNMAP_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: pageRange,
+  reach: (args, geometry) => blocksOf(pageRange(args), geometry),
+  inside: [Change.Remove],
+  outside: [Change.Remove],
+  achieves: State.Absent,
+  unusable: 'removed',
+  by: 'unlock',
+  claims: [Claim.HostRevokes, Claim.RevocationReturned],
+};
+
+/** 4.3 age: accessed flags of the range and of blocks that reach into it. */
+export const AGE_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: pageRange,
+  reach: (args, geometry) => blocksOf(pageRange(args), geometry),
+  inside: [Change.ClearAccessed],
+  outside: [Change.ClearAccessed],
+  achieves: State.Old,
+  claims: [Claim.YoungAnswered],
+};
+
+/** 4.3 test age: M unchanged. */
+export const TEST_AGE_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: onePage,
+  claims: [Claim.YoungAnswered],
+};
+
+/** 4.5 start: the whole slot read-only; no writable translation at the end of the flush. */
+export const START_LOG_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: wholeSlot,
+  inside: [Change.Restrict],
+  unusable: 'tightened',
+  by: 'end',
+  claims: [Claim.LogStarted],
+};
+
+/** 4.5 get-and-clear: what was marked is read-only at the end of the flush. */
+export const COLLECT_LOG_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: wholeSlot,
+  inside: [Change.Restrict],
+  unusable: 'tightened',
+  by: 'end',
+  claims: [Claim.LogTaken, Claim.LogHarvested],
+  results: [Result.Ok, Result.Invalid],
+};
+
+/** 4.5 stop: nothing is un-protected. */
+export const STOP_LOG_CARD: Card = { ...NOTHING, claims: [Claim.LogStopped] };
+
+/** 4.7: the tree is detached; what it said before does not matter any more. */
+export const EXIT_CARD: Card = {
+  ...NOTHING,
+  claims: [Claim.ContextRetired, Claim.HostRevokes],
+};
+
+/** 2.5.2: invalid -> valid only. */
+export const HYPERVISOR_MAP_CARD: Card = {
+  ...NOTHING,
+  tree: HYPERVISOR_TREE,
+  lock: 'exclusive',
+  pages: pageRange,
+  inside: [Change.Install],
+  achieves: State.Mapped,
+  results: [Result.Ok, Result.NoMemory, Result.Invalid],
+};
+
+export const HYPERVISOR_ACCESS_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.Refused] };
+
+export const NO_CARD: Card = NOTHING;

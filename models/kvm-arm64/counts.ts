@@ -1,0 +1,17 @@
+/** Reference counts of table pages: one for the page, one for each counted entry. Law RC, 2.4. */
+import type { Actor, Operation } from '../../sim/actor.ts';
+import { sites } from '../../sim/site.ts';
+import type { KvmWorld } from './world.ts';
+
+export const countSites = sites('page-count', ['get', 'put', 'read', 'freeAtZero']);
+const at = countSites;
+
+export function* getPage(self: Actor, world: KvmWorld, frame: number): Operation<void> {
+  yield* self.add(at.get, world.count(frame), 1);
+}
+
+/** Drops one reference; the page is freed with the last. */
+export function* putPage(self: Actor, world: KvmWorld, frame: number): Operation<void> {
+  const left = yield* self.add(at.put, world.count(frame), -1);
+  if (left === 0) yield* self.free(at.freeAtZero, frame);
+}

@@ -1,0 +1,151 @@
+/**
+ * The fault path: from a guest's stage-2 fault to a repaired entry or a retry.
+ *
+ * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, guest abort and access-flag fault.
+ * Leaves out: VMAs and their lookup (f3-f6), devices, MMIO, poisoned pages, cache maintenance.
+ * Source: spec/arm.md 4.1-4.4; steps are named f1-f15 as there.
+ */
+import { FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
+import type { Actor, Operation } from '../../sim/actor.ts';
+import { Result } from '../../sim/card.ts';
+import { Claim } from '../../sim/claims.ts';
+import { EXEC, Intent, READ, WRITE } from '../../sim/descriptor.ts';
+import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
+import { Mode } from '../../sim/locks.ts';
+import { Role } from '../../sim/pages.ts';
+import { sites } from '../../sim/site.ts';
+import { makeYoung, relaxPage } from './attributes.ts';
+import { blockPages, regionOf } from './geometry.ts';
+import { isBlock, resolvePage } from './host-memory.ts';
+import { mapRange } from './map.ts';
+import { type KvmWorld, Lock, SLOTS_DOMAIN } from './world.ts';
+
+export const faultSites = sites('fault', [
+  'enterSlots',
+  'readLogging',
+  'fillCache',
+  'readSequence',
+  'lock',
+  'readInProgress',
+  'checkSequence',
+  'readHostBlock',
+  'markDirty',
+  'readRoot',
+  'unlock',
+  'leaveSlots',
+]);
+const at = faultSites;
+
+/** Why the handler lets the guest try again (z of the claim). */
+const RetryReason = { Invalidation: 1 } as const;
+
+/** Handles one fault. Ok means: re-enter the guest. */
+export function* handleFault(
+  self: Actor,
+  world: KvmWorld,
+  page: number,
+  intent: Intent,
+  result: number,
+): Operation<number> {
+  yield* self.enterSection(at.enterSlots, SLOTS_DOMAIN);
+  const outcome =
+    faultClass(result) === FaultClass.AccessFlag
+      ? yield* handleAccessFlag(self, world, page)
+      : yield* handleMissing(self, world, page, intent, result);
+  yield* self.exitSection(at.leaveSlots, SLOTS_DOMAIN);
+  return outcome;
+}
+
+function* handleAccessFlag(self: Actor, world: KvmWorld, page: number): Operation<number> {
+  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  const root = yield* self.readOnce(at.readRoot, world.root);
+  yield* makeYoung(self, world, root, page);
+  yield* self.release(at.unlock, Lock.Mmu);
+  self.claim(Claim.FaultHandled, page, 1, 0);
+  return Result.Ok;
+}
+
+/** Translation and permission faults. */
+function* handleMissing(
+  self: Actor,
+  world: KvmWorld,
+  page: number,
+  intent: Intent,
+  result: number,
+): Operation<number> {
+  const { geometry } = world;
+  const isPermission = faultClass(result) === FaultClass.Permission;
+  const faultPages = levelPages(geometry, faultLevel(result));
+  const isWrite = intent === Intent.Write;
+  const isLogging = (yield* self.readOnce(at.readLogging, world.logging)) !== 0;
+
+  // f2: pages for new tables are set aside before the lock; only a page-sized permission fault needs none
+  const needsTables = world.bug('M14b-split-without-pages')
+    ? !isPermission || (isLogging && isWrite)
+    : !isPermission || faultPages > 1;
+  const fillsLate = world.bug('M14-cache-filled-under-lock');
+  if (needsTables && !fillsLate && !(yield* fillCache(self, world))) return Result.NoMemory;
+
+  // f5-f8: the sequence is read before the host is asked, so that an invalidation in between is noticed
+  const sequence = yield* self.readOnce(at.readSequence, world.sequence);
+  const frame = yield* resolvePage(self, world, page);
+  if (frame < 0) return Result.NoMemory;
+  const isWritable = isWrite || !isLogging;
+  const marksEarly = world.bug('M28b-marked-before-lock');
+  if (isWritable && isLogging && marksEarly) yield* markDirty(self, world, page);
+
+  // f9-f10
+  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  const inProgress = yield* self.readOnce(at.readInProgress, world.inProgress);
+  const now = yield* self.readOnce(at.checkSequence, world.sequence);
+  if (inProgress !== 0 || now !== sequence) {
+    yield* self.release(at.unlock, Lock.Mmu);
+    self.claim(Claim.FaultRetry, RetryReason.Invalidation, page, 0);
+    return Result.Ok;
+  }
+  if (needsTables && fillsLate) yield* fillCache(self, world);
+
+  // f11: the size, from what the host maps now; nothing can change it while the lock is held
+  let pages = 1;
+  if (!isLogging) {
+    if (isPermission && faultPages > 1) pages = faultPages;
+    else {
+      const block = yield* self.readOnce(at.readHostBlock, world.hostBlock + regionOf(geometry, page));
+      if (isBlock(block)) pages = blockPages(geometry);
+    }
+  }
+  const first = alignDown(page, pages);
+
+  // f12-f14
+  const rights = READ | (isWritable ? WRITE : 0) | (intent === Intent.Execute ? EXEC : 0);
+  if (isWritable && isLogging && !marksEarly) yield* markDirty(self, world, page);
+  const root = yield* self.readOnce(at.readRoot, world.root);
+  const relaxes = world.bug('A23-relax-by-log-state')
+    ? isPermission && !(isLogging && isWrite)
+    : isPermission && pages === faultPages;
+  const outcome = relaxes
+    ? yield* relaxPage(self, world, root, first, rights)
+    : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights);
+  yield* self.release(at.unlock, Lock.Mmu);
+  if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
+  return outcome;
+}
+
+/** Sets aside what the longest path needs: a table for every level below the root's. */
+function* fillCache(self: Actor, world: KvmWorld): Operation<boolean> {
+  const cache = world.cache(self);
+  const needed = LAST_LEVEL - world.geometry.startLevel;
+  while (cache.length < needed) {
+    const frame = yield* self.allocate(at.fillCache, Role.Cached, true);
+    if (frame < 0) return false;
+    // nobody else knows the page: its count is set without an access
+    self.machine.memory.store(world.count(frame), 1, 0);
+    cache.push(frame);
+  }
+  return true;
+}
+
+function* markDirty(self: Actor, world: KvmWorld, page: number): Operation<void> {
+  yield* self.or(at.markDirty, world.bitmap + (page >>> 5), 1 << (page & 31));
+  self.claim(Claim.LogMarked, page, 0, 0);
+}

@@ -1,0 +1,34 @@
+/**
+ * How KVM chooses the shape of a stage-2 table: as few levels as concatenation allows.
+ * Source: spec/arm.md 1.2.
+ */
+import { shiftPages, type Geometry } from '../../sim/geometry.ts';
+
+/** Index bits per level: log2 of the 8-byte entries of a page. */
+export function defaultWordBits(granuleBits: number): number {
+  return granuleBits - 3;
+}
+
+/** Start level and root pages of a stage-2 table for `inputBits` of input address. */
+export function rootShape(granuleBits: number, inputBits: number): { startLevel: number; rootPages: number } {
+  const bits = defaultWordBits(granuleBits);
+  const levels = Math.max(2, Math.floor((inputBits - 8) / bits));
+  const startLevel = 4 - levels;
+  const below = granuleBits + bits * levels;
+  return { startLevel, rootPages: inputBits > below ? 1 << (inputBits - below) : 1 };
+}
+
+/** Start level of a table that cannot be concatenated (the hypervisor's own). */
+export function plainStartLevel(granuleBits: number, inputBits: number): number {
+  const bits = defaultWordBits(granuleBits);
+  return 4 - Math.ceil((inputBits - granuleBits) / bits);
+}
+
+/** Alignment of a block at the level above pages, in pages. */
+export function blockPages(geometry: Geometry): number {
+  return 1 << geometry.bitsPerLevel;
+}
+
+export function regionOf(geometry: Geometry, page: number): number {
+  return shiftPages(page, geometry.bitsPerLevel);
+}

@@ -1,0 +1,59 @@
+/** kvm-arm64: stage-2 page tables of KVM on arm64, the generation of 2020 (one lock). */
+import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { defineSystem } from '../system.ts';
+import { attributeSites } from './attributes.ts';
+import { BUGS } from './bugs.ts';
+import { CONFIGURATIONS } from './configurations.ts';
+import { countSites } from './counts.ts';
+import { logSites } from './dirty-log.ts';
+import { faultSites } from './fault.ts';
+import { flushSites } from './flush.ts';
+import { guestSites, putSites } from './guest.ts';
+import { hostSites, revokeSites } from './host-memory.ts';
+import { hypervisorSites } from './hypervisor.ts';
+import { mapSites } from './map.ts';
+import { ageSites, notifierSites } from './notifier.ts';
+import { hardwareSites, OPERATIONS } from './operations.ts';
+import { rangeSites } from './range.ts';
+import { exitSites } from './teardown.ts';
+import { destroySites, unmapSites } from './unmap.ts';
+import { walkerSites } from './walker.ts';
+import { KvmWorld, machineSpec } from './world.ts';
+
+export const kvmArm64 = defineSystem({
+  id: 'kvm-arm64',
+  title: 'KVM/arm64 stage-2 tables: stand-alone walker, fault path, notifier, dirty log (2020)',
+  mirrors: 'Linux 5.10 with every later fix of the operations modelled (spec/arm.md 1, 2, 4)',
+  isListed: true,
+  configurations: CONFIGURATIONS,
+  operations: OPERATIONS,
+  epilogue: { vcpu: 'put' },
+  bugs: BUGS,
+  goals: [],
+  sites: [
+    walkSites,
+    choiceSites,
+    machineSites,
+    ageSites,
+    attributeSites,
+    countSites,
+    destroySites,
+    exitSites,
+    faultSites,
+    flushSites,
+    guestSites,
+    hardwareSites,
+    hostSites,
+    hypervisorSites,
+    logSites,
+    mapSites,
+    notifierSites,
+    putSites,
+    rangeSites,
+    revokeSites,
+    unmapSites,
+    walkerSites,
+  ],
+  machine: machineSpec,
+  boot: (machine, configuration, bugs) => new KvmWorld(machine, configuration, bugs),
+});

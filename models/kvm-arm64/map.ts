@@ -1,0 +1,165 @@
+/**
+ * Installs leaves: pages or blocks, splitting blocks and coalescing tables on the way.
+ *
+ * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, stage-2 map with the fixes of 5.10-rc (counts,
+ *          merging) and the rule of 4.19 that an equal entry is left alone.
+ * Leaves out: cache maintenance (5.10 does it in the fault path; FEAT_S2FWB assumed).
+ * Source: spec/arm.md 2.3, 2.5.4; amendment E28.
+ */
+import { Domain } from '../../sim/access.ts';
+import type { Actor, Operation } from '../../sim/actor.ts';
+import { Result } from '../../sim/card.ts';
+import { ACCESSED, frameOf, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
+import { LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
+import { type Site, sites } from '../../sim/site.ts';
+import { getPage, putPage } from './counts.ts';
+import { flushPage, flushVmid } from './flush.ts';
+import { DONE, type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
+import type { KvmWorld } from './world.ts';
+
+export const mapSites = sites('stage2-map', [
+  'readTable',
+  'breakTable',
+  'readLeaf',
+  'breakLeaf',
+  'makeLeaf',
+  'readStaleLeaf',
+  'makeTable',
+  'readBroken',
+  'publish',
+]);
+const at = mapSites;
+
+/**
+ * Maps [page, page + pages) to the frames from `frame` with `attributes` (rights, type, software
+ * bits). The caller holds the tree's lock and has filled the actor's page cache.
+ * @returns Ok, NoMemory (empty cache) or Invalid
+ */
+export function* mapRange(
+  self: Actor,
+  world: KvmWorld,
+  root: number,
+  page: number,
+  pages: number,
+  frame: number,
+  attributes: number,
+): Operation<number> {
+  const map = new MapVisitor(world, page, frame, attributes | ACCESSED);
+  const result = yield* walkTable(self, world, world.geometry, root, page, pages, map);
+  yield* self.dsb(at.publish, Domain.InnerStore);
+  return result;
+}
+
+/** A block may lie at this entry: level, length and both alignments allow it. */
+export function blockFits(walk: TableWalk, frame: number): boolean {
+  if (walk.level === LAST_LEVEL) return true;
+  if (!walk.geometry.blockLevels.includes(walk.level)) return false;
+  const size = levelPages(walk.geometry, walk.level);
+  return size <= walk.end - walk.cursor && walk.cursor % size === 0 && frame % size === 0;
+}
+
+class MapVisitor implements Visitor {
+  readonly flags = Visit.Leaf | Visit.Pre | Visit.Post;
+  readonly #world: KvmWorld;
+  readonly #page: number;
+  readonly #frame: number;
+  readonly #attributes: number;
+  /** Word of the table entry that is becoming a block, or -1. */
+  #anchor = -1;
+
+  constructor(world: KvmWorld, page: number, frame: number, attributes: number) {
+    this.#world = world;
+    this.#page = page;
+    this.#frame = frame;
+    this.#attributes = attributes;
+  }
+
+  /** The table becomes a block: break it, and let the walk below it drop what it holds. */
+  *pre(self: Actor, walk: TableWalk): Operation<number> {
+    if (this.#anchor >= 0 || !blockFits(walk, this.#frameAt(walk))) return Result.Ok;
+    const world = this.#world;
+    if (world.bug('A26-block-over-table')) {
+      yield* this.#install(self, walk);
+      return DONE;
+    }
+    const old = yield* self.readOnce(at.readTable, walk.word);
+    yield* self.store(at.breakTable, walk.word, old & ~VALID);
+    // every page below may be cached, not only the one that faulted
+    if (world.bug('A03-coalesce-flushes-one-ipa')) yield* flushPage(self, world, walk.cursor, walk.level);
+    else yield* flushVmid(self, world);
+    this.#anchor = walk.word;
+    return Result.Ok;
+  }
+
+  *leaf(self: Actor, walk: TableWalk): Operation<number> {
+    if (this.#anchor >= 0) {
+      const old = yield* self.readOnce(at.readStaleLeaf, walk.word);
+      if (isValid(old)) yield* putPage(self, this.#world, walk.table);
+      return Result.Ok;
+    }
+    if (blockFits(walk, this.#frameAt(walk))) return yield* this.#install(self, walk);
+    if (walk.level === LAST_LEVEL) return Result.Invalid;
+    const child = this.#world.cache(self).pop();
+    if (child === undefined) return Result.NoMemory;
+
+    const old = yield* self.readOnce(at.readLeaf, walk.word);
+    if (isValid(old)) yield* putPage(self, this.#world, walk.table);
+    yield* this.#replace(self, walk, at.makeTable, old, table(child));
+    yield* getPage(self, this.#world, walk.table);
+    return Result.Ok;
+  }
+
+  /** Leaving a table under the anchor: it is empty of references now. */
+  *post(self: Actor, walk: TableWalk): Operation<number> {
+    if (this.#anchor < 0) return Result.Ok;
+    const word = yield* self.readOnce(at.readBroken, walk.word);
+    yield* putPage(self, this.#world, frameOf(word));
+    yield* putPage(self, this.#world, walk.table);
+    if (walk.word !== this.#anchor) return Result.Ok;
+    this.#anchor = -1;
+    return yield* this.#makeBlock(self, walk);
+  }
+
+  *#install(self: Actor, walk: TableWalk): Operation<number> {
+    const world = this.#world;
+    const next = leaf(this.#frameAt(walk), this.#attributes);
+    const old = yield* self.readOnce(at.readLeaf, walk.word);
+    if (isValid(old)) {
+      // the reference taken below replaces the one of the old entry
+      if (!world.bug('A07-reference-taken-twice')) yield* putPage(self, world, walk.table);
+      if (old === next && !world.bug('A25-identical-entry-remade')) {
+        yield* getPage(self, world, walk.table);
+        return Result.Ok;
+      }
+    }
+    yield* this.#replace(self, walk, at.makeLeaf, old, next);
+    yield* getPage(self, world, walk.table);
+    return Result.Ok;
+  }
+
+  *#makeBlock(self: Actor, walk: TableWalk): Operation<number> {
+    yield* self.storeRelease(at.makeLeaf, walk.word, leaf(this.#frameOf(walk.first), this.#attributes));
+    yield* getPage(self, this.#world, walk.table);
+    return Result.Ok;
+  }
+
+  /** Break-before-make: nobody can use the old descriptor when the new one becomes visible. */
+  *#replace(self: Actor, walk: TableWalk, make: Site, old: number, next: number): Operation<void> {
+    const world = this.#world;
+    const overwrites = isValid(old) && world.bug('A42-no-break-before-make');
+    if (isValid(old) && !overwrites) {
+      yield* self.store(at.breakLeaf, walk.word, old & ~VALID);
+      yield* flushPage(self, world, walk.first, walk.level);
+    }
+    yield* self.storeRelease(make, walk.word, next);
+    if (overwrites) yield* flushPage(self, world, walk.first, walk.level);
+  }
+
+  #frameAt(walk: TableWalk): number {
+    return this.#frameOf(walk.cursor);
+  }
+
+  #frameOf(page: number): number {
+    return this.#frame + (page - this.#page);
+  }
+}

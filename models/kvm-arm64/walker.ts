@@ -1,0 +1,142 @@
+/**
+ * The stand-alone page-table walker and its visitor contract.
+ *
+ * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, the generic walk (see README.md for names), with
+ *          the alignment fix of 5.12.
+ * Leaves out: EL2 address conversion of table pages.
+ * Source: spec/arm.md 2.2.
+ *
+ * One generator with an explicit stack of levels: a visitor's accesses are three frames deep
+ * however deep the table is.
+ */
+import type { Actor, Operation } from '../../sim/actor.ts';
+import { frameOf, isTable } from '../../sim/descriptor.ts';
+import {
+  alignDown,
+  entriesPerTable,
+  type Geometry,
+  indexAt,
+  LAST_LEVEL,
+  levelPages,
+  rootIndex,
+} from '../../sim/geometry.ts';
+import { Result } from '../../sim/card.ts';
+import type { WordAddress } from '../../sim/memory.ts';
+import { sites } from '../../sim/site.ts';
+import type { KvmWorld } from './world.ts';
+
+export const walkerSites = sites('table-walk', ['readEntry', 'readAgain']);
+const at = walkerSites;
+
+/** The entry was dealt with by the pre-order visit: do not descend. */
+export const DONE = -1;
+
+export const Visit = { Leaf: 1, Pre: 2, Post: 4 } as const;
+
+/** Called for entries of the range; a result other than Ok (or DONE before a table) ends the walk. */
+export interface Visitor {
+  readonly flags: number;
+  /** A table entry, before its table. */
+  pre?(self: Actor, walk: TableWalk): Operation<number>;
+  /** A leaf or an invalid entry. */
+  leaf?(self: Actor, walk: TableWalk): Operation<number>;
+  /** A table entry, after its table was walked without error. */
+  post?(self: Actor, walk: TableWalk): Operation<number>;
+}
+
+/** Where a walk is; visitors read it, only the walker writes it. */
+export class TableWalk {
+  geometry!: Geometry;
+  /** Page at which the walk is, and the end of the range. */
+  cursor = 0;
+  end = 0;
+  level = 0;
+  /** The entry: its word, its table page, its first page, and the snapshot that was read. */
+  word: WordAddress = 0;
+  table = 0;
+  first = 0;
+  snapshot = 0;
+  readonly tables = new Int32Array(6);
+  readonly indexes = new Int32Array(6);
+}
+
+/**
+ * Walks [first, first + pages) of the table at `root`.
+ * @returns Ok, or the first other result of a visitor
+ */
+export function* walkTable(
+  self: Actor,
+  world: KvmWorld,
+  geometry: Geometry,
+  root: number,
+  first: number,
+  pages: number,
+  visitor: Visitor,
+): Operation<number> {
+  const walk = world.walks[self.index]!;
+  const { memory } = self.machine;
+  const { flags } = visitor;
+  const entries = entriesPerTable(geometry);
+  const { tables, indexes } = walk;
+  walk.geometry = geometry;
+  walk.cursor = first;
+  walk.end = first + pages;
+
+  for (let page = rootIndex(geometry, first); walk.cursor < walk.end; page += 1) {
+    let level = geometry.startLevel;
+    tables[level] = root + page;
+    indexes[level] = indexAt(geometry, walk.cursor, level);
+    for (;;) {
+      if (indexes[level] === entries || walk.cursor >= walk.end) {
+        // this table is done: back to the entry that names it
+        if (level === geometry.startLevel) break;
+        level -= 1;
+        position(walk, memory.address(tables[level]!, indexes[level]!), tables[level]!, level);
+        walk.first = alignDown(walk.cursor - 1, levelPages(geometry, level));
+        if ((flags & Visit.Post) !== 0) {
+          const result = yield* visitor.post!(self, walk);
+          if (result !== Result.Ok) return result;
+        }
+        indexes[level]! += 1;
+        continue;
+      }
+      const size = levelPages(geometry, level);
+      position(walk, memory.address(tables[level]!, indexes[level]!), tables[level]!, level);
+      walk.first = alignDown(walk.cursor, size);
+      walk.snapshot = yield* self.readOnce(at.readEntry, walk.word);
+      let descends = level < LAST_LEVEL && isTable(walk.snapshot);
+
+      if (descends && (flags & Visit.Pre) !== 0) {
+        const result = yield* visitor.pre!(self, walk);
+        if (result === DONE) descends = false;
+        else if (result !== Result.Ok) return result;
+      } else if (!descends && (flags & Visit.Leaf) !== 0) {
+        const result = yield* visitor.leaf!(self, walk);
+        if (result !== Result.Ok) return result;
+        // the visitor may have put a table here: look again and descend into it
+        if (level < LAST_LEVEL) {
+          walk.snapshot = yield* self.readOnce(at.readAgain, walk.word);
+          descends = isTable(walk.snapshot);
+        }
+      }
+
+      if (descends) {
+        const child = frameOf(walk.snapshot);
+        level += 1;
+        tables[level] = child;
+        indexes[level] = indexAt(geometry, walk.cursor, level);
+        continue;
+      }
+      const from = world.bug('A06-walk-keeps-misalignment') ? walk.cursor : walk.first;
+      walk.cursor = from + size;
+      indexes[level]! += 1;
+    }
+  }
+  return Result.Ok;
+}
+
+function position(walk: TableWalk, word: WordAddress, table: number, level: number): void {
+  walk.word = word;
+  walk.table = table;
+  walk.level = level;
+}

@@ -1,0 +1,203 @@
+/**
+ * The world of kvm-arm64: kernel words, locks, page caches, and boot. Every word that two actors can
+ * see is memory of the machine; what is private to an actor lives in its operations.
+ */
+import { baseRegister } from '../../sim/access.ts';
+import type { Actor, ActorRole } from '../../sim/actor.ts';
+import { Claim } from '../../sim/claims.ts';
+import type { Geometry } from '../../sim/geometry.ts';
+import { LockKind } from '../../sim/locks.ts';
+import type { ActorSpec, Machine, MachineSpec } from '../../sim/machine.ts';
+import type { WordAddress } from '../../sim/memory.ts';
+import { Role } from '../../sim/pages.ts';
+import { Regime } from '../../sim/tables.ts';
+import { Variables } from '../../sim/variables.ts';
+import type { BugFlags, World } from '../system.ts';
+import type { BugId } from './bugs.ts';
+import type { KvmConfiguration } from './configurations.ts';
+import { blockPages } from './geometry.ts';
+import { TableWalk } from './walker.ts';
+
+/** Locks: the MMU spin lock, the host's mmap lock, memslot changes, host page-table lock, EL2 table. */
+export const Lock = { Mmu: 0, Mmap: 1, Slots: 2, HostTable: 3, Hypervisor: 4 } as const;
+
+export const STAGE2 = 0;
+export const HYPERVISOR = 1;
+export const VMID = 1;
+
+/** Section domain of memslot readers (SRCU). */
+export const SLOTS_DOMAIN = 0;
+
+/** Shape of the hypervisor's own table; toy and page-granular in every configuration. */
+export const HYPERVISOR_GEOMETRY: Geometry = {
+  granuleBits: 12,
+  bitsPerLevel: 2,
+  startLevel: 2,
+  rootPages: 1,
+  blockLevels: [2],
+  windowPages: 16,
+};
+
+/** Kernel frames hold the variables, one count per frame of the machine included, and the linear map. */
+function kernelFrames(configuration: KvmConfiguration): number {
+  const { geometry, frames } = configuration;
+  const pages = geometry.windowPages;
+  const wordsPerFrame = 1 << geometry.bitsPerLevel;
+  const fixed = 64 + pages + pages / blockPages(geometry) + Math.ceil(pages / 32) + frames;
+  // counts cover the kernel frames as well: k frames hold fixed + k words
+  const variables = Math.ceil((fixed + 64) / (wordsPerFrame - 1));
+  return Math.ceil(variables / 4) * 4 + HYPERVISOR_GEOMETRY.windowPages + 4;
+}
+
+function actorSpecs(configuration: KvmConfiguration): readonly ActorSpec[] {
+  const { vcpus, hosts } = configuration;
+  const list: ActorSpec[] = [];
+  for (let i = 0; i < vcpus; i += 1) list.push({ name: `vcpu${i}`, role: 'vcpu', pe: i });
+  for (let i = 0; i < hosts; i += 1) {
+    list.push({ name: i === 0 ? 'host' : `host${i}`, role: 'host', pe: vcpus + i });
+  }
+  for (let i = 0; i < vcpus; i += 1) list.push({ name: `pe${i}`, role: 'pe', pe: i });
+  return list;
+}
+
+export function machineSpec(configuration: KvmConfiguration): MachineSpec {
+  return {
+    frames: configuration.frames + kernelFrames(configuration),
+    kernelFrames: kernelFrames(configuration),
+    backedPages: 64,
+    pes: configuration.vcpus + configuration.hosts,
+    actors: actorSpecs(configuration),
+    locks: [
+      { name: 'mmu_lock', kind: LockKind.Spin },
+      { name: 'mmap_lock', kind: LockKind.Mutex },
+      { name: 'slots_lock', kind: LockKind.Mutex },
+      { name: 'host table lock', kind: LockKind.Spin },
+      { name: 'hyp table mutex', kind: LockKind.Mutex },
+    ],
+    sectionDomains: 1,
+    trees: [
+      {
+        name: 'stage-2',
+        geometry: configuration.geometry,
+        regime: Regime.Guest,
+        vmid: VMID,
+        lock: Lock.Mmu,
+        annotations: false,
+        counted: true,
+      },
+      {
+        name: 'hypervisor stage-1',
+        geometry: HYPERVISOR_GEOMETRY,
+        regime: Regime.Hypervisor,
+        vmid: -1,
+        lock: Lock.Hypervisor,
+        annotations: false,
+        counted: false,
+      },
+    ],
+    guestTree: STAGE2,
+    hypervisorTree: HYPERVISOR,
+    hardwareAccessed: configuration.hardwareAccessed,
+  };
+}
+
+export class KvmWorld implements World {
+  readonly machine: Machine;
+  readonly configuration: KvmConfiguration;
+  readonly geometry: Geometry;
+  readonly flags: BugFlags;
+  readonly variables: Variables;
+
+  /** Root frame of stage 2, 0 when there is none; and of the hypervisor's table. */
+  readonly root: WordAddress;
+  readonly hypervisorRoot: WordAddress;
+  /** Notifier words: invalidations in progress, and how many have ended. */
+  readonly inProgress: WordAddress;
+  readonly sequence: WordAddress;
+  /** 1 while the slot has a dirty bitmap; the bitmap, 32 pages per word. */
+  readonly logging: WordAddress;
+  readonly bitmap: WordAddress;
+  /** vCPUs that may still run. */
+  readonly users: WordAddress;
+  /** Host mapping per page and per block-sized region; see host-memory.ts. */
+  readonly hostPage: WordAddress;
+  readonly hostBlock: WordAddress;
+  readonly countBase: WordAddress;
+
+  /** First frame of the hypervisor's linear map: the last kernel frames, aligned so that blocks fit. */
+  readonly linearBase: number;
+  /** Regions that the host may back with a block, as a bit mask. */
+  hugeRegions = 0;
+  /** Table pages that each actor has set aside; private to it. */
+  readonly caches: readonly number[][];
+  readonly walks: readonly TableWalk[];
+
+  constructor(machine: Machine, configuration: KvmConfiguration, flags: BugFlags) {
+    this.machine = machine;
+    this.configuration = configuration;
+    this.geometry = configuration.geometry;
+    this.flags = flags;
+    const { spec, memory } = machine;
+    this.variables = new Variables((spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift);
+    const pages = this.geometry.windowPages;
+    this.root = this.variables.allocate('stage-2 root');
+    this.hypervisorRoot = this.variables.allocate('hypervisor root');
+    this.inProgress = this.variables.allocate('invalidations in progress');
+    this.sequence = this.variables.allocate('invalidation sequence');
+    this.logging = this.variables.allocate('slot is logged');
+    this.users = this.variables.allocate('vCPUs that may run');
+    this.bitmap = this.variables.allocate('dirty bitmap', Math.ceil(pages / 32));
+    this.hostBlock = this.variables.allocate('host block', Math.ceil(pages / blockPages(this.geometry)));
+    this.hostPage = this.variables.allocate('host page', pages);
+    this.countBase = this.variables.allocate('reference count', spec.frames);
+    this.linearBase = spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages;
+    this.caches = machine.actors.map(() => []);
+    this.walks = machine.actors.map(() => new TableWalk());
+  }
+
+  bug(id: BugId): boolean {
+    return this.flags.on(id);
+  }
+
+  count(frame: number): WordAddress {
+    return this.countBase + frame;
+  }
+
+  cache(self: Actor): number[] {
+    return this.caches[self.index]!;
+  }
+
+  reset(parameters: Readonly<Record<string, number>>): void {
+    const { machine } = this;
+    machine.reset();
+    this.flags.reset();
+    for (const cache of this.caches) cache.length = 0;
+    this.hugeRegions = parameters.huge ?? 1;
+
+    const root = this.#plant(STAGE2, this.geometry, this.root);
+    const hypervisorRoot = this.#plant(HYPERVISOR, HYPERVISOR_GEOMETRY, this.hypervisorRoot);
+    let users = 0;
+    for (const actor of machine.actors) {
+      const pe = machine.pes[actor.pe]!;
+      pe.ttbr0 = baseRegister(hypervisorRoot, 0);
+      pe.ttbr0Generation = machine.pages.generation[hypervisorRoot]!;
+      if (actor.role !== ('vcpu' satisfies ActorRole)) continue;
+      pe.vttbr = baseRegister(root, VMID);
+      pe.vttbrGeneration = machine.pages.generation[root]!;
+      if (machine.takesPart(actor.index)) users += 1;
+    }
+    machine.memory.store(this.users, users, 0);
+    if ((parameters.logging ?? 0) === 0) return;
+    machine.memory.store(this.logging, 1, 0);
+    machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
+  }
+
+  #plant(tree: number, geometry: Geometry, pointer: WordAddress): number {
+    const { machine } = this;
+    const root = machine.pages.takeRun(Role.Table, geometry.rootPages);
+    for (let i = 0; i < geometry.rootPages; i += 1) machine.memory.store(this.count(root + i), 1, 0);
+    machine.memory.store(pointer, root, 0);
+    machine.tables.plant(tree, root);
+    return root;
+  }
+}

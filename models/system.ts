@@ -1,0 +1,144 @@
+/**
+ * Contract of a system under test: what it mirrors, its configurations, operations with their
+ * cards, bug flags, and how its world is built. Systems know no oracle; oracles know no system.
+ */
+import type fc from 'fast-check';
+import type { Actor, ActorRole, Operation } from '../sim/actor.ts';
+import type { Card } from '../sim/card.ts';
+import type { Geometry } from '../sim/geometry.ts';
+import type { Machine, MachineSpec } from '../sim/machine.ts';
+import type { WordAddress } from '../sim/memory.ts';
+import type { Sites } from '../sim/site.ts';
+
+export interface Parameter<C> {
+  readonly name: string;
+  /** How the value is written in a case: pages in hexadecimal. */
+  readonly kind: 'page' | 'count';
+  /** Values that may be drawn; also the limits that a case is checked against. */
+  readonly arbitrary: (configuration: C) => fc.Arbitrary<number>;
+  readonly max: (configuration: C) => number;
+}
+
+export interface OperationSpec<C = Configuration, W = World> {
+  readonly id: string;
+  readonly title: string;
+  readonly roles: readonly ActorRole[];
+  readonly parameters: readonly Parameter<C>[];
+  readonly card: Card;
+  /** Relative frequency before swarm weights; 0 for entries that only roles contain. */
+  readonly weight: number;
+  /** True for operations of which one program makes sense to contain at most one. */
+  readonly once?: boolean;
+  /** True when a run without this operation's access would be vacuous. */
+  readonly isGuestAccess?: boolean;
+  /** The nearest arguments that make sense together, such as a range inside the window. */
+  readonly constrain?: (args: readonly number[], configuration: C) => readonly number[];
+  start(self: Actor, world: W, args: readonly number[]): Operation<number>;
+}
+
+export interface RunParameter {
+  readonly name: string;
+  readonly title: string;
+  readonly default: number;
+  readonly max: number;
+}
+
+export interface Configuration {
+  readonly id: string;
+  readonly title: string;
+  /** A historical configuration is run only when it is named. */
+  readonly kind: 'correct' | 'historical';
+  readonly geometry: Geometry;
+  /** Real geometry: at most 5 % of a default campaign. */
+  readonly isReal: boolean;
+  readonly fidelity: 'F1';
+  readonly vcpus: number;
+  readonly hosts: number;
+  /** Relative share of a default campaign. */
+  readonly weight: number;
+  /** What a case may set with `with:`. */
+  readonly parameters: readonly RunParameter[];
+}
+
+export interface Bug {
+  /** Zoo id plus words: `A03-coalesce-flushes-one-ipa`. */
+  readonly id: string;
+  readonly title: string;
+  readonly upstream: string;
+  /** Configuration that it needs; any when undefined. */
+  readonly configuration?: string;
+  readonly caughtBy: readonly string[];
+  /** Not in the `zoo` of the system (aliases and the canary's switch). */
+  readonly isHidden?: boolean;
+}
+
+export interface Goal {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** A system booted on a machine: lives as long as the machine and is reset for every run. */
+export interface World {
+  readonly machine: Machine;
+  /** First of the reference count words, one per frame; -1 where the system counts nothing. */
+  readonly countBase: WordAddress;
+  /** Brings machine and world to the state at boot; costs what the last run touched. */
+  reset(parameters: Readonly<Record<string, number>>): void;
+}
+
+export interface System {
+  readonly id: string;
+  readonly title: string;
+  readonly mirrors: string;
+  /** False for the canary, which belongs to no "all". */
+  readonly isListed: boolean;
+  readonly configurations: readonly Configuration[];
+  readonly operations: readonly OperationSpec[];
+  /** Entry that ends the program of each actor of a role, by operation id. */
+  readonly epilogue: Readonly<Partial<Record<ActorRole, string>>>;
+  readonly bugs: readonly Bug[];
+  readonly goals: readonly Goal[];
+  readonly sites: readonly Sites<string>[];
+  machine(configuration: Configuration): MachineSpec;
+  boot(machine: Machine, configuration: Configuration, bugs: BugFlags): World;
+}
+
+/**
+ * The bug flags of a world. Reading a flag is an event outside the digest: it is noted here with
+ * the number of trace rows at that moment.
+ */
+export class BugFlags {
+  readonly #enabled: ReadonlySet<string>;
+  readonly #machine: Machine;
+  /** Trace rows when an enabled or tested flag was first read in this run; -1 when it was not. */
+  firstRead = -1;
+  readonly watched: string | undefined;
+
+  /** @param watched the flag whose first reading is noted; the enabled one by default */
+  constructor(machine: Machine, enabled: readonly string[], watched?: string) {
+    this.#machine = machine;
+    this.#enabled = new Set(enabled);
+    this.watched = watched ?? enabled[0];
+  }
+
+  on(id: string): boolean {
+    if (this.firstRead < 0 && id === this.watched) this.firstRead = this.#machine.trace.count;
+    return this.#enabled.has(id);
+  }
+
+  reset(): void {
+    this.firstRead = -1;
+  }
+}
+
+/** Keeps a system's own types where it is defined, and gives the engine the general ones. */
+export function defineSystem<C extends Configuration, W extends World>(
+  system: Omit<System, 'configurations' | 'operations' | 'machine' | 'boot'> & {
+    readonly configurations: readonly C[];
+    readonly operations: readonly OperationSpec<C, W>[];
+    machine(configuration: C): MachineSpec;
+    boot(machine: Machine, configuration: C, bugs: BugFlags): W;
+  },
+): System {
+  return system as unknown as System;
+}

@@ -1,0 +1,206 @@
+/**
+ * Claim: the abstract map changes only as the card of the running operation allows, a successful
+ * operation made true what its card promises for every page of its range, and an operation fails
+ * only with a result that its card lists and for a reason that the run shows.
+ *
+ * Why it matters: this is functional correctness: unmap unmaps all of the range and nothing else.
+ * Blind to: memory types; the order of changes inside one operation.
+ * Cost: per descriptor change, the pages that it covers; per operation, its range.
+ * Source: spec/arm.md 7.2 I-ABS; linearization points of 0.3.
+ */
+import { Claim } from '../sim/claims.ts';
+import { Change, Result, State } from '../sim/card.ts';
+import { ACCESSED, FRAME_MASK, isValid, RIGHTS, SOFTWARE_MASK, TYPE_MASK, WRITE } from '../sim/descriptor.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { LAST_LEVEL } from '../sim/geometry.ts';
+import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import type { Tree } from '../sim/tables.ts';
+import type { Duty, Oracle, OracleSpec, Scene } from './oracle.ts';
+
+export const abstractMap: OracleSpec = {
+  id: 'abstract-map',
+  claim: 'the map from input page to entry changes only as operation cards say',
+  listens: [
+    Event.Descriptor,
+    Event.OperationBegin,
+    Event.OperationEnd,
+    Event.AllocateFailed,
+    Event.Claim,
+  ],
+  create: (scene) => new AbstractMap(scene),
+};
+
+/** Per actor: the operation that runs and which pages of its range have met its promise. */
+class Watch {
+  operation = -1;
+  duty: Duty | undefined;
+  missing = 0;
+  allocationFailed = false;
+  readonly met: Uint8Array;
+
+  constructor(pages: number) {
+    this.met = new Uint8Array(pages);
+  }
+}
+
+class AbstractMap implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  readonly #watches: readonly Watch[];
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
+    this.#watches = scene.machine.actors.map(() => new Watch(pages));
+  }
+
+  reset(): void {
+    for (const watch of this.#watches) {
+      watch.operation = -1;
+      watch.duty = undefined;
+      watch.missing = 0;
+    }
+  }
+
+  onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
+    const { machine } = this.#scene;
+    if (kind === Event.Claim) {
+      // a retired tree has no entries: promises about it are kept or moot
+      if (a === Claim.ContextRetired) for (const watch of this.#watches) watch.missing = 0;
+    } else if (kind === Event.Descriptor) this.#changed(d);
+    else if (kind === Event.OperationBegin) this.#begin(this.#watches[machine.actor]!);
+    else if (kind === Event.OperationEnd) this.#end(this.#watches[machine.actor]!, b);
+    else if (machine.actor >= 0) this.#watches[machine.actor]!.allocationFailed = true;
+  }
+
+  #begin(watch: Watch): void {
+    const { machine, duties } = this.#scene;
+    const duty = duties[machine.operation];
+    watch.operation = machine.operation;
+    watch.duty = duty;
+    watch.missing = 0;
+    watch.allocationFailed = false;
+    if (duty?.card.achieves === undefined) return;
+    const { entries } = machine.tables.trees[duty.card.tree]!;
+    for (let page = duty.first; page < duty.first + duty.count; page += 1) {
+      const isMet = meets(entries[page]!, duty.card.achieves);
+      watch.met[page] = isMet ? 1 : 0;
+      if (!isMet) watch.missing += 1;
+    }
+  }
+
+  #end(watch: Watch, result: number): void {
+    const { duty } = watch;
+    watch.duty = undefined;
+    if (duty === undefined) return;
+    this.judgements += 1;
+    const { report } = this.#scene;
+    if (!duty.card.results.includes(result as Result)) {
+      report.add('abstract-map', 'result', 'actor', { found: result, page: duty.first });
+      return;
+    }
+    if (result === Result.NoMemory && !watch.allocationFailed) {
+      report.add('abstract-map', 'no-memory-without-cause', 'actor', { found: result, page: duty.first });
+      return;
+    }
+    if (result !== Result.Ok || watch.missing === 0) return;
+    let page = duty.first;
+    while (watch.met[page] === 1) page += 1;
+    report.add('abstract-map', 'promise', 'entry', {
+      page,
+      found: this.#scene.machine.tables.trees[duty.card.tree]!.entries[page]!,
+    });
+  }
+
+  #changed(where: number): void {
+    const { machine, report } = this.#scene;
+    const { tables } = machine;
+    const tree = tables.trees[placeTree(where)]!;
+    if (!tree.live) return;
+    this.judgements += 1;
+    const duty = this.#scene.duties[machine.operation];
+    const end = tables.changedFirst + tables.changedCount;
+    for (let page = tables.changedFirst; page < end; page += 1) {
+      const before = tree.before[page]!;
+      const after = tree.entries[page]!;
+      if (before === after) continue;
+      const isAllowed = placeIsHardware(where)
+        ? after === (before | ACCESSED)
+        : duty !== undefined && allows(duty, tree, page, before, after);
+      if (isAllowed) continue;
+      report.add('abstract-map', 'change', 'entry', { page, expected: before, found: after });
+      return;
+    }
+    for (const watch of this.#watches) this.#follow(watch, tree);
+  }
+
+  #follow(watch: Watch, tree: Tree): void {
+    const { duty } = watch;
+    if (watch.missing === 0 || duty === undefined || duty.card.tree !== tree.index) return;
+    const { tables } = this.#scene.machine;
+    const from = Math.max(duty.first, tables.changedFirst);
+    const to = Math.min(duty.first + duty.count, tables.changedFirst + tables.changedCount);
+    for (let page = from; page < to; page += 1) {
+      if (watch.met[page] === 1 || !meets(tree.entries[page]!, duty.card.achieves!)) continue;
+      watch.met[page] = 1;
+      watch.missing -= 1;
+    }
+  }
+}
+
+function meets(entry: number, state: State): boolean {
+  const isMapped = isValid(entry);
+  if (state === State.Absent) return !isMapped;
+  if (state === State.Mapped) return isMapped;
+  if (state === State.ReadOnly) return !isMapped || (entry & WRITE) === 0;
+  return !isMapped || (entry & ACCESSED) === 0;
+}
+
+function allows(duty: Duty, tree: Tree, page: number, before: number, after: number): boolean {
+  const { card } = duty;
+  if (card.tree !== tree.index) return false;
+  if (page < duty.reachFirst || page >= duty.reachFirst + duty.reachCount) return false;
+  const isInside = page >= duty.first && page < duty.first + duty.count;
+  const changes = isInside ? card.inside : card.outside;
+  for (let i = 0; i < changes.length; i += 1) {
+    if (isChange(changes[i]!, before, after, tree.levelsBefore[page]!)) return true;
+  }
+  return false;
+}
+
+const SAME_PAGE = FRAME_MASK | TYPE_MASK | SOFTWARE_MASK;
+
+/** Whether an entry may go from `before` to `after` by a change of this kind. */
+export function isChange(change: Change, before: number, after: number, levelBefore: number): boolean {
+  const wasMapped = isValid(before);
+  const isMapped = isValid(after);
+  switch (change) {
+    case Change.Remove:
+      return wasMapped && after === 0;
+    case Change.RemoveSplit:
+      return wasMapped && after === 0 && levelBefore < LAST_LEVEL;
+    case Change.Install:
+      return !wasMapped && isMapped;
+    case Change.Annotate:
+      return !isMapped;
+    default:
+      break;
+  }
+  if (!wasMapped || !isMapped || ((before ^ after) & SAME_PAGE) !== 0) return false;
+  const gained = after & RIGHTS & ~before;
+  const lost = before & RIGHTS & ~after;
+  switch (change) {
+    case Change.Restrict:
+      return gained === 0 && lost !== 0;
+    case Change.Relax:
+      return lost === 0 && gained !== 0;
+    case Change.Rights:
+      return true;
+    case Change.SetAccessed:
+      return gained === 0 && lost === 0 && (after & ~before & ACCESSED) !== 0;
+    case Change.ClearAccessed:
+      return gained === 0 && lost === 0 && (before & ~after & ACCESSED) !== 0;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Claim: when asked whether a range was accessed, the answer is one that was true at some instant of
+ * the question: "old" only if no page kept its accessed flag all the time, "young" only if some page
+ * had it at some time. Clearing a flag by the question itself does not count against it.
+ *
+ * Why it matters: pages wrongly called old are reclaimed while the guest uses them.
+ * Blind to: flags lost by a software store that races with the walker (benign by the specification).
+ * Cost: the pages of the range per question; constant per descriptor change meanwhile.
+ * Source: spec/arm.md 7.2 I-AF, 2.5.7; zoo A45.
+ */
+import { Claim } from '../sim/claims.ts';
+import { ACCESSED, isValid } from '../sim/descriptor.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { placeTree } from '../sim/machine.ts';
+import type { Duty, Oracle, OracleSpec, Scene } from './oracle.ts';
+
+export const accessedBit: OracleSpec = {
+  id: 'accessed-bit',
+  claim: 'a question about recent use is answered by what was true while it was asked',
+  listens: [Event.OperationBegin, Event.Descriptor, Event.Claim],
+  create: (scene) => new AccessedBit(scene),
+};
+
+class AccessedBit implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  /** Per actor: the question that runs; pages young all along; whether any was young at any time. */
+  readonly #duties: (Duty | undefined)[];
+  readonly #steady: Uint8Array[];
+  readonly #ever: Uint8Array;
+  #asking = 0;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
+    const { actors } = scene.machine;
+    this.#duties = actors.map(() => undefined);
+    this.#steady = actors.map(() => new Uint8Array(pages));
+    this.#ever = new Uint8Array(actors.length);
+  }
+
+  reset(): void {
+    this.#duties.fill(undefined);
+    this.#asking = 0;
+  }
+
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    if (kind === Event.OperationBegin) this.#begin();
+    else if (kind === Event.Descriptor) {
+      if (this.#asking > 0) this.#changed(placeTree(d));
+    } else if (a === Claim.YoungAnswered) this.#answered(b, c, d !== 0);
+    else if (a === Claim.ContextRetired) this.#retired(b);
+  }
+
+  #begin(): void {
+    const { machine, duties } = this.#scene;
+    const { actor } = machine;
+    const duty = duties[machine.operation];
+    if (this.#duties[actor] !== undefined) {
+      this.#duties[actor] = undefined;
+      this.#asking -= 1;
+    }
+    if (duty === undefined || !duty.card.claims.includes(Claim.YoungAnswered)) return;
+    this.#duties[actor] = duty;
+    this.#asking += 1;
+    this.#ever[actor] = 0;
+    const { entries } = machine.tables.trees[duty.card.tree]!;
+    for (let page = duty.first; page < duty.first + duty.count; page += 1) {
+      const young = isYoung(entries[page]!);
+      this.#steady[actor]![page] = young ? 1 : 0;
+      if (young) this.#ever[actor] = 1;
+    }
+  }
+
+  #changed(index: number): void {
+    const { machine } = this.#scene;
+    const { tables } = machine;
+    const tree = tables.trees[index]!;
+    for (let actor = 0; actor < this.#duties.length; actor += 1) {
+      const duty = this.#duties[actor];
+      if (duty === undefined || duty.card.tree !== index || actor === machine.actor) continue;
+      const from = Math.max(duty.first, tables.changedFirst);
+      const to = Math.min(duty.first + duty.count, tables.changedFirst + tables.changedCount);
+      for (let page = from; page < to; page += 1) {
+        if (isYoung(tree.entries[page]!)) this.#ever[actor] = 1;
+        else this.#steady[actor]![page] = 0;
+      }
+    }
+  }
+
+  /** A retired tree has no young pages any more. */
+  #retired(index: number): void {
+    for (let actor = 0; actor < this.#duties.length; actor += 1) {
+      if (this.#duties[actor]?.card.tree === index) this.#steady[actor]!.fill(0);
+    }
+  }
+
+  #answered(first: number, count: number, young: boolean): void {
+    const { machine, report } = this.#scene;
+    const { actor } = machine;
+    this.judgements += 1;
+    if (young) {
+      if (this.#ever[actor] === 0) report.add('accessed-bit', 'young-without-use', 'entry', { page: first });
+      return;
+    }
+    for (let page = first; page < first + count; page += 1) {
+      if (this.#steady[actor]![page] === 0) continue;
+      report.add('accessed-bit', 'old-though-used', 'entry', {
+        page,
+        found: machine.tables.trees[this.#duties[actor]!.card.tree]!.entries[page]!,
+      });
+      return;
+    }
+  }
+}
+
+function isYoung(entry: number): boolean {
+  return isValid(entry) && (entry & ACCESSED) !== 0;
+}

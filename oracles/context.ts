@@ -1,0 +1,78 @@
+/**
+ * Claim: linked tables are changed under the lock of their tree in the mode that the operation's
+ * card names; nothing that may sleep happens under a spinning lock; guest invalidations are issued
+ * with the VMID of the tree that the operation works on.
+ *
+ * Why it matters: every other argument about the tables starts from these.
+ * Blind to: interrupts; the order in which locks are taken (deadlock judges its result).
+ * Cost: constant per store, lock and invalidation.
+ * Source: spec/arm.md 3.1, 7.2 I-LOCK; zoo oracle CTX.
+ */
+import { Event, type EventCode } from '../sim/event.ts';
+import { Tlbi } from '../sim/invalidation.ts';
+import { LockKind, Mode } from '../sim/locks.ts';
+import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { Regime } from '../sim/tables.ts';
+import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+
+export const context: OracleSpec = {
+  id: 'context',
+  claim: 'tables change under their lock, spinning code does not sleep, invalidations name the right VMID',
+  listens: [Event.Descriptor, Event.MaySleep, Event.LockTake, Event.InvalidateIssue],
+  create: (scene) => new Context(scene),
+};
+
+class Context implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  reset(): void {}
+
+  onEvent(kind: EventCode, a: number, _b: number, _c: number, d: number): void {
+    if (kind === Event.Descriptor) {
+      if (!placeIsHardware(d)) this.#stored(a, placeTree(d));
+    } else if (kind === Event.MaySleep) {
+      this.#mayNotSleep(-1);
+    } else if (kind === Event.LockTake) {
+      if (this.#scene.machine.locks.specs[a]!.kind === LockKind.Mutex) this.#mayNotSleep(a);
+    } else {
+      this.#issued(a);
+    }
+  }
+
+  #stored(word: number, index: number): void {
+    const { machine, report, duties } = this.#scene;
+    const tree = machine.tables.trees[index]!;
+    if (!tree.live) return;
+    this.judgements += 1;
+    const mode = machine.locks.mode(tree.lock, machine.actor);
+    const allowed = duties[machine.operation]?.card.lock ?? 'exclusive';
+    if (mode === Mode.Exclusive || allowed === 'none') return;
+    if (mode === Mode.Shared && allowed === 'shared') return;
+    report.add('context', 'store-without-lock', 'lock', { word, page: machine.tables.changedFirst });
+  }
+
+  #mayNotSleep(taking: number): void {
+    const { machine, report } = this.#scene;
+    this.judgements += 1;
+    const lock = machine.locks.spinningLock(machine.actor);
+    if (lock >= 0 && lock !== taking) report.add('context', 'sleep-under-lock', 'lock', { found: lock });
+  }
+
+  #issued(packed: number): void {
+    const operation = packed & 0xff;
+    if (operation >= Tlbi.Alle1) return;
+    const { machine, report, duties } = this.#scene;
+    const card = duties[machine.operation]?.card;
+    if (card === undefined || card.tree < 0) return;
+    const tree = machine.tables.trees[card.tree]!;
+    if (tree.regime !== Regime.Guest) return;
+    this.judgements += 1;
+    const vmid = packed >>> 16;
+    if (vmid !== tree.vmid) report.add('context', 'wrong-vmid', 'translation', { expected: tree.vmid, found: vmid });
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Claim: the guest reaches an input page only through the page that the host grants it for that
+ * address now; no mapping is made to another, and no page is freed while a live table or a TLB
+ * still names it.
+ *
+ * Why it matters: a guest that keeps a page after the host gave it away reads and writes its next owner.
+ * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses.
+ * Cost: constant per guest access and store; a scan of tables and TLBs for each data page freed.
+ * Source: spec/arm.md 7.2 I-SEQ with amendment E12; zoo oracle OWN.
+ */
+import { Claim } from '../sim/claims.ts';
+import { frameOf, isValid, WRITE } from '../sim/descriptor.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { Role } from '../sim/pages.ts';
+import { Regime } from '../sim/tables.ts';
+import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
+
+export const freedPage: OracleSpec = {
+  id: 'freed-page',
+  claim: 'the guest can reach only pages that the host grants it, and none that was freed',
+  listens: [Event.Claim, Event.Use, Event.Free, Event.Descriptor],
+  create: (scene) => new FreedPage(scene),
+};
+
+class FreedPage implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  readonly #held = new Translation();
+  /** By input page: frame granted + 1, or 0; and whether it may be written. */
+  readonly #granted: Int32Array;
+  readonly #writable: Uint8Array;
+  /** By frame: the input page that it was granted for last. */
+  readonly #pageOf: Int32Array;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
+    this.#granted = new Int32Array(pages);
+    this.#writable = new Uint8Array(pages);
+    this.#pageOf = new Int32Array(scene.machine.spec.frames);
+  }
+
+  reset(): void {
+    this.#granted.fill(0);
+  }
+
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    if (kind === Event.Use) {
+      if (c >>> 4 === Regime.Guest) this.#used(a, b, d);
+    } else if (kind === Event.Descriptor) {
+      if (isValid(c) && !placeIsHardware(d)) this.#mapped(a, placeTree(d));
+    } else if (kind === Event.Free) {
+      if (b === Role.Data) this.#freed(a);
+    } else if (a === Claim.HostGrants) {
+      for (let i = 0; i < 1 << (d >>> 1); i += 1) {
+        this.#granted[b + i] = c + i + 1;
+        this.#writable[b + i] = d & 1;
+        this.#pageOf[c + i] = b + i;
+      }
+    } else if (a === Claim.HostRevokes) {
+      this.#granted[b] = 0;
+    }
+  }
+
+  #used(page: number, frame: number, row: number): void {
+    this.judgements += 1;
+    if (this.#granted[page] === frame + 1) return;
+    const { machine, report } = this.#scene;
+    report.add('freed-page', 'used', 'page', {
+      page,
+      frame,
+      pe: machine.actors[machine.actor]!.pe,
+      survivor: row,
+      expected: this.#granted[page]! - 1,
+      found: frame,
+    });
+  }
+
+  #mapped(word: number, index: number): void {
+    const { machine, report } = this.#scene;
+    const { tables } = machine;
+    const tree = tables.trees[index]!;
+    if (tree.regime !== Regime.Guest || !tree.live) return;
+    const end = tables.changedFirst + tables.changedCount;
+    for (let page = tables.changedFirst; page < end; page += 1) {
+      const entry = tree.entries[page]!;
+      if (!isValid(entry)) continue;
+      this.judgements += 1;
+      const isGranted = this.#granted[page] === frameOf(entry) + 1;
+      if (isGranted && ((entry & WRITE) === 0 || this.#writable[page] === 1)) continue;
+      report.add('freed-page', isGranted ? 'mapped-writable' : 'mapped', 'page', {
+        page,
+        word,
+        frame: frameOf(entry),
+        expected: this.#granted[page]! - 1,
+        found: frameOf(entry),
+      });
+      return;
+    }
+  }
+
+  #freed(frame: number): void {
+    const { machine, report } = this.#scene;
+    this.judgements += 1;
+    for (const tree of machine.tables.trees) {
+      if (!tree.live || tree.regime !== Regime.Guest) continue;
+      const page = this.#pageOf[frame]!;
+      const entry = tree.entries[page]!;
+      if (!isValid(entry) || frameOf(entry) !== frame) continue;
+      report.add('freed-page', 'freed-while-mapped', 'page', { page, frame });
+      return;
+    }
+    const held = this.#held;
+    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+      if (held.isTable || held.regime !== Regime.Guest) continue;
+      const offset = frame - frameOf(held.word);
+      if (offset < 0 || offset >= 1 << held.bits) continue;
+      if (liveTreeOf(machine, held) === undefined) continue;
+      report.add('freed-page', 'freed-while-cached', 'page', {
+        page: held.first + offset,
+        frame,
+        pe: held.pe,
+        survivor: held.row,
+      });
+      return;
+    }
+  }
+}

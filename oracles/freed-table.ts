@@ -1,0 +1,96 @@
+/**
+ * Claim: no software and no hardware walker touches a table page after it was freed, and no table
+ * is freed while a linked entry, a walk cache or a walk in flight still names it.
+ *
+ * Why it matters: the page holds somebody else's data by then, and the walker takes it for descriptors.
+ * Blind to: walk caches of contexts that no PE can load (until a walk uses them); software that
+ * reaches a page that has become another table meanwhile.
+ * Cost: a scan of the TLBs for each table page freed.
+ * Source: spec/arm.md 7.2 I-UAF, T5; amendments E4, E14.
+ */
+import { Event, type EventCode } from '../sim/event.ts';
+import { frameOf } from '../sim/descriptor.ts';
+import { Role } from '../sim/pages.ts';
+import { Phase } from '../sim/walk.ts';
+import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
+
+export const freedTable: OracleSpec = {
+  id: 'freed-table',
+  claim: 'a table page is freed only when nobody can walk through it any more',
+  listens: [Event.WalkFreed, Event.TouchFreed, Event.Free],
+  create: (scene) => new FreedTable(scene),
+};
+
+class FreedTable implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  readonly #held = new Translation();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  reset(): void {}
+
+  onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
+    const { report, machine } = this.#scene;
+    if (kind === Event.Free) {
+      if (b === Role.Table) this.#freed(a);
+      return;
+    }
+    this.judgements += 1;
+    if (kind === Event.WalkFreed) {
+      const walk = machine.actors[machine.actor]!.walk;
+      report.add('freed-table', 'walked', 'table', {
+        word: a,
+        frame: b,
+        page: walk.page,
+        pe: machine.actors[machine.actor]!.pe,
+        ...(d >= 0 ? { survivor: d } : {}),
+      });
+      return;
+    }
+    report.add('freed-table', 'touched', 'table', { word: a, frame: b });
+  }
+
+  #freed(frame: number): void {
+    const { machine, report } = this.#scene;
+    this.judgements += 1;
+    const index = machine.tables.treeOf[frame]!;
+    if (index >= 0 && machine.tables.trees[index]!.live) {
+      report.add('freed-table', 'freed-while-linked', 'table', {
+        frame,
+        page: machine.tables.firstOf[frame]!,
+        word: machine.tables.parentOf[frame]!,
+      });
+      return;
+    }
+    const held = this.#held;
+    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+      if (!held.isTable || frameOf(held.word) !== frame) continue;
+      if (held.generation !== machine.pages.generation[frame]) continue;
+      if (liveTreeOf(machine, held) === undefined) continue;
+      report.add('freed-table', 'freed-while-cached', 'table', {
+        frame,
+        page: held.first,
+        word: held.address,
+        pe: held.pe,
+        survivor: held.row,
+      });
+      return;
+    }
+    for (const { walk, pe } of machine.actors) {
+      if (walk.phase === Phase.Lookup || walk.frame !== frame) continue;
+      if (walk.generation !== machine.pages.generation[frame]) continue;
+      if (index < 0 && walk.from < 0) continue;
+      report.add('freed-table', 'freed-while-walked', 'table', {
+        frame,
+        page: walk.page,
+        pe,
+        ...(walk.from >= 0 ? { survivor: walk.from } : {}),
+      });
+      return;
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Contract of an oracle: one claim about every run, judged from events, claims, operation cards and
+ * the abstract map. Oracles know no system and no bug. Reports carry facts; text is made later.
+ */
+import type { Card } from '../sim/card.ts';
+import type { EventCode } from '../sim/event.ts';
+import type { Listener, Machine } from '../sim/machine.ts';
+
+/** An operation of the loaded program, as far as oracles know it. */
+export interface Duty {
+  readonly card: Card;
+  readonly args: readonly number[];
+  /** Range of input pages that the card names; count 0 when it names none. */
+  readonly first: number;
+  readonly count: number;
+  /** Range that the card lets it touch; contains the other one. */
+  readonly reachFirst: number;
+  readonly reachCount: number;
+}
+
+/** What a violation is about. */
+export type Subject = 'translation' | 'table' | 'page' | 'entry' | 'count' | 'lock' | 'actor' | 'log';
+
+export interface Violation {
+  readonly oracle: string;
+  /** Which clause of the claim: a stable word, part of the signature. */
+  readonly rule: string;
+  readonly subject: Subject;
+  /** Trace row of the event that was judged. */
+  readonly row: number;
+  readonly step: number;
+  readonly actor: number;
+  readonly operation: number;
+  readonly site: number;
+  readonly page: number | undefined;
+  readonly frame: number | undefined;
+  readonly word: number | undefined;
+  readonly pe: number | undefined;
+  /** Row of the event that made what should be gone (a TLB fill, a walk's read, a grant). */
+  readonly survivor: number | undefined;
+  /** Operation instance whose promise is broken, when it is not the judged event's. */
+  readonly promisedBy: number | undefined;
+  /** Two values that should agree, for people. */
+  readonly expected: number | undefined;
+  readonly found: number | undefined;
+}
+
+export interface Facts {
+  readonly page?: number;
+  readonly frame?: number;
+  readonly word?: number;
+  readonly pe?: number;
+  readonly survivor?: number;
+  readonly promisedBy?: number;
+  readonly expected?: number;
+  readonly found?: number;
+}
+
+/** Takes the first violation of a run and stops the run. */
+export class Report {
+  readonly #machine: Machine;
+  violation: Violation | undefined;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  reset(): void {
+    this.violation = undefined;
+  }
+
+  add(oracle: string, rule: string, subject: Subject, facts: Facts): void {
+    if (this.violation !== undefined) return;
+    const machine = this.#machine;
+    const row = machine.trace.count - 1;
+    this.violation = {
+      oracle,
+      rule,
+      subject,
+      row,
+      step: machine.steps,
+      actor: machine.actor,
+      operation: machine.operation,
+      site: row < 0 ? 0 : machine.trace.field(row, 4),
+      page: facts.page,
+      frame: facts.frame,
+      word: facts.word,
+      pe: facts.pe,
+      survivor: facts.survivor,
+      promisedBy: facts.promisedBy,
+      expected: facts.expected,
+      found: facts.found,
+    };
+    machine.halted = true;
+    machine.grant = 0;
+  }
+}
+
+/** What an oracle may look at. */
+export interface Scene {
+  readonly machine: Machine;
+  readonly report: Report;
+  /** By operation instance of the loaded program; replaced for every run. */
+  duties: readonly Duty[];
+  /** First reference count word, or -1. */
+  readonly countBase: number;
+}
+
+export interface Oracle extends Listener {
+  /** Times that the claim was tested in all runs so far. */
+  judgements: number;
+  reset(): void;
+}
+
+export interface OracleSpec {
+  readonly id: string;
+  /** The claim in one sentence. */
+  readonly claim: string;
+  readonly listens: readonly EventCode[];
+  create(scene: Scene): Oracle;
+}

@@ -1,0 +1,160 @@
+/**
+ * Claim: every program finishes in the fair tail; no retry loop goes round while nobody else changes
+ * anything; and a guest access faults again after its fault was handled only if somebody changed the
+ * entry in between (a few spurious faults are allowed).
+ *
+ * Why it matters: a guest that faults for ever on one access is a soft lock-up.
+ * Blind to: slowness that ends.
+ * Cost: constant per descriptor change, fault and claim.
+ * Source: spec/arm.md 7.2 I-PROG, 3.3; zoo A23, A25.
+ */
+import { Claim } from '../sim/claims.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+
+/** Handled faults of one access without any lasting change in between, before it is a finding. */
+export const SPURIOUS_FAULTS_MAX = 2;
+
+export const progress: OracleSpec = {
+  id: 'progress',
+  claim: 'every operation ends under a fair schedule, and handling a fault repairs it',
+  listens: [
+    Event.Stuck,
+    Event.Unfinished,
+    Event.Descriptor,
+    Event.LockTake,
+    Event.LockDrop,
+    Event.Fault,
+    Event.Claim,
+    Event.OperationBegin,
+  ],
+  create: (scene) => new Progress(scene),
+};
+
+class Progress implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  /** Lasting changes by input page: entries that differ when the lock is dropped from when it was taken. */
+  readonly #version: Int32Array;
+  /** Entry and level of each page when the lock was taken, for pages changed since. */
+  readonly #entry: Int32Array;
+  readonly #level: Uint8Array;
+  readonly #isChanged: Uint8Array;
+  readonly #changed: Int32Array;
+  #changedCount = 0;
+  /** Per actor: page and version when a fault was last handled; version when its lock was taken; count. */
+  readonly #page: Int32Array;
+  readonly #handled: Int32Array;
+  readonly #atLock: Int32Array;
+  readonly #faulted: Uint8Array;
+  readonly #spurious: Int32Array;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
+    this.#version = new Int32Array(pages);
+    this.#entry = new Int32Array(pages);
+    this.#level = new Uint8Array(pages);
+    this.#isChanged = new Uint8Array(pages);
+    this.#changed = new Int32Array(pages);
+    const actors = scene.machine.actors.length;
+    this.#page = new Int32Array(actors);
+    this.#handled = new Int32Array(actors);
+    this.#atLock = new Int32Array(actors);
+    this.#faulted = new Uint8Array(actors);
+    this.#spurious = new Int32Array(actors);
+  }
+
+  reset(): void {
+    this.#version.fill(0);
+    this.#isChanged.fill(0);
+    this.#changedCount = 0;
+    this.#page.fill(-1);
+    this.#spurious.fill(0);
+    this.#faulted.fill(0);
+  }
+
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    const { machine, report } = this.#scene;
+    const { actor } = machine;
+    switch (kind) {
+      case Event.Stuck:
+        report.add('progress', 'retries-for-ever', 'actor', { found: a });
+        return;
+      case Event.Unfinished:
+        report.add('progress', 'does-not-finish', 'actor', {});
+        return;
+      case Event.Descriptor:
+        if (!placeIsHardware(d)) this.#remember(placeTree(d));
+        return;
+      case Event.LockTake:
+        if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#version[this.#page[actor]!]!;
+        return;
+      case Event.LockDrop:
+        if (this.#changedCount > 0) this.#settle(a);
+        return;
+      case Event.Fault:
+        this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
+        if (this.#page[actor] !== a) this.#page[actor] = -1;
+        return;
+      case Event.OperationBegin:
+        if (actor >= 0) {
+          this.#page[actor] = -1;
+          this.#spurious[actor] = 0;
+        }
+        return;
+      default:
+        if (a === Claim.FaultHandled) this.#handledFault(actor, b);
+        else if (a === Claim.FaultRetry) this.#page[actor] = -1;
+        void c;
+    }
+  }
+
+  #remember(index: number): void {
+    const { tables } = this.#scene.machine;
+    const tree = tables.trees[index]!;
+    if (index !== this.#scene.machine.spec.guestTree) return;
+    for (let page = tables.changedFirst; page < tables.changedFirst + tables.changedCount; page += 1) {
+      if (this.#isChanged[page] === 1) continue;
+      this.#isChanged[page] = 1;
+      this.#entry[page] = tree.before[page]!;
+      this.#level[page] = tree.levelsBefore[page]!;
+      this.#changed[this.#changedCount] = page;
+      this.#changedCount += 1;
+    }
+  }
+
+  #settle(lock: number): void {
+    const { machine } = this.#scene;
+    const tree = machine.tables.trees[machine.spec.guestTree]!;
+    if (tree.lock !== lock) return;
+    for (let i = 0; i < this.#changedCount; i += 1) {
+      const page = this.#changed[i]!;
+      this.#isChanged[page] = 0;
+      const now = tree.entries[page]!;
+      const isSame = now === this.#entry[page] && (now === 0 || tree.levels[page] === this.#level[page]);
+      if (!isSame) this.#version[page]! += 1;
+    }
+    this.#changedCount = 0;
+  }
+
+  /** The handler says that it repaired the entry; called after the lock was dropped. */
+  #handledFault(actor: number, page: number): void {
+    this.judgements += 1;
+    const wasHandled = this.#page[actor] === page && this.#faulted[actor] === 1;
+    if (wasHandled && this.#atLock[actor] === this.#handled[actor]) {
+      this.#spurious[actor]! += 1;
+      if (this.#spurious[actor]! > SPURIOUS_FAULTS_MAX) {
+        this.#scene.report.add('progress', 'faults-again', 'actor', {
+          page,
+          pe: this.#scene.machine.actors[actor]!.pe,
+          found: this.#spurious[actor]!,
+        });
+      }
+    }
+    this.#page[actor] = page;
+    this.#faulted[actor] = 0;
+    this.#handled[actor] = this.#version[page]!;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Claim: whenever the lock of a tree is dropped, the count of every linked table page that was
+ * touched is one more than its counted entries; at the end no table page is left over; no page is
+ * freed twice.
+ *
+ * Why it matters: the count is the emptiness test of unmap: too high leaks the table, too low frees
+ * it under its entries.
+ * Blind to: systems that count nothing; pages while their lock is held.
+ * Cost: one comparison per store, one scan of each touched page per lock hold.
+ * Source: spec/arm.md 2.4 law RC, 7.2 I-RC, I-LEAK.
+ */
+import { isValid } from '../sim/descriptor.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { entriesPerTable } from '../sim/geometry.ts';
+import { Role } from '../sim/pages.ts';
+import type { Tree } from '../sim/tables.ts';
+import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+
+export const referenceCounts: OracleSpec = {
+  id: 'reference-counts',
+  claim: 'a table page is counted once for itself and once per counted entry, and none leaks',
+  listens: [Event.Descriptor, Event.StoreVisible, Event.LockDrop, Event.Free, Event.DoubleFree, Event.RunEnd],
+  create: (scene) => new ReferenceCounts(scene),
+};
+
+class ReferenceCounts implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  /** Frames touched since their tree's lock was last dropped. */
+  readonly #touched: Int32Array;
+  readonly #isTouched: Uint8Array;
+  #touchedCount = 0;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    this.#touched = new Int32Array(scene.machine.spec.frames);
+    this.#isTouched = new Uint8Array(scene.machine.spec.frames);
+  }
+
+  reset(): void {
+    for (let i = 0; i < this.#touchedCount; i += 1) this.#isTouched[this.#touched[i]!] = 0;
+    this.#touchedCount = 0;
+  }
+
+  onEvent(kind: EventCode, a: number, b: number, _c: number, _d: number): void {
+    const { machine, countBase, report } = this.#scene;
+    if (countBase < 0) return;
+    if (kind === Event.StoreVisible) {
+      const frame = a - countBase;
+      if (frame >= 0 && frame < machine.spec.frames) this.#touch(frame);
+    } else if (kind === Event.Descriptor) {
+      this.#touch(machine.memory.frame(a));
+    } else if (kind === Event.LockDrop) {
+      if (this.#touchedCount > 0) this.#unlocked(a);
+    } else if (kind === Event.Free) {
+      this.#freed(a, b);
+    } else if (kind === Event.DoubleFree) {
+      report.add('reference-counts', 'freed-twice', 'table', { frame: a });
+    } else if (machine.finished) {
+      this.#ended();
+    }
+  }
+
+  #touch(frame: number): void {
+    if (this.#isTouched[frame] === 1) return;
+    this.#isTouched[frame] = 1;
+    this.#touched[this.#touchedCount] = frame;
+    this.#touchedCount += 1;
+  }
+
+  #unlocked(lock: number): void {
+    const { machine } = this.#scene;
+    let kept = 0;
+    for (let i = 0; i < this.#touchedCount; i += 1) {
+      const frame = this.#touched[i]!;
+      const index = machine.tables.treeOf[frame]!;
+      const tree = index < 0 ? undefined : machine.tables.trees[index]!;
+      if (tree?.live === true && tree.lock !== lock) {
+        this.#touched[kept] = frame;
+        kept += 1;
+        continue;
+      }
+      this.#isTouched[frame] = 0;
+      if (tree?.live === true && tree.counted) this.#judge(tree, frame);
+    }
+    this.#touchedCount = kept;
+  }
+
+  #judge(tree: Tree, frame: number): void {
+    const { machine, report, countBase } = this.#scene;
+    this.judgements += 1;
+    let expected = 1;
+    for (let index = 0; index < entriesPerTable(tree.geometry); index += 1) {
+      const word = machine.memory.load(machine.memory.address(frame, index));
+      if (tree.annotations ? word !== 0 : isValid(word)) expected += 1;
+    }
+    const found = machine.memory.load(countBase + frame);
+    if (found === expected) return;
+    report.add('reference-counts', found > expected ? 'too-high' : 'too-low', 'count', {
+      frame,
+      page: machine.tables.firstOf[frame]!,
+      expected,
+      found,
+    });
+  }
+
+  #freed(frame: number, role: number): void {
+    const { machine, report, countBase } = this.#scene;
+    if (role !== Role.Table) return;
+    this.judgements += 1;
+    const found = machine.memory.load(countBase + frame);
+    if (found !== 0) report.add('reference-counts', 'freed-while-counted', 'count', { frame, expected: 0, found });
+  }
+
+  #ended(): void {
+    const { machine, report } = this.#scene;
+    this.judgements += 1;
+    const { pages, tables } = machine;
+    for (let frame = 0; frame < pages.count; frame += 1) {
+      const role = pages.role[frame];
+      if (role !== Role.Cached && (role !== Role.Table || tables.treeOf[frame]! >= 0)) continue;
+      report.add('reference-counts', 'leaked', 'table', {
+        frame,
+        found: machine.memory.load(this.#scene.countBase + frame),
+      });
+      return;
+    }
+  }
+}

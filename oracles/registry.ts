@@ -1,0 +1,30 @@
+/** The list of oracles. A new one is one file and one line here. */
+import { abstractMap } from './abstract-map.ts';
+import { accessedBit } from './accessed-bit.ts';
+import { breakBeforeMake } from './break-before-make.ts';
+import { context } from './context.ts';
+import { deadlock } from './deadlock.ts';
+import { dirtyLog } from './dirty-log.ts';
+import { freedPage } from './freed-page.ts';
+import { freedTable } from './freed-table.ts';
+import type { OracleSpec } from './oracle.ts';
+import { progress } from './progress.ts';
+import { referenceCounts } from './reference-counts.ts';
+import { staleTranslation } from './stale-translation.ts';
+import { tableShape } from './table-shape.ts';
+
+/** In the order in which they see an event: the first violation of a step is the one reported. */
+export const ORACLES: readonly OracleSpec[] = Object.freeze([
+  freedTable,
+  breakBeforeMake,
+  staleTranslation,
+  freedPage,
+  context,
+  tableShape,
+  abstractMap,
+  referenceCounts,
+  dirtyLog,
+  accessedBit,
+  progress,
+  deadlock,
+]);

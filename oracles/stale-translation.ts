@@ -1,0 +1,129 @@
+/**
+ * Claim: by the moment that its card names, an operation has left no PE able to use a translation
+ * that was made from a descriptor it removed (or, where the card says so, restricted).
+ *
+ * Why it matters: the caller frees or protects pages on the strength of that promise.
+ * Blind to: walk-cache entries (freed-table), contexts that no PE can load, promises that no card makes.
+ * Cost: one array write per descriptor change; a scan of the TLBs when a promise falls due.
+ * Source: spec/arm.md 7.2 I-STALE, I-PERM; amendment E13.
+ */
+import { FRAME_MASK, isLeaf, isValid, RIGHTS, TYPE_MASK, VALID, WRITE } from '../sim/descriptor.ts';
+import { Event, type EventCode } from '../sim/event.ts';
+import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+import { nextTranslation, Translation } from './translations.ts';
+
+export const staleTranslation: OracleSpec = {
+  id: 'stale-translation',
+  claim: 'when an operation promises that old translations are gone, no PE can use one',
+  listens: [Event.Descriptor, Event.LockDrop, Event.OperationEnd],
+  create: (scene) => new StaleTranslation(scene),
+};
+
+const Loss = { None: 0, Tightened: 1, Removed: 2 } as const;
+
+class StaleTranslation implements Oracle {
+  judgements = 0;
+  readonly #scene: Scene;
+  readonly #held = new Translation();
+  /** By descriptor instance: what its successor took away, and the operation that stored it (+1). */
+  #loss = new Uint8Array(1024);
+  #by = new Int32Array(1024);
+  /** By operation: it has taken something away. */
+  #owes = new Uint8Array(64);
+  #highest = 0;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  reset(): void {
+    this.#by.fill(0, 0, this.#highest + 1);
+    this.#owes.fill(0);
+    this.#highest = 0;
+  }
+
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    if (kind === Event.Descriptor) this.#changed(b, c, d);
+    else if (kind === Event.LockDrop) this.#due(a, 'unlock');
+    else this.#due(-1, 'end');
+  }
+
+  #changed(old: number, next: number, where: number): void {
+    if (placeIsHardware(where) || !isLeaf(old)) return;
+    const { machine } = this.#scene;
+    const loss = lossOf(old, next);
+    if (loss === Loss.None || !machine.tables.trees[placeTree(where)]!.live) return;
+    const instance = machine.replaced;
+    const { operation } = machine;
+    if (instance >= this.#loss.length) this.#grow(instance);
+    if (instance > this.#highest) this.#highest = instance;
+    this.#loss[instance] = loss;
+    this.#by[instance] = operation + 1;
+    if (operation >= this.#owes.length) {
+      const wider = new Uint8Array(operation * 2);
+      wider.set(this.#owes);
+      this.#owes = wider;
+    }
+    if (operation >= 0) this.#owes[operation] = 1;
+  }
+
+  /** @param lock the lock that is being dropped, or -1 at the end of the operation */
+  #due(lock: number, moment: 'unlock' | 'end'): void {
+    const { machine, duties } = this.#scene;
+    const { operation } = machine;
+    const duty = duties[operation];
+    if (duty === undefined || this.#owes[operation] === 0) return;
+    const { card } = duty;
+    if (card.unusable === 'nothing') return;
+    if (moment === 'unlock') {
+      if (card.by !== 'unlock' || machine.tables.trees[card.tree]!.lock !== lock) return;
+    }
+    this.judgements += 1;
+    this.#judge(operation, card.unusable === 'tightened');
+  }
+
+  #judge(operation: number, alsoTightened: boolean): void {
+    const { machine, report } = this.#scene;
+    const held = this.#held;
+    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+      if (held.isTable || held.instance >= this.#by.length) continue;
+      if (this.#by[held.instance] !== operation + 1) continue;
+      const loss = this.#loss[held.instance]!;
+      if (loss === Loss.Tightened && (!alsoTightened || this.#isGrantedAgain(held))) continue;
+      report.add('stale-translation', loss === Loss.Removed ? 'removed' : 'tightened', 'translation', {
+        page: held.first,
+        word: held.address,
+        pe: held.pe,
+        survivor: held.row,
+        found: held.word,
+      });
+      return;
+    }
+  }
+
+  /** The right that the cached entry has in excess is in the table again. */
+  #isGrantedAgain(held: Translation): boolean {
+    for (const tree of this.#scene.machine.tables.trees) {
+      if (!tree.live || tree.vmid !== held.vmid || tree.regime !== held.regime) continue;
+      const now = tree.entries[held.first]!;
+      return isValid(now) && (held.word & RIGHTS & ~now) === 0;
+    }
+    return true;
+  }
+
+  #grow(instance: number): void {
+    const length = Math.max(instance + 1, this.#loss.length * 2);
+    const loss = new Uint8Array(length);
+    const by = new Int32Array(length);
+    loss.set(this.#loss);
+    by.set(this.#by);
+    this.#loss = loss;
+    this.#by = by;
+  }
+}
+
+function lossOf(old: number, next: number): number {
+  if (!isLeaf(next) || ((old ^ next) & (FRAME_MASK | TYPE_MASK | VALID)) !== 0) return Loss.Removed;
+  return (old & WRITE & ~next) !== 0 || (old & RIGHTS & ~next) !== 0 ? Loss.Tightened : Loss.None;
+}

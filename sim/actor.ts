@@ -1,0 +1,258 @@
+/**
+ * An actor: one thread of control on a PE, and the verbs that operations may `yield*`.
+ *
+ * Every verb stores its operands in fields and returns the actor itself, which is its own reusable
+ * iterator: `next` asks the machine whether the actor goes on and, if so, performs the access at
+ * once, without suspending the generators above it and without allocating (design: docs/architecture.md).
+ */
+import { Access, Domain, type Register } from './access.ts';
+import { assert } from './assert.ts';
+import type { ClaimCode } from './claims.ts';
+import type { Intent } from './descriptor.ts';
+import type { Shareability, Tlbi } from './invalidation.ts';
+import type { Mode } from './locks.ts';
+import type { Machine } from './machine.ts';
+import type { WordAddress } from './memory.ts';
+import type { Role } from './pages.ts';
+import type { Site } from './site.ts';
+import { Regime } from './tables.ts';
+import { Walk } from './walk.ts';
+
+/** The body of an operation: every `yield*` in it is one access that others can observe. */
+export type Operation<Result> = Generator<void, Result, undefined>;
+
+/** One access: `yield*` it and get its result. */
+export type Step<Result> = Iterable<void, Result, undefined>;
+
+/** Program role of an actor. */
+export const ActorRole = { Vcpu: 'vcpu', Host: 'host', Hardware: 'pe' } as const;
+export type ActorRole = (typeof ActorRole)[keyof typeof ActorRole];
+
+const SUSPENDED: IteratorResult<void, number> = Object.freeze({ done: false, value: undefined });
+
+export class Actor implements Step<number>, Iterator<void, number, undefined> {
+  readonly machine: Machine;
+  readonly index: number;
+  readonly name: string;
+  readonly role: ActorRole;
+  readonly pe: number;
+
+  /** The pending request; `access` is Invalid when there is none. */
+  access: Access = Access.Invalid;
+  site: Site = 0;
+  x = 0;
+  y = 0;
+  z = 0;
+  w = 0;
+  readonly walk = new Walk();
+
+  /** True when the machine has picked this actor: the parked access is performed next. */
+  resumed = false;
+  /** The operation instance that runs, or -1. */
+  operation = -1;
+  blocked = false;
+  ended = true;
+  generator: Operation<number> | undefined;
+  /** Retries since another actor last changed anything. */
+  retries = 0;
+  retriesSeen = 0;
+  /** Changes of visible words by this actor. */
+  changes = 0;
+
+  readonly #done: { done: true; value: number } = { done: true, value: 0 };
+
+  constructor(machine: Machine, index: number, name: string, role: ActorRole, pe: number) {
+    this.machine = machine;
+    this.index = index;
+    this.name = name;
+    this.role = role;
+    this.pe = pe;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<void, number> {
+    const machine = this.machine;
+    if (this.resumed) this.resumed = false;
+    else if (!machine.goesOn(this)) return SUSPENDED;
+    while (!machine.event(this)) {
+      if (!machine.goesOn(this)) return SUSPENDED;
+    }
+    this.access = Access.Invalid;
+    return this.#done;
+  }
+
+  /** Result of the access that completes. */
+  set result(value: number) {
+    this.#done.value = value;
+  }
+
+  #request(access: Access, site: Site, x: number, y: number, z: number, w: number): this {
+    assert(this.access === Access.Invalid, 'one access at a time');
+    this.access = access;
+    this.site = site;
+    this.x = x;
+    this.y = y;
+    this.z = z;
+    this.w = w;
+    return this;
+  }
+
+  // ---- words ----
+
+  /** One single-copy-atomic load; the value is a snapshot and is never silently read again. */
+  readOnce(site: Site, word: WordAddress): Step<number> {
+    return this.#request(Access.Read, site, word, 0, 0, 0);
+  }
+
+  store(site: Site, word: WordAddress, value: number): Step<number> {
+    return this.#request(Access.Store, site, word, value | 0, 0, 0);
+  }
+
+  /** Every earlier access of this actor is visible before the store. */
+  storeRelease(site: Site, word: WordAddress, value: number): Step<number> {
+    return this.#request(Access.StoreRelease, site, word, value | 0, 0, 0);
+  }
+
+  /** The value seen; the exchange took place when it equals `expected`. */
+  compareExchange(site: Site, word: WordAddress, expected: number, value: number): Step<number> {
+    return this.#request(Access.CompareExchange, site, word, value | 0, expected | 0, 0);
+  }
+
+  /** The value before. */
+  exchange(site: Site, word: WordAddress, value: number): Step<number> {
+    return this.#request(Access.Exchange, site, word, value | 0, 0, 0);
+  }
+
+  /** The value after. */
+  add(site: Site, word: WordAddress, delta: number): Step<number> {
+    return this.#request(Access.Add, site, word, delta, 0, 0);
+  }
+
+  /** The value before. */
+  or(site: Site, word: WordAddress, bits: number): Step<number> {
+    return this.#request(Access.Or, site, word, bits, 0, 0);
+  }
+
+  /** Waits until the word holds `value`, and goes on in the same step. */
+  waitFor(site: Site, word: WordAddress, value: number): Step<number> {
+    return this.#request(Access.Wait, site, word, value, 0, 0);
+  }
+
+  // ---- ordering, translation ----
+
+  dsb(site: Site, domain: Domain): Step<number> {
+    assert(domain !== Domain.Invalid, 'a barrier has a domain');
+    return this.#request(Access.Barrier, site, domain, 0, 0, 0);
+  }
+
+  isb(site: Site): Step<number> {
+    return this.#request(Access.Synchronise, site, 0, 0, 0, 0);
+  }
+
+  writeRegister(site: Site, register: Register, value: number): Step<number> {
+    return this.#request(Access.Register, site, register, value, 0, 0);
+  }
+
+  /**
+   * Issues an invalidation with this PE's current VMID; asynchronous until a full DSB.
+   * @param hint TTL operand, 0 for none
+   * @param pages input pages for range operations, else 1
+   */
+  tlbi(site: Site, operation: Tlbi, share: Shareability, page: number, hint: number, pages: number): Step<number> {
+    return this.#request(Access.Invalidate, site, operation | (share << 8), page, hint, pages);
+  }
+
+  // ---- locks and sections ----
+
+  acquire(site: Site, lock: number, mode: Mode): Step<number> {
+    return this.#request(Access.Acquire, site, lock, mode, 0, 0);
+  }
+
+  release(site: Site, lock: number): Step<number> {
+    return this.#request(Access.Release, site, lock, 0, 0, 0);
+  }
+
+  enterSection(site: Site, domain: number): Step<number> {
+    return this.#request(Access.SectionEnter, site, domain, 0, 0, 0);
+  }
+
+  exitSection(site: Site, domain: number): Step<number> {
+    return this.#request(Access.SectionExit, site, domain, 0, 0, 0);
+  }
+
+  /** Waits for the read sections of the domain that are open now. May sleep. */
+  gracePeriod(site: Site, domain: number): Step<number> {
+    this.machine.awaitSections(this, domain);
+    return this.#request(Access.GracePeriod, site, domain, 0, 0, 0);
+  }
+
+  // ---- pages ----
+
+  /** A zeroed page, or -1 when the allocation fails (a choice, or an empty pool). */
+  allocate(site: Site, role: Role, maySleep: boolean): Step<number> {
+    return this.#request(Access.Allocate, site, role, maySleep ? 1 : 0, 0, 0);
+  }
+
+  /** The first of `count` adjacent zeroed pages aligned to `count`, or -1. */
+  allocateRun(site: Site, role: Role, count: number, maySleep: boolean): Step<number> {
+    return this.#request(Access.AllocateRun, site, role, maySleep ? 1 : 0, count, 0);
+  }
+
+  /** Gives `count` adjacent pages back. */
+  free(site: Site, frame: number, count = 1): Step<number> {
+    return this.#request(Access.Free, site, frame, count, 0, 0);
+  }
+
+  // ---- guests and hardware ----
+
+  /** A guest access to an input page: 0, or a fault (see `fault` in access.ts). */
+  guestAccess(site: Site, page: number, intent: Intent, value: number): Step<number> {
+    this.machine.enterGuest(this);
+    return this.#request(Access.Guest, site, page, intent, value, Regime.Guest);
+  }
+
+  /** An access of the hypervisor itself through its own table. */
+  hypervisorAccess(site: Site, page: number, intent: Intent, value: number): Step<number> {
+    return this.#request(Access.Guest, site, page, intent, value, Regime.Hypervisor);
+  }
+
+  /** The vCPU leaves the guest for good; drains the walks of its PE. */
+  leaveGuest(site: Site): Step<number> {
+    return this.#request(Access.GuestExit, site, 0, 0, 0, 0);
+  }
+
+  /** The walker of this PE translates a page nobody asked for; waits until the PE runs a guest. */
+  speculate(site: Site, page: number): Step<number> {
+    return this.#request(Access.Speculate, site, page, 0, 0, Regime.Guest);
+  }
+
+  /** One TLB entry for the page vanishes; waits until there is one. */
+  evict(site: Site, page: number): Step<number> {
+    return this.#request(Access.Evict, site, page, 0, 0, 0);
+  }
+
+  // ---- what is no access ----
+
+  /** One round of a busy wait or retry loop: declared, so that the fair tail can judge it. */
+  retry(site: Site): Step<number> {
+    return this.#request(Access.Retry, site, 0, 0, 0, 0);
+  }
+
+  /** A register of this PE; private, so reading it is no access. */
+  get vttbr(): number {
+    return this.machine.pes[this.pe]!.vttbr;
+  }
+
+  /** A choice with `alternatives` legal answers, 0 the default. */
+  choose(site: Site, alternatives: number): number {
+    return this.machine.choose(site, alternatives);
+  }
+
+  /** A fact that no access shows; belongs to the step before it. */
+  claim(claim: ClaimCode, x: number, y: number, z: number): void {
+    this.machine.claim(claim, x, y, z);
+  }
+}

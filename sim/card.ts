@@ -1,0 +1,78 @@
+/**
+ * Operation cards: what an operation promises, as data. Systems write them from the specification;
+ * oracles read them. The words here are the only vocabulary that the two sides share besides
+ * events, claims and the abstract map.
+ */
+import type { ClaimCode } from './claims.ts';
+import type { Geometry } from './geometry.ts';
+
+/** What an operation's generator returns. */
+export const Result = {
+  Ok: 0,
+  Again: 1,
+  NoMemory: 2,
+  Invalid: 3,
+  Range: 4,
+  /** The access was not served by the table (such as a page outside every slot). */
+  Refused: 5,
+} as const;
+export type Result = (typeof Result)[keyof typeof Result];
+
+export const RESULT_NAMES = ['ok', 'again', 'no memory', 'invalid', 'range', 'refused'] as const;
+
+/** Ways in which an abstract entry may change (the vocabulary of cards). */
+export const Change = {
+  /** Mapped -> Absent. */
+  Remove: 'remove',
+  /** Mapped -> Absent, only for pages of a block that is being split. */
+  RemoveSplit: 'remove-split',
+  /** Absent -> Mapped. */
+  Install: 'install',
+  /** Same page, fewer rights. */
+  Restrict: 'restrict',
+  /** Same page, more rights. */
+  Relax: 'relax',
+  /** Same page, other rights or accessed flag: legal without a break (spec/arm.md 1.10). */
+  Rights: 'rights',
+  SetAccessed: 'set-accessed',
+  ClearAccessed: 'clear-accessed',
+  /** Anything -> annotation, annotation -> Absent. */
+  Annotate: 'annotate',
+} as const;
+export type Change = (typeof Change)[keyof typeof Change];
+
+/** What every page of the range has been at some instant of a successful operation. */
+export const State = {
+  Absent: 'absent',
+  Mapped: 'mapped',
+  /** Absent, or mapped without the right to write. */
+  ReadOnly: 'read-only',
+  /** Absent, or mapped with the accessed flag clear. */
+  Old: 'old',
+} as const;
+export type State = (typeof State)[keyof typeof State];
+
+/**
+ * The card of an operation: its promises as data, written from the specification and sharing no
+ * code with the generator. Oracles read it when the operation begins and ends.
+ */
+export interface Card {
+  /** Tree whose entries the operation may change: an index into the machine's trees, or -1. */
+  readonly tree: number;
+  /** Mode in which the tree's lock is held for every store to a linked table. */
+  readonly lock: 'exclusive' | 'shared' | 'none';
+  /** Input pages that the arguments name: [first, count]; undefined when none. */
+  readonly pages?: (args: readonly number[], geometry: Geometry) => readonly [number, number];
+  /** Pages beyond the range that it may touch as well, such as the rest of a block. */
+  readonly reach?: (args: readonly number[], geometry: Geometry) => readonly [number, number];
+  /** Changes allowed for pages of the range, and for pages outside it within reach. */
+  readonly inside: readonly Change[];
+  readonly outside: readonly Change[];
+  readonly achieves?: State;
+  /** Old translations that must be unusable, and by when. */
+  readonly unusable: 'removed' | 'tightened' | 'nothing';
+  readonly by: 'unlock' | 'end';
+  /** Claims that a successful operation makes at least once. */
+  readonly claims: readonly ClaimCode[];
+  readonly results: readonly Result[];
+}

@@ -1,0 +1,95 @@
+/**
+ * The machine's 32-bit descriptor: what walkers read and system models write. Real 64-bit layouts
+ * are handled by each system's codec; nothing here is Arm or x86.
+ *
+ *   bit 0      valid. An invalid word is free for software (annotations, markers).
+ *   bit 1      table; a leaf (block or page) when clear
+ *   bit 2..5   read, write, execute privileged, execute unprivileged
+ *   bit 6, 7   accessed; dirty-bit modifier
+ *   bit 8..9   memory type
+ *   bit 10     contiguous hint
+ *   bit 12..15 software
+ *   bit 16..31 frame: of the next table, or of the first page that a leaf maps
+ */
+export type Descriptor = number;
+
+export const VALID = 1 << 0;
+export const TABLE = 1 << 1;
+export const READ = 1 << 2;
+export const WRITE = 1 << 3;
+export const EXEC_PRIVILEGED = 1 << 4;
+export const EXEC_USER = 1 << 5;
+export const EXEC = EXEC_PRIVILEGED | EXEC_USER;
+export const ACCESSED = 1 << 6;
+export const DIRTY_MODIFIER = 1 << 7;
+export const TYPE_MASK = 3 << 8;
+export const CONTIGUOUS = 1 << 10;
+export const SOFTWARE_MASK = 15 << 12;
+export const RIGHTS = READ | WRITE | EXEC;
+export const FRAME_SHIFT = 16;
+export const FRAME_MASK = 0xffff << FRAME_SHIFT;
+
+export const MemoryType = { Normal: 0, NonCacheable: 1 << 8, Device: 2 << 8, AsStage1: 3 << 8 } as const;
+
+/** What an access wants to do; also the order of the rights it needs. */
+export const Intent = { Read: 0, Write: 1, Execute: 2 } as const;
+export type Intent = (typeof Intent)[keyof typeof Intent];
+
+export function isValid(word: Descriptor): boolean {
+  return (word & VALID) !== 0;
+}
+
+/** Valid and naming a next table; the caller knows that the level has tables. */
+export function isTable(word: Descriptor): boolean {
+  return (word & (VALID | TABLE)) === (VALID | TABLE);
+}
+
+export function isLeaf(word: Descriptor): boolean {
+  return (word & (VALID | TABLE)) === VALID;
+}
+
+export function frameOf(word: Descriptor): number {
+  return word >>> FRAME_SHIFT;
+}
+
+export function table(frame: number): Descriptor {
+  return (frame << FRAME_SHIFT) | TABLE | VALID;
+}
+
+/** @param attributes any of the rights, ACCESSED, memory type and software bits */
+export function leaf(frame: number, attributes: number): Descriptor {
+  return (frame << FRAME_SHIFT) | attributes | VALID;
+}
+
+/** The leaf as seen `pages` pages into the block that it maps. */
+export function advance(word: Descriptor, pages: number): Descriptor {
+  return (word + (pages << FRAME_SHIFT)) | 0;
+}
+
+export function permits(word: Descriptor, intent: Intent): boolean {
+  if (intent === Intent.Read) return (word & READ) !== 0;
+  if (intent === Intent.Write) return (word & WRITE) !== 0;
+  return (word & EXEC) !== 0;
+}
+
+export function intentName(intent: Intent): string {
+  return intent === Intent.Read ? 'read' : intent === Intent.Write ? 'write' : 'fetch';
+}
+
+/** A descriptor for people: `leaf f12 rw- AF`, `table f3`, `invalid`. */
+export function describe(word: Descriptor): string {
+  if (word === 0) return 'empty';
+  if (!isValid(word)) return `invalid(0x${(word >>> 0).toString(16)})`;
+  if (isTable(word)) return `table page ${frameOf(word)}`;
+  const rights =
+    ((word & READ) !== 0 ? 'r' : '-') +
+    ((word & WRITE) !== 0 ? 'w' : '-') +
+    ((word & EXEC) !== 0 ? 'x' : '-');
+  const type = word & TYPE_MASK;
+  return (
+    `page ${frameOf(word)} ${rights}` +
+    ((word & ACCESSED) !== 0 ? ' accessed' : ' old') +
+    (type === MemoryType.Device ? ' device' : type === MemoryType.NonCacheable ? ' nc' : '') +
+    ((word & SOFTWARE_MASK) !== 0 ? ` sw${(word & SOFTWARE_MASK) >>> 12}` : '')
+  );
+}

@@ -1,0 +1,173 @@
+/**
+ * TLB invalidations: operands as the instructions encode them, and what each must remove. The
+ * machine removes only what it must (spec/arm.md 1.6, amendments E3, E20, E21, E29), so a wrong
+ * scope, level hint or range is visible.
+ */
+import { type Geometry, LAST_LEVEL, levelShift } from './geometry.ts';
+import { TlbKind } from './tlb.ts';
+
+export const Tlbi = {
+  Invalid: 0,
+  /** Stage-2 entries by input page: leaf and walk cache. */
+  Ipas2e1: 1,
+  /** Stage-2 leaf entries by input page. */
+  Ipas2le1: 2,
+  /** Stage-2 entries by range of input pages. */
+  Ripas2e1: 3,
+  /** Every entry with stage-1 content of the VMID. */
+  Vmalle1: 4,
+  /** Everything of the VMID. */
+  Vmalls12e1: 5,
+  /** Everything of EL1&0. */
+  Alle1: 6,
+  Vae2: 7,
+  Vale2: 8,
+  Alle2: 9,
+} as const;
+export type Tlbi = (typeof Tlbi)[keyof typeof Tlbi];
+
+export const TLBI_NAMES = [
+  'none',
+  'IPAS2E1',
+  'IPAS2LE1',
+  'RIPAS2E1',
+  'VMALLE1',
+  'VMALLS12E1',
+  'ALLE1',
+  'VAE2',
+  'VALE2',
+  'ALLE2',
+] as const;
+
+export const Shareability = { Local: 0, Inner: 1 } as const;
+export type Shareability = (typeof Shareability)[keyof typeof Shareability];
+
+/** Granule field of TTL and TG: 0 is "not given". */
+export function granuleField(granuleBits: number): number {
+  return granuleBits === 12 ? 1 : granuleBits === 14 ? 2 : 3;
+}
+
+/** TTL operand: granule in bits 3:2, leaf level in bits 1:0. 0 gives no information. */
+export function ttl(granuleBits: number, level: number): number {
+  return (granuleField(granuleBits) << 2) | level;
+}
+
+/** Level that a TTL names, or -1 for "no information" (level 0, and level 1 with 16K). */
+export function hintedLevel(hint: number): number {
+  const granule = hint >>> 2;
+  const level = hint & 3;
+  if (granule === 0 || level === 0) return -1;
+  if (granule === 2 && level === 1) return -1;
+  return level;
+}
+
+export const RANGE_PAGES_MAX = 32 << 16;
+
+/** Pages that a range operand covers: (NUM + 1) << (5 * SCALE + 1). */
+export function rangePages(scale: number, num: number): number {
+  return (num + 1) << (5 * scale + 1);
+}
+
+export const INVALIDATION_SLOTS = 16;
+
+/** Invalidations that some PE has not acknowledged; a slot is free when `pending` is 0. */
+export class Invalidations {
+  readonly operation = new Uint8Array(INVALIDATION_SLOTS);
+  readonly vmid = new Int32Array(INVALIDATION_SLOTS);
+  readonly page = new Int32Array(INVALIDATION_SLOTS);
+  /** TTL operand, or for range operations the number of pages. */
+  readonly hint = new Int32Array(INVALIDATION_SLOTS);
+  readonly pages = new Int32Array(INVALIDATION_SLOTS);
+  /** PEs that have not acknowledged, as a bit mask. */
+  readonly pending = new Int32Array(INVALIDATION_SLOTS);
+  readonly issuer = new Int32Array(INVALIDATION_SLOTS);
+  readonly actor = new Int32Array(INVALIDATION_SLOTS);
+  readonly instance = new Int32Array(INVALIDATION_SLOTS);
+  readonly site = new Int32Array(INVALIDATION_SLOTS);
+  readonly row = new Int32Array(INVALIDATION_SLOTS);
+  outstanding = 0;
+
+  reset(): void {
+    if (this.outstanding > 0) this.pending.fill(0);
+    this.outstanding = 0;
+  }
+
+  freeSlot(): number {
+    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) if (this.pending[slot] === 0) return slot;
+    return -1;
+  }
+
+  /** True when `slot` must remove this entry (or wait for the walk that holds it). */
+  mustRemove(
+    slot: number,
+    geometry: Geometry,
+    kind: number,
+    vmid: number,
+    first: number,
+    bits: number,
+    level: number,
+  ): boolean {
+    const operation = this.operation[slot]!;
+    switch (operation) {
+      case Tlbi.Alle2:
+        return kind === TlbKind.Leaf2 || kind === TlbKind.Table2;
+      case Tlbi.Vae2:
+        return (kind === TlbKind.Leaf2 || kind === TlbKind.Table2) && this.#covers(slot, first, bits);
+      case Tlbi.Vale2:
+        return kind === TlbKind.Leaf2 && this.#hinted(slot, level) && this.#covers(slot, first, bits);
+      case Tlbi.Alle1:
+        return kind <= TlbKind.Table;
+      default:
+        break;
+    }
+    if (kind > TlbKind.Table || this.vmid[slot] !== vmid) return false;
+    switch (operation) {
+      case Tlbi.Vmalls12e1:
+        return true;
+      case Tlbi.Vmalle1:
+        return kind === TlbKind.Combined;
+      case Tlbi.Ipas2le1:
+        return kind === TlbKind.Leaf && this.#hinted(slot, level) && this.#covers(slot, first, bits);
+      case Tlbi.Ipas2e1:
+        return this.#byPage(slot, kind, first, bits, level);
+      case Tlbi.Ripas2e1:
+        if (this.hint[slot]! >>> 2 !== granuleField(geometry.granuleBits)) return false;
+        return this.#byPage(slot, kind, first, bits, level);
+      default:
+        return false;
+    }
+  }
+
+  #byPage(slot: number, kind: number, first: number, bits: number, level: number): boolean {
+    if (kind === TlbKind.Leaf) return this.#hinted(slot, level) && this.#covers(slot, first, bits);
+    if (kind !== TlbKind.Table || !this.#covers(slot, first, bits)) return false;
+    // a hint names the leaf level: only table descriptors above it are on the path
+    const hinted = this.#level(slot);
+    return hinted < 0 || level < hinted;
+  }
+
+  #level(slot: number): number {
+    if (this.operation[slot] === Tlbi.Ripas2e1) {
+      const level = this.hint[slot]! & 3;
+      return level === 0 ? -1 : level;
+    }
+    return hintedLevel(this.hint[slot]!);
+  }
+
+  #hinted(slot: number, level: number): boolean {
+    const hinted = this.#level(slot);
+    return hinted < 0 || hinted === level;
+  }
+
+  #covers(slot: number, first: number, bits: number): boolean {
+    const from = this.page[slot]!;
+    const to = from + this.pages[slot]!;
+    const end = bits > 30 ? 0x7fffffff : first + (1 << bits);
+    return from < end && first < to;
+  }
+}
+
+/** log2 of the pages that a descriptor read at `level` covers. */
+export function coverBits(geometry: Geometry, level: number): number {
+  return level > LAST_LEVEL ? 0 : levelShift(geometry, level);
+}

@@ -1,0 +1,592 @@
+/**
+ * The machine: wires memory, pages, tables, TLBs, invalidations, locks and actors together, and
+ * runs a program. It owns the loop, readiness and the fair tail; the effect of each access is in
+ * perform.ts and the hardware's own events in hardware.ts.
+ */
+import { Access, ACCESS_TABLE, ARRIVAL_LATENCY, isFull, WALK_LATENCY } from './access.ts';
+import { Actor, ActorRole, type Operation } from './actor.ts';
+import { assert } from './assert.ts';
+import { Claim, type ClaimCode } from './claims.ts';
+import { EVENT_KINDS, Event, type EventCode } from './event.ts';
+import { arrive, arrivalHeld, walkInFlight } from './hardware.ts';
+import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
+import { Locks, type LockSpec } from './locks.ts';
+import { Memory, type WordAddress } from './memory.ts';
+import { Pages, Role } from './pages.ts';
+import { Pe } from './pe.ts';
+import { perform } from './perform.ts';
+import { AnswerLog, type Scheduler, type Scheduling } from './scheduler.ts';
+import { Sections } from './sections.ts';
+import { type Site, siteOf } from './site.ts';
+import { Tables, type TreeSpec } from './tables.ts';
+import { Trace } from './trace.ts';
+import { Phase } from './walk.ts';
+
+export interface ActorSpec {
+  readonly name: string;
+  readonly role: ActorRole;
+  readonly pe: number;
+}
+
+/** Everything about a machine that does not change between runs. */
+export interface MachineSpec {
+  readonly frames: number;
+  /** The first frames: kernel variables, never in the pool. */
+  readonly kernelFrames: number;
+  readonly backedPages: number;
+  readonly pes: number;
+  readonly actors: readonly ActorSpec[];
+  readonly locks: readonly LockSpec[];
+  readonly sectionDomains: number;
+  readonly trees: readonly TreeSpec[];
+  /** Trees whose geometry the guest and the hypervisor regime of every PE use. */
+  readonly guestTree: number;
+  readonly hypervisorTree: number;
+  /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */
+  readonly hardwareAccessed: boolean;
+}
+
+/** One keyed operation of a program, ready to run. */
+export interface ProgramEntry {
+  readonly key: string;
+  /** The entry is part of the role (such as "put"), not of the program. */
+  readonly implicit: boolean;
+  start(self: Actor): Operation<number>;
+}
+
+/** A reader of events: oracles, coverage. Must not allocate per event. */
+export interface Listener {
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void;
+}
+
+export interface RunLimits {
+  /** Steps of program actors before the fair tail begins. */
+  readonly steps: number;
+  /** Events that the fair tail may take. */
+  readonly tail: number;
+}
+
+/** A retry loop that passes this bound in the fair tail, nobody else changing anything, is stuck. */
+export const RETRY_BOUND = 8;
+
+const RUN = siteOf('machine.run');
+
+export class Machine implements Scheduling {
+  readonly spec: MachineSpec;
+  readonly memory: Memory;
+  readonly pages: Pages;
+  readonly tables: Tables;
+  readonly locks: Locks;
+  readonly sections: Sections;
+  readonly invalidations = new Invalidations();
+  readonly pes: readonly Pe[];
+  readonly actors: readonly Actor[];
+  /** Actors of each PE; their walks are the PE's walks in flight. */
+  readonly walkers: readonly (readonly Actor[])[];
+  readonly trace = new Trace();
+  readonly answers = new AnswerLog();
+  readonly listeners: Listener[][] = Array.from({ length: EVENT_KINDS }, () => []);
+
+  // ---- Scheduling ----
+  readonly ready: Int32Array;
+  readyCount = 0;
+  readonly actorCount: number;
+  current = -1;
+  grant = 0;
+  events = 0;
+  steps = 0;
+
+  /** Actor and operation instance that the event being performed belongs to. */
+  actor = -1;
+  operation = -1;
+  /** Nanoseconds of virtual time. */
+  clock = 0;
+  /** Visible changes of words, by anybody. */
+  changes = 0;
+  /** Number of the newest descriptor instance, and of the one that the last write replaced. */
+  instance = 0;
+  replaced = 0;
+  /** Something happened that may unblock an actor. */
+  stirred = false;
+  /** Set by an oracle: the run stops after this event. */
+  halted = false;
+  inTail = false;
+  /** First instance number of each actor's operations, and who each instance is. */
+  readonly operationActor: number[] = [];
+  readonly operationKey: string[] = [];
+  readonly operationImplicit: boolean[] = [];
+
+  readonly #position: Int32Array;
+  readonly #readyAt: Float64Array;
+  #scheduler: Scheduler | undefined;
+  #program: ProgramEntry[][];
+  readonly #next: Int32Array;
+  readonly #firstOperation: Int32Array;
+  #running = 0;
+  #starting = false;
+  #upcoming = -1;
+  #turn = 0;
+  #stepsMax = 0;
+
+  constructor(spec: MachineSpec) {
+    const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
+    this.spec = spec;
+    this.memory = new Memory(spec.frames, wordBits, spec.backedPages);
+    this.pages = new Pages(spec.frames, spec.kernelFrames);
+    this.tables = new Tables(
+      this.memory,
+      {
+        linked: (frame, level, first, word) => {
+          this.emit(Event.Linked, this.#site(), frame, level, first, word);
+          if (this.pages.role[frame] === Role.Cached) this.pages.role[frame] = Role.Table;
+        },
+        unlinked: (frame, level, first, word) =>
+          this.emit(Event.Unlinked, this.#site(), frame, level, first, word),
+      },
+      spec.trees,
+    );
+    this.locks = new Locks(spec.locks);
+    this.sections = new Sections(spec.sectionDomains, spec.actors.length);
+    this.pes = Array.from({ length: spec.pes }, (_, index) => new Pe(index));
+    this.actors = spec.actors.map(({ name, role, pe }, index) => new Actor(this, index, name, role, pe));
+    this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
+    this.actorCount = this.actors.length;
+    assert(this.actorCount <= 31, 'actors fit in a bit mask');
+    const sources = this.actorCount + INVALIDATION_SLOTS * spec.pes;
+    this.ready = new Int32Array(sources);
+    this.#position = new Int32Array(sources).fill(-1);
+    this.#readyAt = new Float64Array(sources);
+    this.#program = this.actors.map(() => []);
+    this.#next = new Int32Array(this.actorCount);
+    this.#firstOperation = new Int32Array(this.actorCount);
+  }
+
+  /** Back to the state after construction; costs what the last run touched. */
+  reset(): void {
+    this.memory.reset();
+    this.pages.reset();
+    this.tables.reset();
+    this.locks.reset();
+    this.sections.reset();
+    this.invalidations.reset();
+    for (const pe of this.pes) pe.reset();
+    this.trace.reset();
+    this.answers.reset();
+    this.#position.fill(-1);
+    this.readyCount = 0;
+    this.current = -1;
+    this.grant = 0;
+    this.events = 0;
+    this.steps = 0;
+    this.actor = -1;
+    this.operation = -1;
+    this.clock = 0;
+    this.changes = 0;
+    this.instance = 0;
+    this.stirred = false;
+    this.halted = false;
+    this.inTail = false;
+    this.#running = 0;
+    this.#upcoming = -1;
+    this.#turn = 0;
+    this.#next.fill(0);
+    for (const actor of this.actors) {
+      actor.access = Access.Invalid;
+      actor.walk.reset();
+      actor.resumed = false;
+      actor.operation = -1;
+      actor.blocked = false;
+      actor.ended = true;
+      actor.generator = undefined;
+      actor.retries = 0;
+      actor.retriesSeen = 0;
+      actor.changes = 0;
+    }
+  }
+
+  /** Gives every actor its entries, for this run and the next ones; those without take no part. */
+  load(program: readonly (readonly ProgramEntry[])[]): void {
+    assert(program.length === this.actorCount, 'a program has a list for each actor');
+    this.#program = program as ProgramEntry[][];
+    this.operationActor.length = 0;
+    this.operationKey.length = 0;
+    this.operationImplicit.length = 0;
+    program.forEach((entries, index) => {
+      this.#firstOperation[index] = this.operationActor.length;
+      for (const entry of entries) {
+        this.operationActor.push(index);
+        this.operationKey.push(entry.key);
+        this.operationImplicit.push(entry.implicit);
+      }
+    });
+  }
+
+  takesPart(actor: number): boolean {
+    return this.#program[actor]!.length > 0;
+  }
+
+  /** Runs the loaded program to its end, a violation, a deadlock or the end of the fair tail. */
+  run(scheduler: Scheduler, limits: RunLimits): void {
+    this.#scheduler = scheduler;
+    this.#stepsMax = limits.steps;
+    this.#starting = true;
+    for (const actor of this.actors) {
+      if (this.#program[actor.index]!.length === 0) continue;
+      actor.ended = false;
+      if (actor.role !== ActorRole.Hardware) this.#running += 1;
+      this.#startNext(actor);
+    }
+    this.#starting = false;
+    this.#settle();
+    scheduler.begin(this);
+    const hardwareOnly = this.#running === 0;
+    let tailEnd = 0;
+    while (!this.halted && (this.#running > 0 || hardwareOnly)) {
+      if (this.readyCount === 0) {
+        if (!hardwareOnly) this.#about(-1, Event.Deadlock, 0);
+        break;
+      }
+      if (!this.inTail && this.steps >= this.#stepsMax) {
+        this.inTail = true;
+        this.#upcoming = -1;
+        tailEnd = this.events + limits.tail;
+        this.emit(Event.FairTail, RUN, 0, 0, 0, 0);
+      }
+      if (this.inTail && this.events >= tailEnd) {
+        this.#unfinished();
+        break;
+      }
+      const source = this.#upcoming >= 0 ? this.#upcoming : this.#ask();
+      this.#upcoming = -1;
+      this.current = source;
+      if (source < this.actorCount) this.#resume(this.actors[source]!);
+      else this.#arrival(source - this.actorCount);
+    }
+    if (!this.halted) this.emit(Event.RunEnd, RUN, 0, 0, 0, 0);
+    this.#scheduler = undefined;
+  }
+
+  /** True when no program actor is left; false after a violation, a deadlock or a tail that ran out. */
+  get finished(): boolean {
+    return this.#running === 0;
+  }
+
+  // ---- called by actors ----
+
+  /** Whether the actor performs its pending access now, without being suspended. */
+  goesOn(actor: Actor): boolean {
+    const source = actor.index;
+    if (this.#isBlocked(actor)) {
+      actor.blocked = true;
+      this.setReady(source, false);
+      this.grant = 0;
+      return false;
+    }
+    this.#readyAt[source] = this.clock + this.#latencyOf(actor);
+    if (this.#position[source]! < 0) this.setReady(source, true);
+    if (this.#starting || this.halted || actor.index !== this.current) return false;
+    if (this.inTail || this.steps >= this.#stepsMax) return false;
+    if (this.grant > 0) {
+      this.grant -= 1;
+      return true;
+    }
+    const next = this.#ask();
+    if (next === source) return true;
+    this.#upcoming = next;
+    return false;
+  }
+
+  /** Performs one event of the actor. True when its access is complete. */
+  event(actor: Actor): boolean {
+    const source = actor.index;
+    this.events += 1;
+    if (actor.role !== ActorRole.Hardware) {
+      const phase = actor.walk.phase;
+      if (phase === Phase.Lookup || phase === Phase.Use) this.steps += 1;
+    }
+    this.actor = source;
+    this.operation = actor.operation;
+    if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
+    this.answers.event(source);
+    const complete = perform(this, actor);
+    if (this.stirred) this.#settle();
+    return complete;
+  }
+
+  awaitSections(actor: Actor, domain: number): void {
+    this.sections.await(domain, actor.index);
+  }
+
+  enterGuest(actor: Actor): void {
+    const pe = this.pes[actor.pe]!;
+    if (pe.guest) return;
+    pe.guest = true;
+    this.stirred = true;
+  }
+
+  choose(site: Site, alternatives: number): number {
+    const scheduler = this.#scheduler;
+    assert(scheduler !== undefined, 'choices are made inside a run');
+    const answer = scheduler.choose(this, site, alternatives);
+    assert(answer >= 0 && answer < alternatives, 'a scheduler answers within the alternatives');
+    this.answers.reply(answer);
+    if (answer !== 0) this.emit(Event.Choice, site, answer, alternatives, 0, 0);
+    return answer;
+  }
+
+  claim(claim: ClaimCode, x: number, y: number, z: number): void {
+    if (claim === Claim.ContextRetired) this.tables.uproot(x);
+    this.emit(Event.Claim, this.#site(), claim, x, y, z);
+  }
+
+  // ---- called by perform.ts and hardware.ts ----
+
+  emit(kind: EventCode, site: Site, a: number, b: number, c: number, d: number): number {
+    const row = this.trace.add(kind, this.steps, this.actor, this.operation, site, a, b, c, d);
+    const list = this.listeners[kind]!;
+    for (let i = 0; i < list.length; i += 1) list[i]!.onEvent(kind, a, b, c, d);
+    return row;
+  }
+
+  /**
+   * A word changes and everybody can see it. At F1 a store is issued and visible in one step.
+   * @param hardware the walker writes (accessed flag), not the actor's program
+   */
+  write(site: Site, word: WordAddress, value: number, hardware: boolean): void {
+    const old = this.memory.load(word);
+    this.emit(Event.StoreIssue, site, word, old, value, hardware ? 1 : 0);
+    if (old === value) {
+      this.emit(Event.StoreVisible, site, word, old, value, 0);
+      return;
+    }
+    this.instance += 1;
+    this.changes += 1;
+    if (!hardware) this.actors[this.actor]!.changes += 1;
+    this.replaced = this.memory.instance(word);
+    this.memory.store(word, value, this.instance);
+    this.stirred = true;
+    this.emit(Event.StoreVisible, site, word, old, value, this.instance);
+    const frame = this.memory.frame(word);
+    const tree = this.tables.treeOf[frame]!;
+    if (tree < 0) return;
+    const level = this.tables.levelOf[frame]!;
+    this.tables.update(word, old, value);
+    this.emit(Event.Descriptor, site, word, old, value, place(tree, level, hardware));
+  }
+
+  setReady(source: number, isReady: boolean): void {
+    const position = this.#position;
+    const at = position[source]!;
+    if (isReady === at >= 0) return;
+    if (isReady) {
+      position[source] = this.readyCount;
+      this.ready[this.readyCount] = source;
+      this.readyCount += 1;
+      if (source !== this.current) this.grant = 0;
+      return;
+    }
+    this.readyCount -= 1;
+    const last = this.ready[this.readyCount]!;
+    this.ready[at] = last;
+    position[last] = at;
+    position[source] = -1;
+  }
+
+  isReady(source: number): boolean {
+    return this.#position[source]! >= 0;
+  }
+
+  latency(source: number): number {
+    return this.#readyAt[source]! - this.clock;
+  }
+
+  arrivalSource(slot: number, pe: number): number {
+    return this.actorCount + slot * this.spec.pes + pe;
+  }
+
+  /** An invalidation is on its way to a PE. */
+  expectArrival(slot: number, pe: number): void {
+    this.pes[pe]!.arrivals += 1;
+    const source = this.arrivalSource(slot, pe);
+    this.#readyAt[source] = this.clock + ARRIVAL_LATENCY;
+    this.setReady(source, !arrivalHeld(this, slot, pe));
+  }
+
+  /** The walks of a PE changed: arrivals there may have become possible or impossible. */
+  walksChanged(pe: number): void {
+    this.stirred = true;
+    if (this.pes[pe]!.arrivals === 0) return;
+    const pending = this.invalidations.pending;
+    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
+      if ((pending[slot]! & (1 << pe)) === 0) continue;
+      this.setReady(this.arrivalSource(slot, pe), !arrivalHeld(this, slot, pe));
+    }
+  }
+
+  // ---- the loop ----
+
+  #site(): Site {
+    return this.actor < 0 ? RUN : this.actors[this.actor]!.site;
+  }
+
+  #ask(): number {
+    if (this.inTail) {
+      // fair tail: round robin over everything enabled, by source number
+      let best = -1;
+      let wrapped = -1;
+      for (let i = 0; i < this.readyCount; i += 1) {
+        const source = this.ready[i]!;
+        if (source > this.#turn && (best < 0 || source < best)) best = source;
+        if (wrapped < 0 || source < wrapped) wrapped = source;
+      }
+      this.#turn = best >= 0 ? best : wrapped;
+      return this.#turn;
+    }
+    this.grant = 0;
+    const source = this.#scheduler!.pick(this);
+    assert(this.#position[source]! >= 0, 'a scheduler picks a ready source');
+    return source;
+  }
+
+  #resume(actor: Actor): void {
+    actor.resumed = true;
+    const result = actor.generator!.next();
+    if (result.done === true) this.#finishOperation(actor, result.value);
+  }
+
+  #finishOperation(actor: Actor, result: number): void {
+    this.actor = actor.index;
+    this.operation = actor.operation;
+    this.emit(Event.OperationEnd, RUN, actor.operation, result, 0, 0);
+    this.#startNext(actor);
+    if (this.stirred) this.#settle();
+  }
+
+  /** Starts operations until one parks at an access. Starting is no scheduling point. */
+  #startNext(actor: Actor): void {
+    const entries = this.#program[actor.index]!;
+    while (!this.halted) {
+      const index = this.#next[actor.index]!;
+      this.actor = actor.index;
+      if (index === entries.length) {
+        actor.ended = true;
+        actor.operation = -1;
+        actor.generator = undefined;
+        this.setReady(actor.index, false);
+        if (actor.role !== ActorRole.Hardware) this.#running -= 1;
+        this.grant = 0;
+        return;
+      }
+      this.#next[actor.index] = index + 1;
+      actor.operation = this.#firstOperation[actor.index]! + index;
+      this.operation = actor.operation;
+      this.emit(Event.OperationBegin, RUN, actor.operation, 0, 0, 0);
+      const generator = entries[index]!.start(actor);
+      actor.generator = generator;
+      const result = generator.next();
+      if (result.done !== true) return;
+      this.actor = actor.index;
+      this.operation = actor.operation;
+      this.emit(Event.OperationEnd, RUN, actor.operation, result.value, 0, 0);
+    }
+  }
+
+  #arrival(index: number): void {
+    const pe = index % this.spec.pes;
+    const slot = (index - pe) / this.spec.pes;
+    const source = index + this.actorCount;
+    this.events += 1;
+    if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
+    this.actor = this.invalidations.actor[slot]!;
+    this.operation = this.invalidations.instance[slot]!;
+    this.answers.event(source);
+    this.setReady(source, false);
+    this.pes[pe]!.arrivals -= 1;
+    arrive(this, slot, pe);
+    this.#settle();
+  }
+
+  #latencyOf(actor: Actor): number {
+    return actor.walk.phase === Phase.Lookup ? ACCESS_TABLE[actor.access]!.latency : WALK_LATENCY;
+  }
+
+  /** The logical precondition of the pending access does not hold. */
+  #isBlocked(actor: Actor): boolean {
+    switch (actor.access) {
+      case Access.Acquire:
+        return !this.locks.available(actor.x, actor.y as 1 | 2);
+      case Access.Barrier:
+        if (!isFull(actor.x as 1)) return false;
+        return this.pes[actor.pe]!.outstanding > 0 || walkInFlight(this, actor.pe, actor.index);
+      case Access.GuestExit:
+        return walkInFlight(this, actor.pe, actor.index);
+      case Access.Wait:
+        return this.memory.load(actor.x) !== actor.y;
+      case Access.GracePeriod:
+        return this.sections.waits(actor.x, actor.index);
+      case Access.Speculate:
+        return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
+      case Access.Evict:
+        return !this.#hasEntry(actor.pe, actor.x);
+      default:
+        return false;
+    }
+  }
+
+  #hasEntry(pe: number, page: number): boolean {
+    const tlb = this.pes[pe]!.tlb;
+    for (let i = 0; i < tlb.count; i += 1) {
+      if (page >>> tlb.bits[i]! === tlb.first[i]! >>> tlb.bits[i]!) return true;
+    }
+    return false;
+  }
+
+  /** Looks again at every parked actor whose precondition may have changed. */
+  #settle(): void {
+    this.stirred = false;
+    for (let i = 0; i < this.actors.length; i += 1) {
+      const actor = this.actors[i]!;
+      if (actor.ended || actor.access === Access.Invalid) continue;
+      if (actor.blocked) {
+        if (this.#isBlocked(actor)) continue;
+        actor.blocked = false;
+        this.#readyAt[i] = this.clock + this.#latencyOf(actor);
+        this.setReady(i, true);
+      } else if (i !== this.current && this.#isBlocked(actor)) {
+        actor.blocked = true;
+        this.setReady(i, false);
+      }
+    }
+  }
+
+  #about(actor: number, kind: EventCode, value: number): void {
+    this.actor = actor;
+    this.operation = actor < 0 ? -1 : this.actors[actor]!.operation;
+    this.emit(kind, RUN, value, 0, 0, 0);
+  }
+
+  #unfinished(): void {
+    for (const actor of this.actors) {
+      if (actor.ended || actor.role === ActorRole.Hardware) continue;
+      this.#about(actor.index, Event.Unfinished, actor.index);
+      if (this.halted) return;
+    }
+  }
+}
+
+/** Packs where a descriptor lies: level + 1 in bits 3:0, tree in bits 7:4, bit 8 for hardware. */
+export function place(tree: number, level: number, hardware: boolean): number {
+  return (level + 1) | (tree << 4) | (hardware ? 256 : 0);
+}
+
+export function placeLevel(where: number): number {
+  return (where & 15) - 1;
+}
+
+export function placeTree(where: number): number {
+  return (where >>> 4) & 15;
+}
+
+export function placeIsHardware(where: number): boolean {
+  return (where & 256) !== 0;
+}

@@ -1,0 +1,211 @@
+/**
+ * The effect of each access at the moment when it is performed. One function per family; the
+ * dispatch is a switch on small integers. Memory is sequentially consistent here (fidelity F1).
+ */
+import { Access, isFull, Register } from './access.ts';
+import { type Actor } from './actor.ts';
+import { assert } from './assert.ts';
+import { Event } from './event.ts';
+import { guestStep, issueInvalidation, speculateStep, tlbDrop } from './hardware.ts';
+import type { Mode } from './locks.ts';
+import type { Machine } from './machine.ts';
+import { RETRY_BOUND } from './machine.ts';
+import { Role } from './pages.ts';
+import { siteOf } from './site.ts';
+
+const ALLOCATION_FAILS = siteOf('choice.allocationFails');
+const REUSE_OLDEST = siteOf('choice.reuseOldest');
+
+/** True when the access is complete; false when it goes on with another event. */
+export function perform(machine: Machine, actor: Actor): boolean {
+  const { access, site, x, y } = actor;
+  switch (access) {
+    case Access.Read:
+      touch(machine, actor);
+      actor.result = machine.memory.load(x);
+      machine.emit(Event.Read, site, x, machine.memory.load(x), 0, 0);
+      return true;
+    case Access.Store:
+    case Access.StoreRelease:
+      touch(machine, actor);
+      machine.write(site, x, y, false);
+      return true;
+    case Access.CompareExchange:
+    case Access.Exchange:
+    case Access.Add:
+    case Access.Or:
+      readModifyWrite(machine, actor);
+      return true;
+    case Access.Barrier:
+      machine.emit(Event.Barrier, site, x, isFull(x as 1) ? 1 : 0, 0, 0);
+      return true;
+    case Access.Synchronise:
+      machine.emit(Event.Synchronise, site, 0, 0, 0, 0);
+      return true;
+    case Access.Register:
+      writeRegister(machine, actor);
+      return true;
+    case Access.Invalidate:
+      issueInvalidation(machine, actor);
+      return true;
+    case Access.Acquire:
+    case Access.Release:
+      lock(machine, actor);
+      return true;
+    case Access.Allocate:
+    case Access.AllocateRun:
+      allocate(machine, actor);
+      return true;
+    case Access.Free:
+      free(machine, actor);
+      return true;
+    case Access.SectionEnter:
+    case Access.SectionExit:
+    case Access.GracePeriod:
+      section(machine, actor);
+      return true;
+    case Access.Guest:
+      return guestStep(machine, actor);
+    case Access.Speculate:
+      return speculateStep(machine, actor);
+    case Access.GuestExit:
+      machine.pes[actor.pe]!.guest = false;
+      machine.stirred = true;
+      machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
+      return true;
+    case Access.Evict:
+      evict(machine, actor);
+      return true;
+    case Access.Retry:
+      retry(machine, actor);
+      return true;
+    case Access.Wait:
+      machine.emit(Event.Wait, site, x, y, 0, 0);
+      return true;
+    default:
+      assert(false, 'an actor performs a known access');
+  }
+}
+
+/** Tells when software reads or writes a page that is free. */
+function touch(machine: Machine, actor: Actor): void {
+  const frame = machine.memory.frame(actor.x);
+  if (machine.pages.role[frame] === Role.Free) {
+    machine.emit(Event.TouchFreed, actor.site, actor.x, frame, 0, 0);
+  }
+}
+
+function readModifyWrite(machine: Machine, actor: Actor): void {
+  touch(machine, actor);
+  const { access, site, x, y, z } = actor;
+  const old = machine.memory.load(x);
+  if (access === Access.CompareExchange) {
+    actor.result = old;
+    if (old === z) machine.write(site, x, y, false);
+    else machine.emit(Event.CompareFailed, site, x, old, z, 0);
+    return;
+  }
+  if (access === Access.Add) {
+    actor.result = (old + y) | 0;
+    machine.write(site, x, (old + y) | 0, false);
+    return;
+  }
+  actor.result = old;
+  machine.write(site, x, access === Access.Exchange ? y : old | y, false);
+}
+
+function writeRegister(machine: Machine, actor: Actor): void {
+  const pe = machine.pes[actor.pe]!;
+  const value = actor.y;
+  if (actor.x === Register.Vttbr) {
+    pe.vttbr = value;
+    pe.vttbrGeneration = machine.pages.generation[value >>> 8]!;
+  } else {
+    assert(actor.x === Register.Ttbr0El2, 'a known register is written');
+    pe.ttbr0 = value;
+    pe.ttbr0Generation = machine.pages.generation[value >>> 8]!;
+  }
+  machine.emit(Event.Register, actor.site, actor.x, value, 0, 0);
+}
+
+function lock(machine: Machine, actor: Actor): void {
+  const { access, site, x, y } = actor;
+  machine.stirred = true;
+  if (access === Access.Acquire) {
+    machine.locks.take(x, y as Mode, actor.index);
+    machine.emit(Event.LockTake, site, x, y, 0, 0);
+    return;
+  }
+  // listeners judge while the lock is still held
+  machine.emit(Event.LockDrop, site, x, machine.locks.mode(x, actor.index), 0, 0);
+  machine.locks.drop(x, actor.index);
+}
+
+function allocate(machine: Machine, actor: Actor): void {
+  const { access, site, x, y, z } = actor;
+  const role = x as Role;
+  if (y !== 0) machine.emit(Event.MaySleep, site, 0, 0, 0, 0);
+  const { pages } = machine;
+  let frame = -1;
+  if (machine.choose(ALLOCATION_FAILS, 2) === 0) {
+    if (access === Access.AllocateRun) frame = pages.takeRun(role, z);
+    else frame = pages.take(role, machine.choose(REUSE_OLDEST, 2) === 0);
+  }
+  actor.result = frame;
+  if (frame < 0) {
+    machine.emit(Event.AllocateFailed, site, role, 0, 0, 0);
+    return;
+  }
+  const count = access === Access.AllocateRun ? z : 1;
+  for (let i = 0; i < count; i += 1) {
+    machine.memory.zero(frame + i);
+    machine.emit(Event.Allocate, site, frame + i, role, 0, 0);
+  }
+}
+
+function free(machine: Machine, actor: Actor): void {
+  const { pages } = machine;
+  for (let frame = actor.x; frame < actor.x + actor.y; frame += 1) {
+    const role = pages.role[frame]!;
+    if (role === Role.Free) {
+      machine.emit(Event.DoubleFree, actor.site, frame, 0, 0, 0);
+      continue;
+    }
+    // listeners judge while the page still has its role
+    machine.emit(Event.Free, actor.site, frame, role, 0, 0);
+    pages.give(frame);
+  }
+}
+
+function section(machine: Machine, actor: Actor): void {
+  const { access, site, x } = actor;
+  machine.stirred = true;
+  if (access === Access.SectionEnter) {
+    machine.sections.enter(x, actor.index);
+    machine.emit(Event.SectionEnter, site, x, 0, 0, 0);
+  } else if (access === Access.SectionExit) {
+    machine.sections.exit(x, actor.index);
+    machine.emit(Event.SectionExit, site, x, 0, 0, 0);
+  } else {
+    machine.emit(Event.MaySleep, site, 0, 0, 0, 0);
+    machine.emit(Event.GracePeriod, site, x, 0, 0, 0);
+  }
+}
+
+function evict(machine: Machine, actor: Actor): void {
+  const { tlb } = machine.pes[actor.pe]!;
+  for (let i = 0; i < tlb.count; i += 1) {
+    if (actor.x >>> tlb.bits[i]! !== tlb.first[i]! >>> tlb.bits[i]!) continue;
+    tlbDrop(machine, actor.pe, i, actor.site);
+    return;
+  }
+  machine.emit(Event.Idle, actor.site, 0, 0, 0, 0);
+}
+
+function retry(machine: Machine, actor: Actor): void {
+  const others = machine.changes - actor.changes;
+  actor.retries = machine.inTail && others === actor.retriesSeen ? actor.retries + 1 : 0;
+  actor.retriesSeen = others;
+  machine.emit(Event.Retry, actor.site, actor.retries, 0, 0, 0);
+  if (actor.retries > RETRY_BOUND) machine.emit(Event.Stuck, actor.site, actor.retries, 0, 0, 0);
+}

@@ -1,0 +1,211 @@
+/**
+ * What the tables say now: for every table page its tree, level and first input page, and for
+ * every tree the abstract map from input page to entry (spec/arm.md 0.3, the function alpha).
+ *
+ * Kept up to date by each visible store, so that oracles ask in constant time. It only observes:
+ * no walker and no model reads it.
+ */
+import { assert } from './assert.ts';
+import { advance, frameOf, isLeaf, isTable, isValid } from './descriptor.ts';
+import { checkGeometry, entriesPerTable, type Geometry, LAST_LEVEL, levelPages, levelShift } from './geometry.ts';
+import type { Memory } from './memory.ts';
+
+/** Translation regimes: guest (EL1&0 stage 2) and the hypervisor's own (EL2 stage 1). */
+export const Regime = { Guest: 0, Hypervisor: 1 } as const;
+export type Regime = (typeof Regime)[keyof typeof Regime];
+
+export interface TreeSpec {
+  readonly name: string;
+  readonly geometry: Geometry;
+  readonly regime: Regime;
+  /** Tag of the translations made from this tree; -1 where the regime has none. */
+  readonly vmid: number;
+  /** Lock under which stores to its tables are made. */
+  readonly lock: number;
+  /** True when invalid non-zero words are annotations that count as entries. */
+  readonly annotations: boolean;
+  /** Its table pages have reference counts. */
+  readonly counted: boolean;
+}
+
+export class Tree implements TreeSpec {
+  readonly index: number;
+  readonly name: string;
+  readonly geometry: Geometry;
+  readonly regime: Regime;
+  readonly vmid: number;
+  readonly lock: number;
+  readonly annotations: boolean;
+  readonly counted: boolean;
+  root = 0;
+  /** False from the moment when no PE can load it any more. */
+  live = false;
+  /** Abstract entry per input page: a leaf advanced to the page, an annotation, or 0. */
+  readonly entries: Int32Array;
+  /** The entries of the range that the last update changed, as they were. */
+  readonly before: Int32Array;
+  /** Level of the leaf behind each entry; meaningless where the entry is 0. */
+  readonly levels: Uint8Array;
+  readonly levelsBefore: Uint8Array;
+
+  constructor(index: number, spec: TreeSpec) {
+    checkGeometry(spec.geometry);
+    this.index = index;
+    this.name = spec.name;
+    this.geometry = spec.geometry;
+    this.regime = spec.regime;
+    this.vmid = spec.vmid;
+    this.lock = spec.lock;
+    this.annotations = spec.annotations;
+    this.counted = spec.counted;
+    const pages = spec.geometry.windowPages;
+    this.entries = new Int32Array(pages);
+    this.before = new Int32Array(pages);
+    this.levels = new Uint8Array(pages);
+    this.levelsBefore = new Uint8Array(pages);
+  }
+}
+
+/** Receives what an update changed. Implemented by the machine. */
+export interface TableObserver {
+  linked(frame: number, level: number, first: number, word: number): void;
+  unlinked(frame: number, level: number, first: number, word: number): void;
+}
+
+export class Tables {
+  readonly trees: readonly Tree[];
+  /** Tree of each frame that is a table linked into one, or -1. */
+  readonly treeOf: Int8Array;
+  readonly levelOf: Int8Array;
+  readonly firstOf: Int32Array;
+  /** Word that names the table; -1 for root pages. */
+  readonly parentOf: Int32Array;
+  /** Pages changed by the last update, inside the window. */
+  changedFirst = 0;
+  changedCount = 0;
+  readonly #memory: Memory;
+  readonly #observer: TableObserver;
+
+  constructor(memory: Memory, observer: TableObserver, specs: readonly TreeSpec[]) {
+    this.#memory = memory;
+    this.#observer = observer;
+    this.trees = specs.map((spec, index) => new Tree(index, spec));
+    this.treeOf = new Int8Array(memory.frames).fill(-1);
+    this.levelOf = new Int8Array(memory.frames);
+    this.firstOf = new Int32Array(memory.frames);
+    this.parentOf = new Int32Array(memory.frames);
+  }
+
+  reset(): void {
+    this.treeOf.fill(-1);
+    for (const tree of this.trees) {
+      tree.entries.fill(0);
+      tree.live = false;
+      tree.root = 0;
+    }
+    this.changedCount = 0;
+  }
+
+  /** The pages from `root` become the root of a tree; all zero at this point. */
+  plant(index: number, root: number): void {
+    const tree = this.trees[index]!;
+    const { geometry } = tree;
+    const pages = entriesPerTable(geometry) * levelPages(geometry, geometry.startLevel);
+    for (let i = 0; i < geometry.rootPages; i += 1) {
+      this.treeOf[root + i] = index;
+      this.levelOf[root + i] = geometry.startLevel;
+      this.firstOf[root + i] = i * pages;
+      this.parentOf[root + i] = -1;
+    }
+    tree.root = root;
+    tree.live = true;
+  }
+
+  /** The root is no table of a tree any more: its entries vanish from the abstract map. */
+  uproot(index: number): void {
+    const tree = this.trees[index]!;
+    for (let frame = 0; frame < this.treeOf.length; frame += 1) {
+      if (this.treeOf[frame] === index) this.treeOf[frame] = -1;
+    }
+    tree.entries.fill(0);
+    tree.live = false;
+  }
+
+  /** Follows a visible change of a word in a linked table page. The word holds `next` already. */
+  update(word: number, old: number, next: number): void {
+    const frame = this.#memory.frame(word);
+    const tree = this.trees[this.treeOf[frame]!]!;
+    const level = this.levelOf[frame]!;
+    const { geometry } = tree;
+    const index = this.#memory.index(word);
+    const pages = levelPages(geometry, level);
+    const first = this.firstOf[frame]! + index * pages;
+    const window = geometry.windowPages;
+    const count = first >= window ? 0 : first + pages > window ? window - first : pages;
+    this.changedFirst = first;
+    this.changedCount = count;
+
+    for (let page = first; page < first + count; page += 1) {
+      tree.before[page] = tree.entries[page]!;
+      tree.levelsBefore[page] = tree.levels[page]!;
+    }
+    const hasTables = level < LAST_LEVEL;
+    if (hasTables && isTable(old)) this.#unlink(frameOf(old), word);
+    if (hasTables && isTable(next)) this.#link(tree, frameOf(next), level + 1, first, word);
+    else this.#fill(tree, first, count, level, this.#abstract(tree, next, level));
+  }
+
+  /** The entry that a word at `level` stands for; a reserved form is no entry. */
+  #abstract(tree: Tree, word: number, level: number): number {
+    if (isLeaf(word)) {
+      return level === LAST_LEVEL || tree.geometry.blockLevels.includes(level) ? word : 0;
+    }
+    return !isValid(word) && tree.annotations ? word : 0;
+  }
+
+  #fill(tree: Tree, first: number, count: number, level: number, entry: number): void {
+    const isMapped = isValid(entry);
+    for (let i = 0; i < count; i += 1) {
+      tree.entries[first + i] = isMapped ? advance(entry, i) : entry;
+      tree.levels[first + i] = level;
+    }
+  }
+
+  #link(tree: Tree, frame: number, level: number, first: number, parent: number): void {
+    assert(frame < this.#memory.frames, 'a table lies in this machine');
+    this.#observer.linked(frame, level, first, parent);
+    this.treeOf[frame] = tree.index;
+    this.levelOf[frame] = level;
+    this.firstOf[frame] = first;
+    this.parentOf[frame] = parent;
+    const { geometry } = tree;
+    const shift = levelShift(geometry, level);
+    const pages = levelPages(geometry, level);
+    const window = geometry.windowPages;
+    for (let index = 0; index < entriesPerTable(geometry); index += 1) {
+      const from = first + (index << shift);
+      if (from >= window) break;
+      const word = this.#memory.load(this.#memory.address(frame, index));
+      const count = from + pages > window ? window - from : pages;
+      if (level < LAST_LEVEL && isTable(word)) {
+        const child = frameOf(word);
+        if (child !== frame) this.#link(tree, child, level + 1, from, this.#memory.address(frame, index));
+      } else {
+        this.#fill(tree, from, count, level, this.#abstract(tree, word, level));
+      }
+    }
+  }
+
+  #unlink(frame: number, parent: number): void {
+    if (this.parentOf[frame] !== parent || this.treeOf[frame]! < 0) return;
+    const level = this.levelOf[frame]!;
+    this.treeOf[frame] = -1;
+    this.#observer.unlinked(frame, level, this.firstOf[frame]!, parent);
+    if (level >= LAST_LEVEL) return;
+    for (let index = 0; index < this.#memory.wordsPerPage; index += 1) {
+      const address = this.#memory.address(frame, index);
+      const word = this.#memory.load(address);
+      if (isTable(word)) this.#unlink(frameOf(word), address);
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The trace of one run: numbers in one typed array, formatted only when someone looks, and a
+ * rolling 64-bit digest (two 32-bit lanes) with a checkpoint every 256 events.
+ */
+import type { EventCode } from './event.ts';
+
+/** kind, step, actor, operation, site, a, b, c, d */
+export const ROW_FIELDS = 9;
+export const CHECKPOINT_EVENTS = 256;
+
+export interface Row {
+  readonly row: number;
+  readonly kind: EventCode;
+  readonly step: number;
+  readonly actor: number;
+  readonly operation: number;
+  readonly site: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+}
+
+export class Trace {
+  #rows = new Int32Array(4096 * ROW_FIELDS);
+  #checkpoints = new Int32Array(64);
+  #high = 0;
+  #low = 0;
+  count = 0;
+
+  reset(): void {
+    this.count = 0;
+    this.#high = 0x243f6a88;
+    this.#low = 0x13198a2e;
+  }
+
+  add(
+    kind: EventCode,
+    step: number,
+    actor: number,
+    operation: number,
+    site: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): number {
+    const row = this.count;
+    let at = row * ROW_FIELDS;
+    if (at === this.#rows.length) this.#grow();
+    const rows = this.#rows;
+    rows[at] = kind;
+    rows[(at += 1)] = step;
+    rows[(at += 1)] = actor;
+    rows[(at += 1)] = operation;
+    rows[(at += 1)] = site;
+    rows[(at += 1)] = a;
+    rows[(at += 1)] = b;
+    rows[(at += 1)] = c;
+    rows[(at += 1)] = d;
+
+    // multilinear hash of the row, then one mixing step per lane
+    const who = (kind << 8) ^ (actor << 16) ^ operation;
+    const x =
+      Math.imul(who, 0x2c1b3c6d) +
+      Math.imul(site, 0x297a2d39) +
+      Math.imul(a, 0x3c6ef372) +
+      Math.imul(b, 0x1b56c4e9) +
+      Math.imul(c, 0x7f4a7c15) +
+      Math.imul(d, 0x5851f42d);
+    const y = x ^ Math.imul(a ^ (c << 7) ^ (b << 13), 0x2545f491);
+    const high = this.#high ^ x;
+    this.#high = Math.imul((high << 13) | (high >>> 19), 0x5bd1e995) + 0x6b43a9b5;
+    const low = this.#low + y;
+    this.#low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d) ^ (this.#high >>> 7);
+
+    this.count = row + 1;
+    if ((this.count & (CHECKPOINT_EVENTS - 1)) === 0) this.#checkpoint();
+    return row;
+  }
+
+  /** 16 hexadecimal digits. */
+  get digest(): string {
+    const hex = (lane: number): string => (lane >>> 0).toString(16).padStart(8, '0');
+    return hex(this.#high) + hex(this.#low);
+  }
+
+  /** Digest lanes after each full block of CHECKPOINT_EVENTS events. */
+  get checkpoints(): Int32Array {
+    return this.#checkpoints.slice(0, (this.count / CHECKPOINT_EVENTS) * 2);
+  }
+
+  kind(row: number): EventCode {
+    return this.#rows[row * ROW_FIELDS] as EventCode;
+  }
+
+  field(row: number, index: number): number {
+    return this.#rows[row * ROW_FIELDS + index]!;
+  }
+
+  at(row: number): Row {
+    const from = row * ROW_FIELDS;
+    const rows = this.#rows;
+    return {
+      row,
+      kind: rows[from] as EventCode,
+      step: rows[from + 1]!,
+      actor: rows[from + 2]!,
+      operation: rows[from + 3]!,
+      site: rows[from + 4]!,
+      a: rows[from + 5]!,
+      b: rows[from + 6]!,
+      c: rows[from + 7]!,
+      d: rows[from + 8]!,
+    };
+  }
+
+  #checkpoint(): void {
+    const at = (this.count / CHECKPOINT_EVENTS - 1) * 2;
+    if (at + 2 > this.#checkpoints.length) {
+      const wider = new Int32Array(this.#checkpoints.length * 2);
+      wider.set(this.#checkpoints);
+      this.#checkpoints = wider;
+    }
+    this.#checkpoints[at] = this.#high;
+    this.#checkpoints[at + 1] = this.#low;
+  }
+
+  #grow(): void {
+    const wider = new Int32Array(this.#rows.length * 2);
+    wider.set(this.#rows);
+    this.#rows = wider;
+  }
+}
