@@ -51,7 +51,7 @@ export class Generator {
     const actors = actorNames(configuration);
     const total = 2 + random.below(OPERATIONS_MAX - 1);
     const vcpus = 1 + random.below(configuration.vcpus);
-    const hosts = random.below(configuration.hosts + 1);
+    const hosts = Math.min(configuration.hosts, random.pick([0, 1, 1, 2, 2]));
     const hardware = random.chance(1, 2) ? 1 + random.below(vcpus) : 0;
     const groups = [
       { role: ActorRole.Vcpu, names: actors.vcpu.slice(0, vcpus), share: 4 },

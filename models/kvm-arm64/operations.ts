@@ -141,7 +141,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [exitCount],
     card: card.EXIT_CARD,
-    weight: 2,
+    weight: 5,
     once: true,
     start: (self, world, [pages = 1]) => exitOwner(self, world, pages),
   },
