@@ -4,8 +4,8 @@
  */
 import type { Configuration, OperationSpec, System } from '../models/system.ts';
 import { ActorRole } from '../sim/actor.ts';
-import { ArbitrarySource, Random } from './random.ts';
 import type { ActorProgram, Program, ProgramOperation } from './program.ts';
+import { ArbitrarySource, type Random } from './random.ts';
 import { CALM, type Temper } from './temper.ts';
 
 export interface Draft {
@@ -14,13 +14,17 @@ export interface Draft {
   readonly temper: Temper;
 }
 
-export const OPERATIONS_MAX = 10;
+/** Small programs are drawn often: two or three operations that meet find most of what there is. */
+const PROGRAM_SIZES = [2, 3, 3, 4, 4, 5, 6, 8, 10] as const;
 
 /** Draws configurations, programs and tempers of one system. */
 export class Generator {
   readonly #system: System;
   /** Arbitraries by configuration, operation and parameter: made once. */
-  readonly #arbitraries = new Map<string, ReturnType<OperationSpec['parameters'][number]['arbitrary']>[]>();
+  readonly #arbitraries = new Map<
+    string,
+    ReturnType<OperationSpec['parameters'][number]['arbitrary']>[]
+  >();
 
   constructor(system: System) {
     this.#system = system;
@@ -29,7 +33,12 @@ export class Generator {
   /** @param among configurations to draw from, by their weight */
   configuration(random: Random, among: readonly Configuration[]): Configuration {
     const weights = among.map((configuration) => configuration.weight);
-    return among[random.weighted(weights, weights.reduce((sum, weight) => sum + weight, 0))]!;
+    return among[
+      random.weighted(
+        weights,
+        weights.reduce((sum, weight) => sum + weight, 0),
+      )
+    ]!;
   }
 
   draft(random: Random, configuration: Configuration): Draft {
@@ -49,7 +58,7 @@ export class Generator {
   #program(random: Random, configuration: Configuration): Program {
     const source = new ArbitrarySource(random);
     const actors = actorNames(configuration);
-    const total = 2 + random.below(OPERATIONS_MAX - 1);
+    const total = random.pick(PROGRAM_SIZES);
     const vcpus = 1 + random.below(configuration.vcpus);
     const hosts = Math.min(configuration.hosts, random.pick([0, 1, 1, 2, 2]));
     const hardware = random.chance(1, 2) ? 1 + random.below(vcpus) : 0;
@@ -76,7 +85,11 @@ export class Generator {
       }
       const list = drawn.get(actor) ?? [];
       drawn.set(actor, list);
-      list.push({ key: mintKey(list, spec.id), operation: spec.id, args: this.#args(source, configuration, spec) });
+      list.push({
+        key: mintKey(list, spec.id),
+        operation: spec.id,
+        args: this.#args(source, configuration, spec),
+      });
     }
     return actors.all
       .filter((actor) => drawn.has(actor))
@@ -84,15 +97,24 @@ export class Generator {
   }
 
   /** Operations of a role with this execution's weights; a third of them is left out. */
-  #mix(random: Random, role: ActorRole): { specs: OperationSpec[]; weights: number[]; total: number } {
-    const all = this.#system.operations.filter((spec) => spec.weight > 0 && spec.roles.includes(role));
+  #mix(
+    random: Random,
+    role: ActorRole,
+  ): { specs: OperationSpec[]; weights: number[]; total: number } {
+    const all = this.#system.operations.filter(
+      (spec) => spec.weight > 0 && spec.roles.includes(role),
+    );
     let specs = all.filter(() => !random.chance(1, 3));
     if (specs.length === 0) specs = [random.pick(all)];
     const weights = specs.map((spec) => spec.weight * (1 + random.below(8)));
     return { specs, weights, total: weights.reduce((sum, weight) => sum + weight, 0) };
   }
 
-  #args(source: ArbitrarySource, configuration: Configuration, spec: OperationSpec): readonly number[] {
+  #args(
+    source: ArbitrarySource,
+    configuration: Configuration,
+    spec: OperationSpec,
+  ): readonly number[] {
     const key = `${configuration.id} ${spec.id}`;
     let arbitraries = this.#arbitraries.get(key);
     if (arbitraries === undefined) {
@@ -120,7 +142,9 @@ export function actorNames(configuration: Configuration): {
   all: string[];
 } {
   const vcpu = Array.from({ length: configuration.vcpus }, (_, i) => `vcpu${i}`);
-  const host = Array.from({ length: configuration.hosts }, (_, i) => (i === 0 ? 'host' : `host${i}`));
+  const host = Array.from({ length: configuration.hosts }, (_, i) =>
+    i === 0 ? 'host' : `host${i}`,
+  );
   const pe = Array.from({ length: configuration.vcpus }, (_, i) => `pe${i}`);
   return { vcpu, host, pe, all: [...vcpu, ...host, ...pe] };
 }

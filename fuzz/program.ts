@@ -1,9 +1,8 @@
 /** A program: for each actor a list of keyed operations with arguments. It is data and nothing else. */
-import type { Configuration, OperationSpec, System } from '../models/system.ts';
+import type { Configuration, OperationSpec, System, World } from '../models/system.ts';
 import type { Duty } from '../oracles/oracle.ts';
 import { assert } from '../sim/assert.ts';
 import type { ProgramEntry } from '../sim/machine.ts';
-import type { World } from '../models/system.ts';
 
 export interface ProgramOperation {
   /** Minted once and kept through shrinking: `w1`. Unique per actor. */
@@ -61,7 +60,12 @@ export function loadProgram(
   return { entries, duties, operations };
 }
 
-function dutyOf(spec: OperationSpec, configuration: Configuration, world: World, args: readonly number[]): Duty {
+function dutyOf(
+  spec: OperationSpec,
+  configuration: Configuration,
+  world: World,
+  args: readonly number[],
+): Duty {
   const { card } = spec;
   if (card.tree < 0 || card.pages === undefined) {
     return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: 0 };

@@ -2,7 +2,13 @@
  * A session: one system in one configuration with one set of bug flags, booted once and reset for
  * every run, with all oracles attached. The only place that runs machines.
  */
-import { BugFlags, type Configuration, type OperationSpec, type System, type World } from '../models/system.ts';
+import {
+  BugFlags,
+  type Configuration,
+  type OperationSpec,
+  type System,
+  type World,
+} from '../models/system.ts';
 import type { Oracle, Violation } from '../oracles/oracle.ts';
 import { Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
@@ -52,7 +58,11 @@ export class Session {
   readonly #oracleList: readonly Oracle[];
   readonly #meter: Meter;
 
-  constructor(system: System, configuration: Configuration, options: SessionOptions = { bugs: [] }) {
+  constructor(
+    system: System,
+    configuration: Configuration,
+    options: SessionOptions = { bugs: [] },
+  ) {
     this.system = system;
     this.configuration = configuration;
     this.bugs = options.bugs;

@@ -27,8 +27,14 @@ const HARDWARE = new Set(
 );
 
 /** An answer below `alternatives`, the default unless the temper says otherwise. */
-export function temperedAnswer(random: Random, temper: Temper, site: number, alternatives: number): number {
-  const odds = site === FAILURE ? temper.failure : HARDWARE.has(site) ? temper.hardware : temper.other;
+export function temperedAnswer(
+  random: Random,
+  temper: Temper,
+  site: number,
+  alternatives: number,
+): number {
+  const odds =
+    site === FAILURE ? temper.failure : HARDWARE.has(site) ? temper.hardware : temper.other;
   if (odds === 0 || random.below(256) >= odds) return 0;
   return alternatives === 2 ? 1 : 1 + random.below(alternatives - 1);
 }

@@ -8,9 +8,18 @@
  * Cost: per descriptor change, the pages that it covers; per operation, its range.
  * Source: spec/arm.md 7.2 I-ABS; linearization points of 0.3.
  */
-import { Claim } from '../sim/claims.ts';
+
 import { Change, Result, State } from '../sim/card.ts';
-import { ACCESSED, FRAME_MASK, isValid, RIGHTS, SOFTWARE_MASK, TYPE_MASK, WRITE } from '../sim/descriptor.ts';
+import { Claim } from '../sim/claims.ts';
+import {
+  ACCESSED,
+  FRAME_MASK,
+  isValid,
+  RIGHTS,
+  SOFTWARE_MASK,
+  TYPE_MASK,
+  WRITE,
+} from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL } from '../sim/geometry.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
@@ -100,7 +109,10 @@ class AbstractMap implements Oracle {
       return;
     }
     if (result === Result.NoMemory && !watch.allocationFailed) {
-      report.add('abstract-map', 'no-memory-without-cause', 'actor', { found: result, page: duty.first });
+      report.add('abstract-map', 'no-memory-without-cause', 'actor', {
+        found: result,
+        page: duty.first,
+      });
       return;
     }
     if (result !== Result.Ok || watch.missing === 0) return;
@@ -171,7 +183,12 @@ function allows(duty: Duty, tree: Tree, page: number, before: number, after: num
 const SAME_PAGE = FRAME_MASK | TYPE_MASK | SOFTWARE_MASK;
 
 /** Whether an entry may go from `before` to `after` by a change of this kind. */
-export function isChange(change: Change, before: number, after: number, levelBefore: number): boolean {
+export function isChange(
+  change: Change,
+  before: number,
+  after: number,
+  levelBefore: number,
+): boolean {
   const wasMapped = isValid(before);
   const isMapped = isValid(after);
   switch (change) {

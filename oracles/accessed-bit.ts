@@ -100,7 +100,8 @@ class AccessedBit implements Oracle {
     const { actor } = machine;
     this.judgements += 1;
     if (young) {
-      if (this.#ever[actor] === 0) report.add('accessed-bit', 'young-without-use', 'entry', { page: first });
+      if (this.#ever[actor] === 0)
+        report.add('accessed-bit', 'young-without-use', 'entry', { page: first });
       return;
     }
     for (let page = first; page < first + count; page += 1) {

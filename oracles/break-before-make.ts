@@ -49,7 +49,8 @@ export function breakNeeded(
   if (!isValid(old) || !isValid(next)) return Break.NotNeeded;
   const oldIsTable = level < LAST_LEVEL && isTable(old);
   const nextIsTable = level < LAST_LEVEL && isTable(next);
-  if (oldIsTable && nextIsTable) return ((old ^ next) & FRAME_MASK) === 0 ? Break.NotNeeded : Break.Needed;
+  if (oldIsTable && nextIsTable)
+    return ((old ^ next) & FRAME_MASK) === 0 ? Break.NotNeeded : Break.Needed;
   // a leaf whose accessed flag is clear is held by no TLB, unless the walker may set the flag
   const isHoldable = oldIsTable || hardwareAccessed || (old & ACCESSED) !== 0;
   if (!isHoldable) return Break.NotNeeded;
@@ -97,7 +98,11 @@ class BreakBeforeMake implements Oracle {
     const bits = levelShift(tree.geometry, level);
     const nextIsTable = level < LAST_LEVEL && isTable(next);
     const held = this.#held;
-    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+    for (
+      let at = nextTranslation(machine, 0, held);
+      at >= 0;
+      at = nextTranslation(machine, at, held)
+    ) {
       if (held.isTable || held.regime !== tree.regime || held.vmid !== tree.vmid) continue;
       const wider = held.bits > bits ? held.bits : bits;
       if (held.first >>> wider !== first >>> wider) continue;
@@ -120,7 +125,8 @@ class BreakBeforeMake implements Oracle {
 function sameContents(machine: Machine, one: number, other: number): boolean {
   const { memory } = machine;
   for (let index = 0; index < memory.wordsPerPage; index += 1) {
-    if (memory.load(memory.address(one, index)) !== memory.load(memory.address(other, index))) return false;
+    if (memory.load(memory.address(one, index)) !== memory.load(memory.address(other, index)))
+      return false;
   }
   return true;
 }

@@ -17,7 +17,8 @@ import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 export const context: OracleSpec = {
   id: 'context',
-  claim: 'tables change under their lock, spinning code does not sleep, invalidations name the right VMID',
+  claim:
+    'tables change under their lock, spinning code does not sleep, invalidations name the right VMID',
   listens: [Event.Descriptor, Event.MaySleep, Event.LockTake, Event.InvalidateIssue],
   create: (scene) => new Context(scene),
 };
@@ -53,14 +54,18 @@ class Context implements Oracle {
     const allowed = duties[machine.operation]?.card.lock ?? 'exclusive';
     if (mode === Mode.Exclusive || allowed === 'none') return;
     if (mode === Mode.Shared && allowed === 'shared') return;
-    report.add('context', 'store-without-lock', 'lock', { word, page: machine.tables.changedFirst });
+    report.add('context', 'store-without-lock', 'lock', {
+      word,
+      page: machine.tables.changedFirst,
+    });
   }
 
   #mayNotSleep(taking: number): void {
     const { machine, report } = this.#scene;
     this.judgements += 1;
     const lock = machine.locks.spinningLock(machine.actor);
-    if (lock >= 0 && lock !== taking) report.add('context', 'sleep-under-lock', 'lock', { found: lock });
+    if (lock >= 0 && lock !== taking)
+      report.add('context', 'sleep-under-lock', 'lock', { found: lock });
   }
 
   #issued(packed: number): void {
@@ -73,6 +78,7 @@ class Context implements Oracle {
     if (tree.regime !== Regime.Guest) return;
     this.judgements += 1;
     const vmid = packed >>> 16;
-    if (vmid !== tree.vmid) report.add('context', 'wrong-vmid', 'translation', { expected: tree.vmid, found: vmid });
+    if (vmid !== tree.vmid)
+      report.add('context', 'wrong-vmid', 'translation', { expected: tree.vmid, found: vmid });
   }
 }

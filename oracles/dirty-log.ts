@@ -106,7 +106,11 @@ class DirtyLog implements Oracle {
       }
     }
     const held = this.#held;
-    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+    for (
+      let at = nextTranslation(machine, 0, held);
+      at >= 0;
+      at = nextTranslation(machine, at, held)
+    ) {
       if (held.isTable || held.regime !== Regime.Guest || (held.word & WRITE) === 0) continue;
       if (liveTreeOf(machine, held) === undefined) continue;
       const end = Math.min(this.#end, held.first + (1 << held.bits));

@@ -113,7 +113,11 @@ class FreedPage implements Oracle {
       return;
     }
     const held = this.#held;
-    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+    for (
+      let at = nextTranslation(machine, 0, held);
+      at >= 0;
+      at = nextTranslation(machine, at, held)
+    ) {
       if (held.isTable || held.regime !== Regime.Guest) continue;
       const offset = frame - frameOf(held.word);
       if (offset < 0 || offset >= 1 << held.bits) continue;

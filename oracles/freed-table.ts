@@ -8,8 +8,9 @@
  * Cost: a scan of the TLBs for each table page freed.
  * Source: spec/arm.md 7.2 I-UAF, T5; amendments E4, E14.
  */
-import { Event, type EventCode } from '../sim/event.ts';
+
 import { frameOf } from '../sim/descriptor.ts';
+import { Event, type EventCode } from '../sim/event.ts';
 import { Role } from '../sim/pages.ts';
 import { Phase } from '../sim/walk.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
@@ -67,7 +68,11 @@ class FreedTable implements Oracle {
       return;
     }
     const held = this.#held;
-    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+    for (
+      let at = nextTranslation(machine, 0, held);
+      at >= 0;
+      at = nextTranslation(machine, at, held)
+    ) {
       if (!held.isTable || frameOf(held.word) !== frame) continue;
       if (held.generation !== machine.pages.generation[frame]) continue;
       if (liveTreeOf(machine, held) === undefined) continue;

@@ -19,7 +19,15 @@ export interface Duty {
 }
 
 /** What a violation is about. */
-export type Subject = 'translation' | 'table' | 'page' | 'entry' | 'count' | 'lock' | 'actor' | 'log';
+export type Subject =
+  | 'translation'
+  | 'table'
+  | 'page'
+  | 'entry'
+  | 'count'
+  | 'lock'
+  | 'actor'
+  | 'log';
 
 export interface Violation {
   readonly oracle: string;

@@ -115,7 +115,11 @@ class Progress implements Oracle {
     const { tables } = this.#scene.machine;
     const tree = tables.trees[index]!;
     if (index !== this.#scene.machine.spec.guestTree) return;
-    for (let page = tables.changedFirst; page < tables.changedFirst + tables.changedCount; page += 1) {
+    for (
+      let page = tables.changedFirst;
+      page < tables.changedFirst + tables.changedCount;
+      page += 1
+    ) {
       if (this.#isChanged[page] === 1) continue;
       this.#isChanged[page] = 1;
       this.#entry[page] = tree.before[page]!;
@@ -133,7 +137,8 @@ class Progress implements Oracle {
       const page = this.#changed[i]!;
       this.#isChanged[page] = 0;
       const now = tree.entries[page]!;
-      const isSame = now === this.#entry[page] && (now === 0 || tree.levels[page] === this.#level[page]);
+      const isSame =
+        now === this.#entry[page] && (now === 0 || tree.levels[page] === this.#level[page]);
       if (!isSame) this.#version[page]! += 1;
     }
     this.#changedCount = 0;

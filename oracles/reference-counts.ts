@@ -19,7 +19,14 @@ import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 export const referenceCounts: OracleSpec = {
   id: 'reference-counts',
   claim: 'a table page is counted once for itself and once per counted entry, and none leaks',
-  listens: [Event.Descriptor, Event.StoreVisible, Event.LockDrop, Event.Free, Event.DoubleFree, Event.RunEnd],
+  listens: [
+    Event.Descriptor,
+    Event.StoreVisible,
+    Event.LockDrop,
+    Event.Free,
+    Event.DoubleFree,
+    Event.RunEnd,
+  ],
   create: (scene) => new ReferenceCounts(scene),
 };
 
@@ -109,7 +116,8 @@ class ReferenceCounts implements Oracle {
     if (role !== Role.Table) return;
     this.judgements += 1;
     const found = machine.memory.load(countBase + frame);
-    if (found !== 0) report.add('reference-counts', 'freed-while-counted', 'count', { frame, expected: 0, found });
+    if (found !== 0)
+      report.add('reference-counts', 'freed-while-counted', 'count', { frame, expected: 0, found });
   }
 
   #ended(): void {

@@ -86,18 +86,27 @@ class StaleTranslation implements Oracle {
   #judge(operation: number, alsoTightened: boolean): void {
     const { machine, report } = this.#scene;
     const held = this.#held;
-    for (let at = nextTranslation(machine, 0, held); at >= 0; at = nextTranslation(machine, at, held)) {
+    for (
+      let at = nextTranslation(machine, 0, held);
+      at >= 0;
+      at = nextTranslation(machine, at, held)
+    ) {
       if (held.isTable || held.instance >= this.#by.length) continue;
       if (this.#by[held.instance] !== operation + 1) continue;
       const loss = this.#loss[held.instance]!;
       if (loss === Loss.Tightened && (!alsoTightened || this.#isGrantedAgain(held))) continue;
-      report.add('stale-translation', loss === Loss.Removed ? 'removed' : 'tightened', 'translation', {
-        page: held.first,
-        word: held.address,
-        pe: held.pe,
-        survivor: held.row,
-        found: held.word,
-      });
+      report.add(
+        'stale-translation',
+        loss === Loss.Removed ? 'removed' : 'tightened',
+        'translation',
+        {
+          page: held.first,
+          word: held.address,
+          pe: held.pe,
+          survivor: held.row,
+          found: held.word,
+        },
+      );
       return;
     }
   }

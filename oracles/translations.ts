@@ -54,7 +54,8 @@ export function nextTranslation(machine: Machine, cursor: number, into: Translat
       const { walk } = walkers[w]!;
       if (walk.phase === Phase.Lookup || walk.held === Held.Nothing) continue;
       const { spec, tables } = machine;
-      const tree = tables.trees[walk.regime === Regime.Guest ? spec.guestTree : spec.hypervisorTree]!;
+      const tree =
+        tables.trees[walk.regime === Regime.Guest ? spec.guestTree : spec.hypervisorTree]!;
       const bits = levelShift(tree.geometry, walk.heldLevel);
       into.pe = pe;
       into.isTable = walk.held === Held.Table;
@@ -79,7 +80,8 @@ export function nextTranslation(machine: Machine, cursor: number, into: Translat
 /** The live tree that a translation belongs to, if any. */
 export function liveTreeOf(machine: Machine, translation: Translation): Tree | undefined {
   for (const tree of machine.tables.trees) {
-    if (tree.live && tree.regime === translation.regime && tree.vmid === translation.vmid) return tree;
+    if (tree.live && tree.regime === translation.regime && tree.vmid === translation.vmid)
+      return tree;
   }
   return undefined;
 }

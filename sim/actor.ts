@@ -161,7 +161,14 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
    * @param hint TTL operand, 0 for none
    * @param pages input pages for range operations, else 1
    */
-  tlbi(site: Site, operation: Tlbi, share: Shareability, page: number, hint: number, pages: number): Step<number> {
+  tlbi(
+    site: Site,
+    operation: Tlbi,
+    share: Shareability,
+    page: number,
+    hint: number,
+    pages: number,
+  ): Step<number> {
     return this.#request(Access.Invalidate, site, operation | (share << 8), page, hint, pages);
   }
 

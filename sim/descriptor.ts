@@ -29,7 +29,12 @@ export const RIGHTS = READ | WRITE | EXEC;
 export const FRAME_SHIFT = 16;
 export const FRAME_MASK = 0xffff << FRAME_SHIFT;
 
-export const MemoryType = { Normal: 0, NonCacheable: 1 << 8, Device: 2 << 8, AsStage1: 3 << 8 } as const;
+export const MemoryType = {
+  Normal: 0,
+  NonCacheable: 1 << 8,
+  Device: 2 << 8,
+  AsStage1: 3 << 8,
+} as const;
 
 /** What an access wants to do; also the order of the rights it needs. */
 export const Intent = { Read: 0, Write: 1, Execute: 2 } as const;

@@ -80,7 +80,13 @@ export interface EventKind {
   readonly fields: readonly [Field, Field, Field, Field];
 }
 
-const kind = (name: string, a: Field = '', b: Field = '', c: Field = '', d: Field = ''): EventKind => ({
+const kind = (
+  name: string,
+  a: Field = '',
+  b: Field = '',
+  c: Field = '',
+  d: Field = '',
+): EventKind => ({
   name,
   fields: [a, b, c, d],
 });

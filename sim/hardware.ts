@@ -5,22 +5,14 @@
  */
 import { FaultClass, fault } from './access.ts';
 import type { Actor } from './actor.ts';
-import {
-  ACCESSED,
-  advance,
-  frameOf,
-  Intent,
-  isLeaf,
-  isTable,
-  permits,
-} from './descriptor.ts';
+import { assert } from './assert.ts';
+import { ACCESSED, advance, frameOf, Intent, isLeaf, isTable, permits } from './descriptor.ts';
 import { Event } from './event.ts';
 import { indexAt, LAST_LEVEL, levelShift, rootIndex } from './geometry.ts';
 import { hintedLevel, INVALIDATION_SLOTS, Shareability, Tlbi } from './invalidation.ts';
 import type { Machine } from './machine.ts';
-import { assert } from './assert.ts';
 import { Role } from './pages.ts';
-import { sites, siteOf } from './site.ts';
+import { type Site, siteOf, sites } from './site.ts';
 import { Regime, type Tree } from './tables.ts';
 import { TLB_CAPACITY, TlbKind } from './tlb.ts';
 import { Held, Phase } from './walk.ts';
@@ -32,6 +24,7 @@ export const walkSites = sites('walk', [
   'level2',
   'level3',
   'setAccessed',
+  'use',
   'cacheLeaf',
   'cacheCombined',
   'cacheTable',
@@ -54,7 +47,22 @@ const CACHE_COMBINED = siteOf('walk.cacheCombined');
 const CACHE_TABLE = siteOf('walk.cacheTable');
 const USE_OTHER = siteOf('walk.useOther');
 const SET_ACCESSED = siteOf('walk.setAccessed');
+const USE = siteOf('walk.use');
 const SPECULATIVE_ACCESS = siteOf('walk.speculativeAccess');
+
+/** The site of the event that the actor performs next: its access, or the next move of its walk. */
+export function pendingSite(actor: Actor): Site {
+  switch (actor.walk.phase) {
+    case Phase.Descend:
+      return LEVEL_SITES[actor.walk.level + 1]!;
+    case Phase.SetAccessed:
+      return SET_ACCESSED;
+    case Phase.Use:
+      return USE;
+    default:
+      return actor.site;
+  }
+}
 
 // ---- guest accesses ----
 
@@ -70,7 +78,7 @@ export function guestStep(machine: Machine, actor: Actor): boolean {
       return setAccessed(machine, actor, false);
     default: {
       const word = advance(walk.word, walk.page - alignTo(walk.page, leafBits(machine, actor)));
-      use(machine, actor, word, walk.row);
+      use(machine, actor, USE, word, walk.row);
       return endWalk(machine, actor, 0);
     }
   }
@@ -115,7 +123,7 @@ function lookup(machine: Machine, actor: Actor): boolean {
   if (kind === TlbKind.Leaf && machine.choose(CACHE_COMBINED, 2) === 0) {
     copyCombined(machine, actor, hit);
   }
-  use(machine, actor, word, row);
+  use(machine, actor, actor.site, word, row);
   return endWalk(machine, actor, 0);
 }
 
@@ -130,13 +138,23 @@ function startWalk(machine: Machine, actor: Actor, intent: Intent): void {
   walk.intent = intent;
   walk.phase = Phase.Descend;
   walk.held = Held.Nothing;
-  const cached = pe.tlb.deepestTable(isGuest ? TlbKind.Table : TlbKind.Table2, walk.vmid, walk.page);
+  const cached = pe.tlb.deepestTable(
+    isGuest ? TlbKind.Table : TlbKind.Table2,
+    walk.vmid,
+    walk.page,
+  );
   if (cached >= 0) {
     walk.frame = frameOf(pe.tlb.word[cached]!);
     walk.generation = pe.tlb.generation[cached]!;
     walk.level = pe.tlb.level[cached]! + 1;
     walk.from = pe.tlb.row[cached]!;
-    hold(actor, Held.Table, pe.tlb.address[cached]!, pe.tlb.word[cached]!, pe.tlb.instance[cached]!);
+    hold(
+      actor,
+      Held.Table,
+      pe.tlb.address[cached]!,
+      pe.tlb.word[cached]!,
+      pe.tlb.instance[cached]!,
+    );
     walk.heldLevel = pe.tlb.level[cached]!;
     walk.row = pe.tlb.row[cached]!;
   } else {
@@ -167,7 +185,8 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
 
   if (level < LAST_LEVEL && isTable(word)) {
     const child = frameOf(word);
-    if (child >= memory.frames) return failWalk(machine, actor, FaultClass.Translation, level, isSpeculative);
+    if (child >= memory.frames)
+      return failWalk(machine, actor, FaultClass.Translation, level, isSpeculative);
     walk.frame = child;
     walk.generation = pages.generation[child]!;
     walk.level = level + 1;
@@ -176,12 +195,18 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
     walk.heldLevel = level;
     walk.row = row;
     if (machine.choose(CACHE_TABLE, 2) === 0) {
-      fill(machine, actor, walk.regime === Regime.Guest ? TlbKind.Table : TlbKind.Table2, pages.generation[child]!);
+      fill(
+        machine,
+        actor,
+        walk.regime === Regime.Guest ? TlbKind.Table : TlbKind.Table2,
+        pages.generation[child]!,
+      );
     }
     machine.walksChanged(actor.pe);
     return false;
   }
-  const isLeafHere = isLeaf(word) && (level === LAST_LEVEL || tree.geometry.blockLevels.includes(level));
+  const isLeafHere =
+    isLeaf(word) && (level === LAST_LEVEL || tree.geometry.blockLevels.includes(level));
   if (!isLeafHere || frameOf(word) >= memory.frames) {
     return failWalk(machine, actor, FaultClass.Translation, level, isSpeculative);
   }
@@ -193,7 +218,8 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
     if (!machine.spec.hardwareAccessed) {
       return failWalk(machine, actor, FaultClass.AccessFlag, level, isSpeculative);
     }
-    if (isSpeculative && machine.choose(SPECULATIVE_ACCESS, 2) === 1) return endWalk(machine, actor, 0);
+    if (isSpeculative && machine.choose(SPECULATIVE_ACCESS, 2) === 1)
+      return endWalk(machine, actor, 0);
     walk.phase = Phase.SetAccessed;
     return false;
   }
@@ -205,12 +231,26 @@ function setAccessed(machine: Machine, actor: Actor, isSpeculative: boolean): bo
   const { walk } = actor;
   const { memory, pages } = machine;
   if (pages.role[walk.frame] !== Role.Table || pages.generation[walk.frame] !== walk.generation) {
-    machine.emit(Event.WalkFreed, SET_ACCESSED, walk.address, walk.frame, walk.generation, walk.from);
+    machine.emit(
+      Event.WalkFreed,
+      SET_ACCESSED,
+      walk.address,
+      walk.frame,
+      walk.generation,
+      walk.from,
+    );
   }
   if (memory.load(walk.address) !== walk.word || memory.instance(walk.address) !== walk.instance) {
     walk.phase = Phase.Descend;
     walk.held = Held.Nothing;
-    machine.emit(Event.CompareFailed, SET_ACCESSED, walk.address, memory.load(walk.address), walk.word, 0);
+    machine.emit(
+      Event.CompareFailed,
+      SET_ACCESSED,
+      walk.address,
+      memory.load(walk.address),
+      walk.word,
+      0,
+    );
     machine.walksChanged(actor.pe);
     return false;
   }
@@ -267,11 +307,15 @@ function endWalk(machine: Machine, actor: Actor, result: number): boolean {
 }
 
 /** The data access itself, through the translation `word`. */
-function use(machine: Machine, actor: Actor, word: number, row: number): void {
+function use(machine: Machine, actor: Actor, site: Site, word: number, row: number): void {
   const frame = frameOf(word);
   const intent = actor.y as Intent;
-  machine.emit(Event.Use, actor.site, actor.x, frame, intent | (actor.w << 4), row);
-  if (intent === Intent.Write && frame < machine.memory.frames && machine.pages.role[frame] !== Role.Kernel) {
+  machine.emit(Event.Use, site, actor.x, frame, intent | (actor.w << 4), row);
+  if (
+    intent === Intent.Write &&
+    frame < machine.memory.frames &&
+    machine.pages.role[frame] !== Role.Kernel
+  ) {
     machine.memory.store(machine.memory.address(frame, 0), actor.z, 0);
   }
 }
@@ -402,7 +446,7 @@ export function issueInvalidation(machine: Machine, actor: Actor): void {
     if (!isBroadcast && target !== pe.index) continue;
     if (hasWork(machine, slot, target, tree)) pending |= 1 << target;
   }
-  const scope = actor.w | (hintedLevel(actor.z) + 1) << 24;
+  const scope = actor.w | ((hintedLevel(actor.z) + 1) << 24);
   queue.row[slot] = machine.emit(
     Event.InvalidateIssue,
     actor.site,
@@ -454,14 +498,17 @@ export function arrivalHeld(machine: Machine, slot: number, pe: number): boolean
     const queue = machine.invalidations;
     if (walk.held === Held.Table) {
       const kind = isGuest ? TlbKind.Table : TlbKind.Table2;
-      if (queue.mustRemove(slot, tree.geometry, kind, walk.vmid, first, bits, walk.heldLevel)) return true;
+      if (queue.mustRemove(slot, tree.geometry, kind, walk.vmid, first, bits, walk.heldLevel))
+        return true;
       continue;
     }
     const kind = isGuest ? TlbKind.Leaf : TlbKind.Leaf2;
-    if (queue.mustRemove(slot, tree.geometry, kind, walk.vmid, first, bits, walk.heldLevel)) return true;
+    if (queue.mustRemove(slot, tree.geometry, kind, walk.vmid, first, bits, walk.heldLevel))
+      return true;
     if (!isGuest) continue;
     const combined = TlbKind.Combined;
-    if (queue.mustRemove(slot, tree.geometry, combined, walk.vmid, first, bits, walk.heldLevel)) return true;
+    if (queue.mustRemove(slot, tree.geometry, combined, walk.vmid, first, bits, walk.heldLevel))
+      return true;
   }
   return false;
 }
@@ -470,7 +517,10 @@ export function arrivalHeld(machine: Machine, slot: number, pe: number): boolean
 export function arrive(machine: Machine, slot: number, pe: number): void {
   const { invalidations: queue } = machine;
   const { tlb } = machine.pes[pe]!;
-  const tree = treeOf(machine, queue.operation[slot]! >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest);
+  const tree = treeOf(
+    machine,
+    queue.operation[slot]! >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest,
+  );
   const site = queue.site[slot]!;
   machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
   for (let i = tlb.count - 1; i >= 0; i -= 1) {
@@ -491,4 +541,3 @@ export function walkInFlight(machine: Machine, pe: number, except: number): bool
   }
   return false;
 }
-

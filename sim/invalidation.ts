@@ -93,7 +93,8 @@ export class Invalidations {
   }
 
   freeSlot(): number {
-    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) if (this.pending[slot] === 0) return slot;
+    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1)
+      if (this.pending[slot] === 0) return slot;
     return -1;
   }
 
@@ -112,9 +113,13 @@ export class Invalidations {
       case Tlbi.Alle2:
         return kind === TlbKind.Leaf2 || kind === TlbKind.Table2;
       case Tlbi.Vae2:
-        return (kind === TlbKind.Leaf2 || kind === TlbKind.Table2) && this.#covers(slot, first, bits);
+        return (
+          (kind === TlbKind.Leaf2 || kind === TlbKind.Table2) && this.#covers(slot, first, bits)
+        );
       case Tlbi.Vale2:
-        return kind === TlbKind.Leaf2 && this.#hinted(slot, level) && this.#covers(slot, first, bits);
+        return (
+          kind === TlbKind.Leaf2 && this.#hinted(slot, level) && this.#covers(slot, first, bits)
+        );
       case Tlbi.Alle1:
         return kind <= TlbKind.Table;
       default:
@@ -127,7 +132,9 @@ export class Invalidations {
       case Tlbi.Vmalle1:
         return kind === TlbKind.Combined;
       case Tlbi.Ipas2le1:
-        return kind === TlbKind.Leaf && this.#hinted(slot, level) && this.#covers(slot, first, bits);
+        return (
+          kind === TlbKind.Leaf && this.#hinted(slot, level) && this.#covers(slot, first, bits)
+        );
       case Tlbi.Ipas2e1:
         return this.#byPage(slot, kind, first, bits, level);
       case Tlbi.Ripas2e1:

@@ -3,19 +3,19 @@
  * runs a program. It owns the loop, readiness and the fair tail; the effect of each access is in
  * perform.ts and the hardware's own events in hardware.ts.
  */
-import { Access, ACCESS_TABLE, ARRIVAL_LATENCY, isFull, WALK_LATENCY } from './access.ts';
+import { ACCESS_TABLE, Access, ARRIVAL_LATENCY, isFull, WALK_LATENCY } from './access.ts';
 import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
 import { Claim, type ClaimCode } from './claims.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
-import { arrive, arrivalHeld, walkInFlight } from './hardware.ts';
+import { arrivalHeld, arrive, pendingSite, walkInFlight } from './hardware.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
-import { Locks, type LockSpec } from './locks.ts';
+import { type LockSpec, Locks } from './locks.ts';
 import { Memory, type WordAddress } from './memory.ts';
 import { Pages, Role } from './pages.ts';
 import { Pe } from './pe.ts';
 import { perform } from './perform.ts';
-import { AnswerLog, type Scheduler, type Scheduling } from './scheduler.ts';
+import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './scheduler.ts';
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
 import { Tables, type TreeSpec } from './tables.ts';
@@ -122,6 +122,8 @@ export class Machine implements Scheduling {
   #program: ProgramEntry[][];
   readonly #next: Int32Array;
   readonly #firstOperation: Int32Array;
+  /** Operations of each actor that have ended. */
+  readonly #ended: Int32Array;
   #running = 0;
   #starting = false;
   #upcoming = -1;
@@ -148,7 +150,9 @@ export class Machine implements Scheduling {
     this.locks = new Locks(spec.locks);
     this.sections = new Sections(spec.sectionDomains, spec.actors.length);
     this.pes = Array.from({ length: spec.pes }, (_, index) => new Pe(index));
-    this.actors = spec.actors.map(({ name, role, pe }, index) => new Actor(this, index, name, role, pe));
+    this.actors = spec.actors.map(
+      ({ name, role, pe }, index) => new Actor(this, index, name, role, pe),
+    );
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
     this.actorCount = this.actors.length;
     assert(this.actorCount <= 31, 'actors fit in a bit mask');
@@ -159,6 +163,7 @@ export class Machine implements Scheduling {
     this.#program = this.actors.map(() => []);
     this.#next = new Int32Array(this.actorCount);
     this.#firstOperation = new Int32Array(this.actorCount);
+    this.#ended = new Int32Array(this.actorCount);
   }
 
   /** Back to the state after construction; costs what the last run touched. */
@@ -190,6 +195,7 @@ export class Machine implements Scheduling {
     this.#upcoming = -1;
     this.#turn = 0;
     this.#next.fill(0);
+    this.#ended.fill(0);
     for (const actor of this.actors) {
       actor.access = Access.Invalid;
       actor.walk.reset();
@@ -400,6 +406,23 @@ export class Machine implements Scheduling {
     return this.#readyAt[source]! - this.clock;
   }
 
+  pending(source: number): Pending {
+    if (source < this.actorCount) {
+      const actor = this.actors[source]!;
+      return { operation: actor.operation, site: pendingSite(actor), pe: -1 };
+    }
+    const index = source - this.actorCount;
+    const pe = index % this.spec.pes;
+    const slot = (index - pe) / this.spec.pes;
+    const { instance, site } = this.invalidations;
+    return { operation: instance[slot]!, site: site[slot]!, pe };
+  }
+
+  hasEnded(operation: number): boolean {
+    const actor = this.operationActor[operation]!;
+    return operation < this.#firstOperation[actor]! + this.#ended[actor]!;
+  }
+
   arrivalSource(slot: number, pe: number): number {
     return this.actorCount + slot * this.spec.pes + pe;
   }
@@ -457,6 +480,7 @@ export class Machine implements Scheduling {
   #finishOperation(actor: Actor, result: number): void {
     this.actor = actor.index;
     this.operation = actor.operation;
+    this.#ended[actor.index]! += 1;
     this.emit(Event.OperationEnd, RUN, actor.operation, result, 0, 0);
     this.#startNext(actor);
     if (this.stirred) this.#settle();
@@ -487,6 +511,7 @@ export class Machine implements Scheduling {
       if (result.done !== true) return;
       this.actor = actor.index;
       this.operation = actor.operation;
+      this.#ended[actor.index]! += 1;
       this.emit(Event.OperationEnd, RUN, actor.operation, result.value, 0, 0);
     }
   }

@@ -3,7 +3,7 @@
  * dispatch is a switch on small integers. Memory is sequentially consistent here (fidelity F1).
  */
 import { Access, isFull, Register } from './access.ts';
-import { type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
 import { guestStep, issueInvalidation, speculateStep, tlbDrop } from './hardware.ts';

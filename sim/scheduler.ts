@@ -21,6 +21,19 @@ export interface Scheduling {
   /** Virtual nanoseconds until the source's next event could be done. */
   latency(source: number): number;
   isReady(source: number): boolean;
+  /** What the source does next: operation instance, site, and PE for an arrival (else -1). */
+  pending(source: number): Pending;
+  /** Operation instances that have ended. */
+  hasEnded(operation: number): boolean;
+  /** The operation instance of the event being performed. */
+  readonly operation: number;
+}
+
+/** The next event of a source. */
+export interface Pending {
+  readonly operation: number;
+  readonly site: Site;
+  readonly pe: number;
 }
 
 export interface Scheduler {
@@ -58,7 +71,12 @@ export function formatAnswers(answers: Answers, actorCount: number): string {
 export function parseAnswers(text: string, actorCount: number): Answers | undefined {
   const [runs = '', replies = '', ...rest] = text.split('|');
   if (rest.length > 0) return undefined;
-  const answers = { sources: [] as number[], counts: [] as number[], questions: [] as number[], replies: [] as number[] };
+  const answers = {
+    sources: [] as number[],
+    counts: [] as number[],
+    questions: [] as number[],
+    replies: [] as number[],
+  };
   for (const run of runs.split(/\s+/).filter(Boolean)) {
     const match = /^([at])(\d{1,6})\*(\d{1,9})$/.exec(run);
     if (match === null) return undefined;

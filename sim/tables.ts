@@ -7,7 +7,14 @@
  */
 import { assert } from './assert.ts';
 import { advance, frameOf, isLeaf, isTable, isValid } from './descriptor.ts';
-import { checkGeometry, entriesPerTable, type Geometry, LAST_LEVEL, levelPages, levelShift } from './geometry.ts';
+import {
+  checkGeometry,
+  entriesPerTable,
+  type Geometry,
+  LAST_LEVEL,
+  levelPages,
+  levelShift,
+} from './geometry.ts';
 import type { Memory } from './memory.ts';
 
 /** Translation regimes: guest (EL1&0 stage 2) and the hypervisor's own (EL2 stage 1). */
@@ -189,7 +196,8 @@ export class Tables {
       const count = from + pages > window ? window - from : pages;
       if (level < LAST_LEVEL && isTable(word)) {
         const child = frameOf(word);
-        if (child !== frame) this.#link(tree, child, level + 1, from, this.#memory.address(frame, index));
+        if (child !== frame)
+          this.#link(tree, child, level + 1, from, this.#memory.address(frame, index));
       } else {
         this.#fill(tree, from, count, level, this.#abstract(tree, word, level));
       }

@@ -14,7 +14,14 @@ import { FRAME_MASK, TYPE_MASK } from './descriptor.ts';
 export const TlbKind = { Invalid: 0, Combined: 1, Leaf: 2, Table: 3, Leaf2: 4, Table2: 5 } as const;
 export type TlbKind = (typeof TlbKind)[keyof typeof TlbKind];
 
-export const TLB_KIND_NAMES = ['none', 'combined', 'stage-2', 'walk-cache', 'el2', 'el2 walk-cache'] as const;
+export const TLB_KIND_NAMES = [
+  'none',
+  'combined',
+  'stage-2',
+  'walk-cache',
+  'el2',
+  'el2 walk-cache',
+] as const;
 
 export const TLB_CAPACITY = 24;
 

@@ -5,7 +5,11 @@ import type { WordAddress } from './memory.ts';
 export class Variables {
   readonly #words: number;
   #next = 1;
-  readonly #names: { readonly from: WordAddress; readonly to: WordAddress; readonly name: string }[] = [];
+  readonly #names: {
+    readonly from: WordAddress;
+    readonly to: WordAddress;
+    readonly name: string;
+  }[] = [];
 
   /** @param words room in the kernel frames; word 0 is never given out */
   constructor(words: number) {

@@ -38,13 +38,17 @@ export class PctStrategy implements Scheduler {
     if (this.#priority.length !== sources) this.#priority = new Float64Array(sources);
     for (let i = 0; i < sources; i += 1) this.#priority[i] = 1 + this.#random.below(0x3fffffff);
     this.#changes = [];
-    for (let i = 1; i < this.#depth; i += 1) this.#changes.push(1 + this.#random.below(this.#length));
+    for (let i = 1; i < this.#depth; i += 1)
+      this.#changes.push(1 + this.#random.below(this.#length));
     this.#changes.sort((a, b) => a - b);
     this.#dropped = 0;
   }
 
   pick(machine: Scheduling): number {
-    while (this.#dropped < this.#changes.length && machine.events >= this.#changes[this.#dropped]!) {
+    while (
+      this.#dropped < this.#changes.length &&
+      machine.events >= this.#changes[this.#dropped]!
+    ) {
       this.#dropped += 1;
       if (machine.current >= 0) this.#priority[machine.current] = -this.#dropped;
     }

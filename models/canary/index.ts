@@ -57,7 +57,8 @@ class CanaryWorld implements World {
       const pe = machine.pes[actor.pe]!;
       pe.vttbr = baseRegister(this.root, VMID);
     }
-    for (let page = 0; page < 4; page += 1) machine.claim(Claim.HostGrants, page, FIRST_FRAME + page, 1);
+    for (let page = 0; page < 4; page += 1)
+      machine.claim(Claim.HostGrants, page, FIRST_FRAME + page, 1);
   }
 }
 
@@ -149,13 +150,29 @@ export const canary = defineSystem<Configuration, CanaryWorld>({
     backedPages: 16,
     pes: configuration.vcpus,
     actors: [
-      ...Array.from({ length: configuration.vcpus }, (_, i) => ({ name: `vcpu${i}`, role: 'vcpu' as const, pe: i })),
-      ...Array.from({ length: configuration.vcpus }, (_, i) => ({ name: `pe${i}`, role: 'pe' as const, pe: i })),
+      ...Array.from({ length: configuration.vcpus }, (_, i) => ({
+        name: `vcpu${i}`,
+        role: 'vcpu' as const,
+        pe: i,
+      })),
+      ...Array.from({ length: configuration.vcpus }, (_, i) => ({
+        name: `pe${i}`,
+        role: 'pe' as const,
+        pe: i,
+      })),
     ],
     locks: [{ name: 'canary lock', kind: LockKind.Spin }],
     sectionDomains: 1,
     trees: [
-      { name: 'canary', geometry: GEOMETRY, regime: Regime.Guest, vmid: VMID, lock: MMU, annotations: false, counted: false },
+      {
+        name: 'canary',
+        geometry: GEOMETRY,
+        regime: Regime.Guest,
+        vmid: VMID,
+        lock: MMU,
+        annotations: false,
+        counted: false,
+      },
     ],
     guestTree: 0,
     hypervisorTree: 0,

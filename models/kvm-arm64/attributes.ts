@@ -65,7 +65,12 @@ export function* protectRange(
   return yield* update(self, world, root, page, pages, new Attributes(0, WRITE));
 }
 
-export function* makeYoung(self: Actor, world: KvmWorld, root: number, page: number): Operation<number> {
+export function* makeYoung(
+  self: Actor,
+  world: KvmWorld,
+  root: number,
+  page: number,
+): Operation<number> {
   const result = yield* update(self, world, root, page, 1, new Attributes(ACCESSED, 0));
   yield* self.dsb(at.publish, Domain.InnerStore);
   return result;

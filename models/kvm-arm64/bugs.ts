@@ -35,7 +35,8 @@ export const BUGS = [
   {
     id: 'A20-table-level-as-hint',
     title: 'removing a table passes its own level as the hint of the invalidation',
-    upstream: "KVM: arm64: Don't pass a TLBI level hint when zapping table entries, 36e008323926 (v6.9, 2024)",
+    upstream:
+      "KVM: arm64: Don't pass a TLBI level hint when zapping table entries, 36e008323926 (v6.9, 2024)",
     caughtBy: ['stale-translation', 'freed-table'],
   },
   {
@@ -76,7 +77,8 @@ export const BUGS = [
   },
   {
     id: 'M14b-split-without-pages',
-    title: 'a permission fault that splits a block under logging does not top up unless it is a write',
+    title:
+      'a permission fault that splits a block under logging does not top up unless it is a write',
     upstream: 'shape M14 of spec/arm.md 8, second half; the rule of 5.10 as specified in 4.2 f2',
     caughtBy: ['abstract-map'],
   },
@@ -94,7 +96,8 @@ export const BUGS = [
   },
   {
     id: 'M15c-no-barrier-between-flushes',
-    title: 'nothing waits for the stage-2 half of an invalidation before the stage-1 half is issued',
+    title:
+      'nothing waits for the stage-2 half of an invalidation before the stage-1 half is issued',
     upstream: 'shape M15 of spec/arm.md 8 (no single commit)',
     caughtBy: ['stale-translation'],
   },

@@ -13,7 +13,10 @@ type Range = readonly [number, number];
 
 const onePage = (args: readonly number[]): Range => [args[0]!, 1];
 const pageRange = (args: readonly number[]): Range => [args[0]!, args[1]!];
-const wholeSlot = (_args: readonly number[], geometry: Geometry): Range => [0, geometry.windowPages];
+const wholeSlot = (_args: readonly number[], geometry: Geometry): Range => [
+  0,
+  geometry.windowPages,
+];
 
 /** The blocks that contain the range: what a block entry drags along. */
 function blocksOf(range: Range, geometry: Geometry): Range {

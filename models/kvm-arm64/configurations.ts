@@ -1,7 +1,8 @@
 /** Configurations of kvm-arm64: geometries, features, and what a case may vary. */
-import { defaultWordBits, rootShape } from './geometry.ts';
-import type { Configuration, RunParameter } from '../system.ts';
+
 import type { Geometry } from '../../sim/geometry.ts';
+import type { Configuration, RunParameter } from '../system.ts';
+import { defaultWordBits, rootShape } from './geometry.ts';
 
 export interface KvmConfiguration extends Configuration {
   /** The walker sets the accessed flag itself; otherwise access-flag faults reach the handler. */
@@ -12,7 +13,12 @@ export interface KvmConfiguration extends Configuration {
 
 const PARAMETERS: readonly RunParameter[] = [
   { name: 'logging', title: 'the slot is being logged when the run begins', default: 0, max: 1 },
-  { name: 'huge', title: 'bit mask of block-sized regions that the host may back with a block', default: 1, max: 3 },
+  {
+    name: 'huge',
+    title: 'bit mask of block-sized regions that the host may back with a block',
+    default: 1,
+    max: 3,
+  },
 ];
 
 /** Two index bits per level: four entries per table. */
@@ -69,25 +75,48 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     hardwareAccessed: false,
     weight: 60,
   }),
-  configuration('exclusive-toy-concatenated', 'the same with two root pages', toy(2, 2), { weight: 60, frames: 160 }),
-  configuration('exclusive-toy-deep', 'one lock (2020), 3 levels of 4 entries, 3 vCPUs', toy(1, 1), {
+  configuration('exclusive-toy-concatenated', 'the same with two root pages', toy(2, 2), {
     weight: 60,
-    vcpus: 3,
-    frames: 224,
+    frames: 160,
   }),
-  configuration('exclusive-4k', 'one lock (2020), 4K granule, 40-bit addresses: 2 concatenated roots', real(12, 40, 3), {
-    isReal: true,
-    weight: 8,
-    frames: 2560,
-  }),
-  configuration('exclusive-16k', 'one lock (2020), 16K granule, 36-bit addresses', real(14, 36, 2), {
-    isReal: true,
-    weight: 4,
-    frames: 12288,
-  }),
-  configuration('exclusive-64k', 'one lock (2020), 64K granule, 43-bit addresses', real(16, 43, 2), {
-    isReal: true,
-    weight: 2,
-    frames: 49152,
-  }),
+  configuration(
+    'exclusive-toy-deep',
+    'one lock (2020), 3 levels of 4 entries, 3 vCPUs',
+    toy(1, 1),
+    {
+      weight: 60,
+      vcpus: 3,
+      frames: 224,
+    },
+  ),
+  configuration(
+    'exclusive-4k',
+    'one lock (2020), 4K granule, 40-bit addresses: 2 concatenated roots',
+    real(12, 40, 3),
+    {
+      isReal: true,
+      weight: 8,
+      frames: 2560,
+    },
+  ),
+  configuration(
+    'exclusive-16k',
+    'one lock (2020), 16K granule, 36-bit addresses',
+    real(14, 36, 2),
+    {
+      isReal: true,
+      weight: 4,
+      frames: 12288,
+    },
+  ),
+  configuration(
+    'exclusive-64k',
+    'one lock (2020), 64K granule, 43-bit addresses',
+    real(16, 43, 2),
+    {
+      isReal: true,
+      weight: 2,
+      frames: 49152,
+    },
+  ),
 ]);

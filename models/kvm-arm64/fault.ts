@@ -110,7 +110,10 @@ function* handleMissing(
   if (!isLogging) {
     if (isPermission && faultPages > 1) pages = faultPages;
     else {
-      const block = yield* self.readOnce(at.readHostBlock, world.hostBlock + regionOf(geometry, page));
+      const block = yield* self.readOnce(
+        at.readHostBlock,
+        world.hostBlock + regionOf(geometry, page),
+      );
       if (isBlock(block)) pages = blockPages(geometry);
     }
   }

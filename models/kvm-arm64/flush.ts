@@ -31,7 +31,12 @@ const at = flushSites;
 export const NO_LEVEL = -1;
 
 /** Removes what was cached for one input page; `level` is that of the leaf that was there. */
-export function* flushPage(self: Actor, world: KvmWorld, page: number, level: number): Operation<void> {
+export function* flushPage(
+  self: Actor,
+  world: KvmWorld,
+  page: number,
+  level: number,
+): Operation<void> {
   const hint = level === NO_LEVEL ? 0 : ttl(world.geometry.granuleBits, level);
   yield* self.dsb(at.orderStores, Domain.InnerStore);
   const previous = self.vttbr;
@@ -47,7 +52,8 @@ export function* flushPage(self: Actor, world: KvmWorld, page: number, level: nu
   }
   yield* self.tlbi(at.invalidateStage2, Tlbi.Ipas2e1, Shareability.Inner, page, hint, 1);
   // a walker must not rebuild a combined entry from a stage-2 entry that is about to go
-  if (!world.bug('M15c-no-barrier-between-flushes')) yield* self.dsb(at.completeStage2, Domain.Inner);
+  if (!world.bug('M15c-no-barrier-between-flushes'))
+    yield* self.dsb(at.completeStage2, Domain.Inner);
   if (!stage1First && !world.bug('M15-stage1-flush-omitted')) {
     yield* self.tlbi(at.invalidateStage1, Tlbi.Vmalle1, Shareability.Inner, 0, 0, 0);
   }

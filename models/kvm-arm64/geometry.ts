@@ -2,7 +2,7 @@
  * How KVM chooses the shape of a stage-2 table: as few levels as concatenation allows.
  * Source: spec/arm.md 1.2.
  */
-import { shiftPages, type Geometry } from '../../sim/geometry.ts';
+import { type Geometry, shiftPages } from '../../sim/geometry.ts';
 
 /** Index bits per level: log2 of the 8-byte entries of a page. */
 export function defaultWordBits(granuleBits: number): number {
@@ -10,7 +10,10 @@ export function defaultWordBits(granuleBits: number): number {
 }
 
 /** Start level and root pages of a stage-2 table for `inputBits` of input address. */
-export function rootShape(granuleBits: number, inputBits: number): { startLevel: number; rootPages: number } {
+export function rootShape(
+  granuleBits: number,
+  inputBits: number,
+): { startLevel: number; rootPages: number } {
   const bits = defaultWordBits(granuleBits);
   const levels = Math.max(2, Math.floor((inputBits - 8) / bits));
   const startLevel = 4 - levels;

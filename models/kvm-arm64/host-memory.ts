@@ -114,7 +114,15 @@ function* installPage(self: Actor, world: KvmWorld, page: number): Operation<num
   return present;
 }
 
-export const revokeSites = sites('host-revoke', ['lockTable', 'readBlock', 'split', 'readPage', 'clear', 'unlockTable', 'free']);
+export const revokeSites = sites('host-revoke', [
+  'lockTable',
+  'readBlock',
+  'split',
+  'readPage',
+  'clear',
+  'unlockTable',
+  'free',
+]);
 
 /** Takes one page from the guest and frees it. Between notifier start and end, or at exit. */
 export function* revokePage(self: Actor, world: KvmWorld, page: number): Operation<void> {

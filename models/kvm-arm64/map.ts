@@ -85,7 +85,8 @@ class MapVisitor implements Visitor {
     const old = yield* self.readOnce(at.readTable, walk.word);
     yield* self.store(at.breakTable, walk.word, old & ~VALID);
     // every page below may be cached, not only the one that faulted
-    if (world.bug('A03-coalesce-flushes-one-ipa')) yield* flushPage(self, world, walk.cursor, walk.level);
+    if (world.bug('A03-coalesce-flushes-one-ipa'))
+      yield* flushPage(self, world, walk.cursor, walk.level);
     else yield* flushVmid(self, world);
     this.#anchor = walk.word;
     return Result.Ok;
@@ -138,7 +139,11 @@ class MapVisitor implements Visitor {
   }
 
   *#makeBlock(self: Actor, walk: TableWalk): Operation<number> {
-    yield* self.storeRelease(at.makeLeaf, walk.word, leaf(this.#frameOf(walk.first), this.#attributes));
+    yield* self.storeRelease(
+      at.makeLeaf,
+      walk.word,
+      leaf(this.#frameOf(walk.first), this.#attributes),
+    );
     yield* getPage(self, this.#world, walk.table);
     return Result.Ok;
   }

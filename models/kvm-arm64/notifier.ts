@@ -70,7 +70,11 @@ function* notifiedRange(
   const size = blockPages(geometry);
   let first = page;
   let end = page + pages;
-  for (let region = regionOf(geometry, page); region <= regionOf(geometry, page + pages - 1); region += 1) {
+  for (
+    let region = regionOf(geometry, page);
+    region <= regionOf(geometry, page + pages - 1);
+    region += 1
+  ) {
     if (!isBlock(yield* self.readOnce(notifierSites.readBlock, world.hostBlock + region))) continue;
     first = Math.min(first, region * size);
     end = Math.max(end, alignDown(region * size, size) + size);

@@ -1,6 +1,7 @@
 /** Operations that programs of kvm-arm64 may contain: who runs them, with which arguments. */
 import fc from 'fast-check';
 import { Intent } from '../../sim/descriptor.ts';
+import { sites } from '../../sim/site.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
 import type { KvmConfiguration } from './configurations.ts';
@@ -11,7 +12,6 @@ import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { exitOwner } from './teardown.ts';
 import { HYPERVISOR_GEOMETRY, type KvmWorld } from './world.ts';
-import { sites } from '../../sim/site.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
@@ -50,7 +50,10 @@ const count: Parameter<KvmConfiguration> = {
   max: (configuration) => configuration.geometry.windowPages,
 };
 
-const exitCount: Parameter<KvmConfiguration> = { ...count, arbitrary: () => fc.constantFrom(1, 2, 4) };
+const exitCount: Parameter<KvmConfiguration> = {
+  ...count,
+  arbitrary: () => fc.constantFrom(1, 2, 4),
+};
 
 const hypervisorPage: Parameter<KvmConfiguration> = {
   name: 'page',
@@ -149,7 +152,10 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'hyp-map',
     title: 'pages are added to the hypervisor’s own table',
     roles: ['host'],
-    parameters: [hypervisorPage, { ...count, arbitrary: () => fc.constantFrom(1, 1, 2), max: () => 8 }],
+    parameters: [
+      hypervisorPage,
+      { ...count, arbitrary: () => fc.constantFrom(1, 1, 2), max: () => 8 },
+    ],
     card: card.HYPERVISOR_MAP_CARD,
     weight: 1,
     start: (self, world, [at = 0, pages = 1]) => mapHypervisor(self, world, at, pages),

@@ -10,6 +10,7 @@
  * however deep the table is.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
+import { Result } from '../../sim/card.ts';
 import { frameOf, isTable } from '../../sim/descriptor.ts';
 import {
   alignDown,
@@ -20,7 +21,6 @@ import {
   levelPages,
   rootIndex,
 } from '../../sim/geometry.ts';
-import { Result } from '../../sim/card.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { sites } from '../../sim/site.ts';
 import type { KvmWorld } from './world.ts';

@@ -138,7 +138,9 @@ export class KvmWorld implements World {
     this.geometry = configuration.geometry;
     this.flags = flags;
     const { spec, memory } = machine;
-    this.variables = new Variables((spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift);
+    this.variables = new Variables(
+      (spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift,
+    );
     const pages = this.geometry.windowPages;
     this.root = this.variables.allocate('stage-2 root');
     this.hypervisorRoot = this.variables.allocate('hypervisor root');
@@ -147,7 +149,10 @@ export class KvmWorld implements World {
     this.logging = this.variables.allocate('slot is logged');
     this.users = this.variables.allocate('vCPUs that may run');
     this.bitmap = this.variables.allocate('dirty bitmap', Math.ceil(pages / 32));
-    this.hostBlock = this.variables.allocate('host block', Math.ceil(pages / blockPages(this.geometry)));
+    this.hostBlock = this.variables.allocate(
+      'host block',
+      Math.ceil(pages / blockPages(this.geometry)),
+    );
     this.hostPage = this.variables.allocate('host page', pages);
     this.countBase = this.variables.allocate('reference count', spec.frames);
     this.linearBase = spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages;
@@ -195,7 +200,8 @@ export class KvmWorld implements World {
   #plant(tree: number, geometry: Geometry, pointer: WordAddress): number {
     const { machine } = this;
     const root = machine.pages.takeRun(Role.Table, geometry.rootPages);
-    for (let i = 0; i < geometry.rootPages; i += 1) machine.memory.store(this.count(root + i), 1, 0);
+    for (let i = 0; i < geometry.rootPages; i += 1)
+      machine.memory.store(this.count(root + i), 1, 0);
     machine.memory.store(pointer, root, 0);
     machine.tables.plant(tree, root);
     return root;

@@ -1,0 +1,377 @@
+/**
+ * Cases as YAML: a strict reader that names line and column of what is wrong, and a writer whose
+ * output the reader gives back unchanged.
+ */
+import { Document, isMap, isNode, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { z } from 'zod';
+import type { Configuration, OperationSpec, System } from '../models/system.ts';
+import { ORACLES } from '../oracles/registry.ts';
+import { SiteDirectory } from '../sim/site.ts';
+import { type Case, type CaseChoice, type Expectation, FORMAT } from './case.ts';
+import { actorNames } from './generate.ts';
+import { END, type EventName, formatName, parseName } from './names.ts';
+import { type Constraint, findCycle, formatConstraint, parseConstraint } from './order.ts';
+import type { ActorProgram, Program, ProgramOperation } from './program.ts';
+import { POLICY_VERSION } from './strategies/policy.ts';
+
+/** Something in a case file is wrong; the message names what was found and what is allowed. */
+export class CaseError extends Error {
+  override readonly name = 'CaseError';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+
+  constructor(file: string, line: number, column: number, message: string) {
+    super(`${file}:${line}:${column}: ${message}`);
+    this.file = file;
+    this.line = line;
+    this.column = column;
+  }
+}
+
+const WHOLE = z.int().min(0);
+
+const SCHEMA = z.strictObject({
+  format: z.literal(FORMAT),
+  policy: z.literal(POLICY_VERSION),
+  system: z.string(),
+  configuration: z.string(),
+  with: z.record(z.string(), WHOLE).optional(),
+  bug: z.string().optional(),
+  program: z.record(z.string(), z.record(z.string(), z.string())),
+  order: z.array(z.string()).optional(),
+  choices: z.record(z.string(), WHOLE).optional(),
+  expect: z.union([
+    z.literal('clean'),
+    z.strictObject({ oracle: z.string(), rule: z.string(), at: z.string() }),
+  ]),
+  recorded: z
+    .strictObject({
+      answers: z.string(),
+      steps: WHOLE,
+      digest: z.string().regex(/^[0-9a-f]{16}$/, 'a digest has 16 hexadecimal digits'),
+    })
+    .optional(),
+});
+
+type Raw = z.infer<typeof SCHEMA>;
+type Path = readonly (string | number)[];
+
+/** Where things of one file lie, and how to complain about them. */
+class Source {
+  readonly file: string;
+  readonly document: ReturnType<typeof parseDocument>;
+  readonly #lines = new LineCounter();
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    this.document = parseDocument(text, {
+      lineCounter: this.#lines,
+      uniqueKeys: true,
+      prettyErrors: false,
+    });
+    const [error] = this.document.errors;
+    if (error !== undefined) {
+      const { line, col } = this.#lines.linePos(error.pos[0]);
+      throw new CaseError(file, line, col, `not YAML: ${error.message}`);
+    }
+  }
+
+  fail(path: Path, message: string): never {
+    const { line, col } = this.#lines.linePos(this.#offset(path));
+    throw new CaseError(this.file, line, col, message);
+  }
+
+  /** Offset of the node at a path, of its key for the last name, or of what contains it. */
+  #offset(path: Path): number {
+    const { contents } = this.document;
+    let offset = isNode(contents) ? (contents.range?.[0] ?? 0) : 0;
+    for (let length = 1; length <= path.length; length += 1) {
+      const parent = length === 1 ? contents : this.document.getIn(path.slice(0, length - 1), true);
+      const step = path[length - 1]!;
+      if (isMap(parent)) {
+        const pair = (parent as YAMLMap).items.find(
+          (item) => String(keyText(item.key)) === String(step),
+        );
+        if (pair !== undefined && isNode(pair.key)) offset = pair.key.range?.[0] ?? offset;
+        if (pair !== undefined && length === path.length && isNode(pair.value)) {
+          offset = pair.value.range?.[0] ?? offset;
+        }
+      } else {
+        const node = this.document.getIn(path.slice(0, length), true);
+        if (isNode(node)) offset = node.range?.[0] ?? offset;
+      }
+    }
+    return offset;
+  }
+}
+
+function keyText(key: unknown): unknown {
+  return isNode(key) && 'value' in key ? key.value : key;
+}
+
+/** Reads a case; throws a CaseError that names file, line and column. */
+export function parseCase(file: string, text: string, systems: readonly System[]): Case {
+  const source = new Source(file, text);
+  const raw = check(source);
+  const system = systems.find(({ id }) => id === raw.system);
+  if (system === undefined) {
+    return source.fail(
+      ['system'],
+      `unknown system "${raw.system}" (${list(systems.map(({ id }) => id))})`,
+    );
+  }
+  const configuration = system.configurations.find(({ id }) => id === raw.configuration);
+  if (configuration === undefined) {
+    const ids = system.configurations.map(({ id }) => id);
+    return source.fail(
+      ['configuration'],
+      `unknown configuration "${raw.configuration}" (${list(ids)})`,
+    );
+  }
+  if (raw.bug !== undefined && !system.bugs.some(({ id }) => id === raw.bug)) {
+    source.fail(['bug'], `unknown bug "${raw.bug}" (${list(system.bugs.map(({ id }) => id))})`);
+  }
+  const program = readProgram(source, raw, system, configuration);
+  const names = new NameReader(source, program, new SiteDirectory(system.sites));
+  return {
+    comment: leadingComment(text),
+    policy: raw.policy,
+    system: system.id,
+    configuration: configuration.id,
+    parameters: readParameters(source, raw, configuration),
+    bug: raw.bug,
+    program,
+    order: names.order(raw.order ?? []),
+    choices: names.choices(raw.choices ?? {}),
+    expect: names.expectation(raw.expect),
+    recorded: raw.recorded,
+  };
+}
+
+function check(source: Source): Raw {
+  const result = SCHEMA.safeParse(source.document.toJS());
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = (issue?.path ?? []) as Path;
+  if (issue?.code === 'unrecognized_keys') {
+    const [key = ''] = issue.keys;
+    const allowed = path.length === 0 ? ` (${Object.keys(SCHEMA.shape).join(', ')})` : '';
+    return source.fail([...path, key], `unknown key "${key}"${allowed}`);
+  }
+  const where = path.length === 0 ? 'the file' : `"${path.join('.')}"`;
+  return source.fail(path, `${where}: ${issue?.message ?? 'invalid'}`);
+}
+
+function readParameters(
+  source: Source,
+  raw: Raw,
+  configuration: Configuration,
+): Record<string, number> {
+  const values = raw.with ?? {};
+  for (const [name, value] of Object.entries(values)) {
+    const known = configuration.parameters.find((parameter) => parameter.name === name);
+    if (known === undefined) {
+      const names = configuration.parameters.map((parameter) => parameter.name);
+      source.fail(['with', name], `unknown parameter "${name}" (${list(names)})`);
+    }
+    if (value > known.max)
+      source.fail(['with', name], `${name} is ${value}; at most ${known.max} is allowed`);
+  }
+  return { ...values };
+}
+
+function readProgram(
+  source: Source,
+  raw: Raw,
+  system: System,
+  configuration: Configuration,
+): Program {
+  const known = actorNames(configuration);
+  const parts = new Map<string, ProgramOperation[]>();
+  for (const [actor, operations] of Object.entries(raw.program)) {
+    if (!known.all.includes(actor)) {
+      source.fail(['program', actor], `unknown actor "${actor}" (${list(known.all)})`);
+    }
+    const role = known.vcpu.includes(actor) ? 'vcpu' : known.host.includes(actor) ? 'host' : 'pe';
+    const allowed = system.operations.filter(
+      (spec) => spec.weight > 0 && spec.roles.includes(role),
+    );
+    const read = Object.entries(operations).map(([key, text]) =>
+      readOperation(source, ['program', actor, key], key, text, allowed, configuration),
+    );
+    if (read.length > 0) parts.set(actor, read);
+  }
+  return known.all
+    .filter((actor) => parts.has(actor))
+    .map((actor): ActorProgram => ({ actor, operations: parts.get(actor)! }));
+}
+
+function readOperation(
+  source: Source,
+  path: Path,
+  key: string,
+  text: string,
+  allowed: readonly OperationSpec[],
+  configuration: Configuration,
+): ProgramOperation {
+  if (!/^[a-z][a-z0-9]*$/.test(key))
+    source.fail(path, `"${key}" is no operation key (a letter, then letters or digits)`);
+  const [id = '', ...words] = text.trim().split(/\s+/);
+  const spec = allowed.find((candidate) => candidate.id === id);
+  if (spec === undefined) {
+    return source.fail(
+      path,
+      `unknown operation "${id}" for this actor (${list(allowed.map((one) => one.id))})`,
+    );
+  }
+  if (words.length !== spec.parameters.length) {
+    const form = [id, ...spec.parameters.map(({ name }) => name)].join(' ');
+    source.fail(path, `"${text}" has ${words.length} arguments; the form is "${form}"`);
+  }
+  const args = words.map((word, index) => {
+    const parameter = spec.parameters[index]!;
+    const value = /^(0x[0-9a-f]+|\d+)$/.test(word) ? Number(word) : Number.NaN;
+    const max = parameter.max(configuration);
+    if (!(value <= max)) {
+      source.fail(
+        path,
+        `${parameter.name} is "${word}"; a whole number up to 0x${max.toString(16)} is allowed`,
+      );
+    }
+    return value;
+  });
+  const constrained = spec.constrain?.(args, configuration) ?? args;
+  if (constrained.some((value, index) => value !== args[index])) {
+    source.fail(
+      path,
+      `"${text}" leaves the window; "${formatOperation(id, constrained)}" is the longest that fits`,
+    );
+  }
+  return { key, operation: id, args };
+}
+
+/** Reads event names and checks them against program and sites. */
+class NameReader {
+  readonly #source: Source;
+  readonly #program: Program;
+  readonly #directory: SiteDirectory;
+
+  constructor(source: Source, program: Program, directory: SiteDirectory) {
+    this.#source = source;
+    this.#program = program;
+    this.#directory = directory;
+  }
+
+  order(texts: readonly string[]): Constraint[] {
+    const constraints = texts.map((text, index) => {
+      const constraint = parseConstraint(text);
+      if (typeof constraint === 'string') return this.#source.fail(['order', index], constraint);
+      this.#check(['order', index], constraint.before);
+      this.#check(['order', index], constraint.after);
+      return constraint;
+    });
+    const cycle = findCycle(constraints, (name) => this.#position(name));
+    if (cycle !== undefined) this.#source.fail(['order'], `impossible order: ${cycle.join(' < ')}`);
+    return constraints;
+  }
+
+  choices(values: Readonly<Record<string, number>>): CaseChoice[] {
+    return Object.entries(values).map(([text, answer]) => {
+      const event = parseName(text);
+      if (event === undefined)
+        return this.#source.fail(['choices', text], `"${text}" is no event name`);
+      this.#check(['choices', text], event);
+      return { event, answer };
+    });
+  }
+
+  expectation(raw: Raw['expect']): Expectation | undefined {
+    if (raw === 'clean') return undefined;
+    const ids = ORACLES.map(({ id }) => id);
+    if (!ids.includes(raw.oracle)) {
+      this.#source.fail(['expect', 'oracle'], `unknown oracle "${raw.oracle}" (${list(ids)})`);
+    }
+    const at = parseName(raw.at);
+    if (at === undefined)
+      return this.#source.fail(['expect', 'at'], `"${raw.at}" is no event name`);
+    this.#check(['expect', 'at'], at);
+    return { oracle: raw.oracle, rule: raw.rule, at };
+  }
+
+  #position(name: EventName): number {
+    const part = this.#program.find(({ actor }) => actor === name.actor);
+    return part === undefined ? -1 : part.operations.findIndex(({ key }) => key === name.key);
+  }
+
+  #check(path: Path, name: EventName): void {
+    const isEpilogue =
+      this.#program.some(({ actor }) => actor === name.actor) && !/\d/.test(name.key);
+    if (this.#position(name) < 0 && !isEpilogue) {
+      this.#source.fail(path, `${name.actor}.${name.key} is no operation of the program`);
+    }
+    if (name.site !== END && this.#directory.find(name.site) === undefined) {
+      this.#source.fail(
+        path,
+        `unknown site "${name.site}"${nearest(name.site, this.#directory.names)}`,
+      );
+    }
+  }
+}
+
+function nearest(name: string, names: readonly string[]): string {
+  const [group = ''] = name.split('.');
+  const same = names.filter((candidate) => candidate.startsWith(`${group}.`));
+  return same.length === 0 ? '' : ` (${list(same)})`;
+}
+
+function list(ids: readonly string[]): string {
+  return ids.length <= 12 ? ids.join(', ') : `${ids.slice(0, 12).join(', ')}, ...`;
+}
+
+function leadingComment(text: string): string {
+  const lines: string[] = [];
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('#')) break;
+    lines.push(line.replace(/^# ?/, ''));
+  }
+  return lines.join('\n');
+}
+
+export function formatOperation(id: string, args: readonly number[]): string {
+  return [id, ...args.map((arg) => `0x${arg.toString(16)}`)].join(' ');
+}
+
+/** The text of a case; `parseCase` gives the case back. */
+export function formatCase(value: Case): string {
+  const document = new Document({
+    format: FORMAT,
+    policy: value.policy,
+    system: value.system,
+    configuration: value.configuration,
+    ...(Object.keys(value.parameters).length === 0 ? {} : { with: value.parameters }),
+    ...(value.bug === undefined ? {} : { bug: value.bug }),
+    program: Object.fromEntries(
+      value.program.map(({ actor, operations }) => [
+        actor,
+        Object.fromEntries(
+          operations.map(({ key, operation, args }) => [key, formatOperation(operation, args)]),
+        ),
+      ]),
+    ),
+    order: value.order.map(formatConstraint),
+    choices: Object.fromEntries(
+      value.choices.map(({ event, answer }) => [formatName(event), answer]),
+    ),
+    expect:
+      value.expect === undefined
+        ? 'clean'
+        : { oracle: value.expect.oracle, rule: value.expect.rule, at: formatName(value.expect.at) },
+    ...(value.recorded === undefined ? {} : { recorded: { ...value.recorded } }),
+  });
+  const comment = value.comment
+    .split('\n')
+    .map((line) => (line === '' ? '#' : `# ${line}`))
+    .join('\n');
+  return `${value.comment === '' ? '' : `${comment}\n`}${document.toString({ lineWidth: 0 })}`;
+}

@@ -1,0 +1,85 @@
+/** From a failing execution to a case: minimise, then write down what was found. */
+import type { Answers } from '../sim/scheduler.ts';
+import { formatAnswers } from '../sim/scheduler.ts';
+import type { Case } from './case.ts';
+import { MINIMISE_BUDGET, type Minimised, minimise } from './minimise.ts';
+import { operationCount } from './program.ts';
+import { type Plan, violationName } from './schedule.ts';
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+import { coarseSignature, fineSignature } from './signature.ts';
+import { POLICY_VERSION } from './strategies/policy.ts';
+
+export interface Finding {
+  readonly case: Case;
+  readonly signature: string;
+  readonly fine: string;
+  readonly operations: number;
+  readonly switches: number;
+  readonly steps: number;
+  readonly minimised: Minimised;
+}
+
+/** @param describe text for the comment on top of the case */
+export function makeFinding(
+  sessions: Sessions,
+  session: Session,
+  plan: Plan,
+  answers: Answers,
+  describe: (minimised: Minimised) => string,
+  budget = MINIMISE_BUDGET,
+): Finding | undefined {
+  const minimised = minimise(sessions, session, plan, answers, { budget });
+  return minimised === undefined ? undefined : findingOf(minimised, describe(minimised));
+}
+
+export function findingOf(minimised: Minimised, comment: string): Finding {
+  const { session, run } = minimised;
+  const value = caseOf(minimised, comment);
+  const signature = coarseSignature(session, run.violation!);
+  const operationOf = (actor: string, key: string): string =>
+    value.program.find((part) => part.actor === actor)?.operations.find((one) => one.key === key)
+      ?.operation ?? key;
+  return {
+    case: value,
+    signature,
+    fine: fineSignature(signature, value.order, operationOf),
+    operations: operationCount(value.program),
+    switches: run.recorder.switches,
+    steps: run.steps,
+    minimised,
+  };
+}
+
+/** The case of a run that the session has just made. */
+export function caseOf(
+  { session, plan, run }: Pick<Minimised, 'session' | 'plan' | 'run'>,
+  comment: string,
+): Case {
+  const [bug] = session.bugs;
+  const { violation } = run;
+  return {
+    comment,
+    policy: POLICY_VERSION,
+    system: session.system.id,
+    configuration: session.configuration.id,
+    parameters: plan.parameters,
+    bug,
+    program: plan.program,
+    order: plan.order,
+    choices: plan.choices,
+    expect:
+      violation === undefined
+        ? undefined
+        : {
+            oracle: violation.oracle,
+            rule: violation.rule,
+            at: violationName(session, run.recorder),
+          },
+    recorded: {
+      answers: formatAnswers(run.answers, session.machine.actorCount),
+      steps: run.steps,
+      digest: run.digest,
+    },
+  };
+}

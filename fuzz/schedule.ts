@@ -1,0 +1,140 @@
+/**
+ * Runs a program under ordering constraints and choices, and turns a run back into them: for each
+ * switch, the last event of every other source before it, and what must not happen before the end.
+ */
+
+import { Access } from '../sim/access.ts';
+import { assert } from '../sim/assert.ts';
+import type { Answers, Pending, Scheduler } from '../sim/scheduler.ts';
+import type { CaseChoice } from './case.ts';
+import { type EventName, nameOf, resolveName } from './names.ts';
+import type { Constraint } from './order.ts';
+import type { Program } from './program.ts';
+import { type RecordedEvent, Recorder } from './recorder.ts';
+import { limitsFor, type RunResult, type Session } from './session.ts';
+import { AnswerStrategy } from './strategies/answers.ts';
+import { PolicyStrategy } from './strategies/policy.ts';
+
+export interface Plan {
+  readonly program: Program;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly order: readonly Constraint[];
+  readonly choices: readonly CaseChoice[];
+}
+
+export interface PlannedRun extends RunResult {
+  readonly recorder: Recorder;
+  readonly answers: Answers;
+  /** Constraints (indexes) that could not be honoured. */
+  readonly broken: readonly number[];
+}
+
+/** Runs the plan by the default policy. Constraints that name what is not there are ignored. */
+export function runPlan(session: Session, plan: Plan): PlannedRun {
+  session.load(plan.program);
+  const { machine, directory } = session;
+  const kept: number[] = [];
+  const keyed = plan.order.flatMap(({ before, after }, index) => {
+    const one = resolveName(machine, directory, before);
+    const other = resolveName(machine, directory, after);
+    if (one === undefined || other === undefined) return [];
+    kept.push(index);
+    return [{ before: one, after: other }];
+  });
+  const choices = plan.choices.flatMap(({ event, answer }) => {
+    const key = resolveName(machine, directory, event);
+    return key === undefined ? [] : [{ key, answer }];
+  });
+  const policy = new PolicyStrategy(keyed, choices);
+  const recorder = new Recorder(policy);
+  const result = runRecorded(session, plan, recorder);
+  return {
+    ...result,
+    recorder,
+    answers: session.answers,
+    broken: policy.broken.map((index) => kept[index]!),
+  };
+}
+
+/** Runs recorded answers; undefined when they do not fit the program any more. */
+export function runAnswers(session: Session, plan: Plan, answers: Answers): PlannedRun | undefined {
+  session.load(plan.program);
+  const exact = new AnswerStrategy(answers);
+  const recorder = new Recorder(exact);
+  const result = runRecorded(session, plan, recorder);
+  if (exact.divergedAt >= 0) return undefined;
+  return { ...result, recorder, answers: session.answers, broken: [] };
+}
+
+/** Runs the loaded program under any scheduler. */
+export function runRecorded(session: Session, plan: Plan, scheduler: Scheduler): RunResult {
+  return session.run(plan.parameters, scheduler, limitsFor(session.configuration, plan.program));
+}
+
+/** The schedule of the run that the session has just made, as constraints and choices. */
+export function deriveSchedule(
+  session: Session,
+  recorder: Recorder,
+): { order: Constraint[]; choices: CaseChoice[] } {
+  const { machine, directory } = session;
+  const order: Constraint[] = [];
+  const nameEvent = (event: Pending, occurrence: number): EventName =>
+    nameOf(machine, directory, event, occurrence);
+  /** By operation stream (actor or arrival's PE): its last event so far. */
+  const last = new Map<string, RecordedEvent>();
+  let previous = '';
+  for (const event of recorder.events) {
+    const stream = streamOf(machine.operationActor[event.operation]!, event);
+    if (stream !== previous) {
+      for (const [other, before] of last) {
+        if (other === stream) continue;
+        order.push({
+          before: nameEvent(before, before.occurrence),
+          after: nameEvent(event, event.occurrence),
+        });
+      }
+    }
+    last.set(stream, event);
+    previous = stream;
+  }
+  // what was parked at the end must not come before the last event
+  const final = recorder.events.at(-1);
+  if (final !== undefined) {
+    for (const pending of parked(session)) {
+      order.push({
+        before: nameEvent(final, final.occurrence),
+        after: nameEvent(pending, recorder.occurrenceOf(pending)),
+      });
+    }
+  }
+  const choices = recorder.choices.map(({ operation, site, occurrence, answer }) => ({
+    event: nameOf(machine, directory, { operation, site, pe: -1 }, occurrence),
+    answer,
+  }));
+  return { order, choices };
+}
+
+function streamOf(actor: number, { pe }: Pending): string {
+  return pe < 0 ? `a${actor}` : `a${actor}@${pe}`;
+}
+
+/** Next events of sources that did not get to them. */
+function parked(session: Session): readonly Pending[] {
+  const { machine } = session;
+  const list: Pending[] = [];
+  for (const actor of machine.actors) {
+    if (actor.ended || actor.access === Access.Invalid || actor.operation < 0) continue;
+    list.push(machine.pending(actor.index));
+  }
+  for (let source = machine.actorCount; source < machine.ready.length; source += 1) {
+    if (machine.isReady(source)) list.push(machine.pending(source));
+  }
+  return list;
+}
+
+/** The name of the event at which the session's violation was reported. */
+export function violationName(session: Session, recorder: Recorder): EventName {
+  const final = recorder.events.at(-1);
+  assert(final !== undefined, 'a violation is reported at an event');
+  return nameOf(session.machine, session.directory, final, final.occurrence);
+}

@@ -1,0 +1,156 @@
+/**
+ * Replays ordering constraints. Events that no constraint mentions run by the default policy,
+ * version 1: the running actor goes on; else an invalidation arrives; else the first actor in the
+ * machine's order. An event waits while a constraint says that another comes first. When every
+ * enabled event waits, the constraints of the first are given up and noted as broken.
+ */
+import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
+import type { EventKey } from '../names.ts';
+
+export const POLICY_VERSION = 1;
+
+export interface KeyedConstraint {
+  readonly before: EventKey;
+  readonly after: EventKey;
+}
+
+export interface KeyedChoice {
+  readonly key: EventKey;
+  readonly answer: number;
+}
+
+export class PolicyStrategy implements Scheduler {
+  readonly id = 'policy';
+  readonly #constraints: readonly KeyedConstraint[];
+  readonly #choices: readonly KeyedChoice[];
+  /** By constraint: its first event has happened; it was given up. */
+  readonly #isMet: boolean[];
+  readonly #isBroken: boolean[];
+  readonly #counts = new Map<number, number>();
+  readonly #asked = new Map<number, number>();
+
+  constructor(constraints: readonly KeyedConstraint[], choices: readonly KeyedChoice[]) {
+    this.#constraints = constraints;
+    this.#choices = choices;
+    this.#isMet = constraints.map(() => false);
+    this.#isBroken = constraints.map(() => false);
+  }
+
+  /** Constraints that could not be honoured in the last run. */
+  get broken(): readonly number[] {
+    return this.#isBroken.flatMap((isBroken, index) => (isBroken ? [index] : []));
+  }
+
+  begin(_machine: Scheduling): void {
+    this.#isMet.fill(false);
+    this.#isBroken.fill(false);
+    this.#counts.clear();
+    this.#asked.clear();
+  }
+
+  pick(machine: Scheduling): number {
+    for (;;) {
+      const source = this.#choose(machine);
+      if (source >= 0) {
+        this.#happens(machine, source);
+        return source;
+      }
+      this.#giveUp(machine);
+    }
+  }
+
+  choose(machine: Scheduling, site: number, alternatives: number): number {
+    const { operation } = machine;
+    const name = operation * 0x40000000 + site;
+    const occurrence = (this.#asked.get(name) ?? 0) + 1;
+    this.#asked.set(name, occurrence);
+    for (const { key, answer } of this.#choices) {
+      if (key.operation === operation && key.site === site && key.occurrence === occurrence) {
+        return answer < alternatives ? answer : 0;
+      }
+    }
+    return 0;
+  }
+
+  #choose(machine: Scheduling): number {
+    const { current, ready, readyCount, actorCount } = machine;
+    if (
+      current >= 0 &&
+      current < actorCount &&
+      machine.isReady(current) &&
+      !this.#waits(machine, current)
+    ) {
+      return current;
+    }
+    let best = -1;
+    for (let i = 0; i < readyCount; i += 1) {
+      const source = ready[i]!;
+      if (best >= 0 && rank(source, actorCount) >= rank(best, actorCount)) continue;
+      if (!this.#waits(machine, source)) best = source;
+    }
+    return best;
+  }
+
+  #waits(machine: Scheduling, source: number): boolean {
+    const pending = machine.pending(source);
+    for (let i = 0; i < this.#constraints.length; i += 1) {
+      if (this.#isBroken[i] === true || this.#isMet[i] === true) continue;
+      const { before, after } = this.#constraints[i]!;
+      if (
+        after.operation !== pending.operation ||
+        after.site !== pending.site ||
+        after.pe !== pending.pe
+      )
+        continue;
+      if (this.#count(after) + 1 !== after.occurrence) continue;
+      if (before.site === 0 && machine.hasEnded(before.operation)) continue;
+      return true;
+    }
+    return false;
+  }
+
+  #happens(machine: Scheduling, source: number): void {
+    if (this.#constraints.length === 0) return;
+    const { operation, site, pe } = machine.pending(source);
+    const name = keyOf(operation, site, pe);
+    const count = (this.#counts.get(name) ?? 0) + 1;
+    this.#counts.set(name, count);
+    for (let i = 0; i < this.#constraints.length; i += 1) {
+      const { before } = this.#constraints[i]!;
+      if (before.operation !== operation || before.site !== site || before.pe !== pe) continue;
+      if (before.occurrence === count) this.#isMet[i] = true;
+    }
+  }
+
+  #count({ operation, site, pe }: EventKey): number {
+    return this.#counts.get(keyOf(operation, site, pe)) ?? 0;
+  }
+
+  #giveUp(machine: Scheduling): void {
+    let first = machine.ready[0]!;
+    for (let i = 1; i < machine.readyCount; i += 1) {
+      const source = machine.ready[i]!;
+      if (rank(source, machine.actorCount) < rank(first, machine.actorCount)) first = source;
+    }
+    const pending = machine.pending(first);
+    for (let i = 0; i < this.#constraints.length; i += 1) {
+      const { after } = this.#constraints[i]!;
+      if (this.#isMet[i] === true) continue;
+      if (
+        after.operation !== pending.operation ||
+        after.site !== pending.site ||
+        after.pe !== pending.pe
+      )
+        continue;
+      if (this.#count(after) + 1 === after.occurrence) this.#isBroken[i] = true;
+    }
+  }
+}
+
+function keyOf(operation: number, site: number, pe: number): number {
+  return (operation * 64 + pe + 1) * 0x40000000 + site;
+}
+
+function rank(source: number, actorCount: number): number {
+  return source >= actorCount ? source - actorCount : source + 0x10000;
+}
