@@ -82,6 +82,8 @@ export interface World {
   readonly machine: Machine;
   /** First of the reference count words, one per frame; -1 where the system counts nothing. */
   readonly countBase: WordAddress;
+  /** Name of a kernel word, for people; undefined where it has none. */
+  nameWord?(word: WordAddress): string | undefined;
   /** Brings machine and world to the state at boot; costs what the last run touched. */
   reset(parameters: Readonly<Record<string, number>>): void;
 }

@@ -104,7 +104,7 @@ class BreakBeforeMake implements Oracle {
       at = nextTranslation(machine, at, held)
     ) {
       if (held.isTable || held.regime !== tree.regime || held.vmid !== tree.vmid) continue;
-      const wider = held.bits > bits ? held.bits : bits;
+      const wider = Math.max(held.bits, bits);
       if (held.first >>> wider !== first >>> wider) continue;
       const isConflict = nextIsTable
         ? held.level <= level

@@ -73,6 +73,9 @@ export class Report {
     this.#machine = machine;
   }
 
+  /** Events for which the run goes on after a violation, to see what comes of it. */
+  aftermath = 0;
+
   reset(): void {
     this.violation = undefined;
   }
@@ -99,6 +102,10 @@ export class Report {
       expected: facts.expected,
       found: facts.found,
     };
+    if (this.aftermath > 0) {
+      machine.haltAt = machine.events + this.aftermath;
+      return;
+    }
     machine.halted = true;
     machine.grant = 0;
   }

@@ -111,6 +111,8 @@ export class Machine implements Scheduling {
   /** Set by an oracle: the run stops after this event. */
   halted = false;
   inTail = false;
+  /** Number of events after which the run stops by itself; -1 for no such number. */
+  haltAt = -1;
   /** First instance number of each actor's operations, and who each instance is. */
   readonly operationActor: number[] = [];
   readonly operationKey: string[] = [];
@@ -191,6 +193,7 @@ export class Machine implements Scheduling {
     this.stirred = false;
     this.halted = false;
     this.inTail = false;
+    this.haltAt = -1;
     this.#running = 0;
     this.#upcoming = -1;
     this.#turn = 0;
@@ -262,6 +265,7 @@ export class Machine implements Scheduling {
         this.#unfinished();
         break;
       }
+      if (this.haltAt >= 0 && this.events >= this.haltAt) break;
       const source = this.#upcoming >= 0 ? this.#upcoming : this.#ask();
       this.#upcoming = -1;
       this.current = source;

@@ -46,18 +46,18 @@ export class Trace {
     d: number,
   ): number {
     const row = this.count;
-    let at = row * ROW_FIELDS;
+    const at = row * ROW_FIELDS;
     if (at === this.#rows.length) this.#grow();
     const rows = this.#rows;
     rows[at] = kind;
-    rows[(at += 1)] = step;
-    rows[(at += 1)] = actor;
-    rows[(at += 1)] = operation;
-    rows[(at += 1)] = site;
-    rows[(at += 1)] = a;
-    rows[(at += 1)] = b;
-    rows[(at += 1)] = c;
-    rows[(at += 1)] = d;
+    rows[at + 1] = step;
+    rows[at + 2] = actor;
+    rows[at + 3] = operation;
+    rows[at + 4] = site;
+    rows[at + 5] = a;
+    rows[at + 6] = b;
+    rows[at + 7] = c;
+    rows[at + 8] = d;
 
     // multilinear hash of the row, then one mixing step per lane
     const who = (kind << 8) ^ (actor << 16) ^ operation;

@@ -164,6 +164,10 @@ export class KvmWorld implements World {
     return this.flags.on(id);
   }
 
+  nameWord(word: WordAddress): string | undefined {
+    return this.variables.name(word);
+  }
+
   count(frame: number): WordAddress {
     return this.countBase + frame;
   }

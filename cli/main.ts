@@ -1,0 +1,146 @@
+/** The command line: flags, dispatch, exit codes. 0 clean, 1 finding, 2 usage, 70 our own fault. */
+import { Command, CommanderError } from 'commander';
+import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
+import { type FuzzFlags, fuzz } from './fuzz.ts';
+import { LIST_NAMES, list } from './list.ts';
+import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
+import { Exit, fail } from './terminal.ts';
+import { type DemoFlags, demo, type ZooFlags, zoo } from './zoo.ts';
+
+const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value];
+
+/** Builds the program; `done` receives the exit code of the command that ran. */
+function build(done: (code: number) => void): Command {
+  const program = new Command('stagewright');
+  program
+    .description('Deterministic simulation and fuzzing harness for hypervisor page tables')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'stagewright: ')),
+    })
+    .showHelpAfterError('(--help shows what is allowed)')
+    .addHelpText('after', '\nExample:\n  stagewright fuzz kvm-arm64 --time 10m');
+
+  program
+    .command('fuzz')
+    .argument('[system...]', 'systems; all correct ones by default')
+    .description('runs a campaign and prints its findings, minimised')
+    .option('--bug <id>', 'puts a known bug in (an id or a unique prefix; repeatable)', collect)
+    .option('--configuration <id>', 'only this configuration; historical ones run only when named')
+    .option('--fidelity <level>', 'only configurations of this fidelity (F1)')
+    .option('--seed <n>', 'seed of the campaign: a whole number or a commit hash (1)')
+    .option('--runs <n>', 'number of executions')
+    .option('--time <duration>', 'such as 90s, 10m, 8h (60s when --runs is not given)')
+    .option('--strategy <id>', 'only this strategy; the portfolio by default')
+    .option('--stop-on-finding', 'ends at the first finding')
+    .option('--out <dir>', 'writes each finding as a case below this folder')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stagewright fuzz kvm-arm64 --bug A20 --runs 20000 --stop-on-finding',
+    )
+    .action(async (systems: string[], flags: FuzzFlags) => done(await fuzz(systems, flags)));
+
+  program
+    .command('demo')
+    .description('a minute for newcomers: clean models, then three real bugs found and explained')
+    .option(
+      '--time <duration>',
+      'time for the correct models, and at most as much for the bugs (40s)',
+    )
+    .addHelpText('after', '\nExample:\n  npm run fuzz')
+    .action(async (flags: DemoFlags) => done(await demo(flags)));
+
+  program
+    .command('replay')
+    .argument('<file...>', 'case files, or SYSTEM:SEED:INDEX for one execution of a campaign')
+    .description('replays cases: verdict, lanes and explanation')
+    .option('--without-bug', 'on the correct model')
+    .option('--trace', 'every event of the run')
+    .option('--bug <id>', 'the bug of the campaign that SYSTEM:SEED:INDEX names', collect)
+    .option('--out <file>', 'writes the execution SYSTEM:SEED:INDEX as a case')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stagewright replay corpus/kvm-arm64/A20-table-level-as-hint.yaml',
+    )
+    .action((files: string[], flags: ReplayFlags) => done(replay(files, flags)));
+
+  program
+    .command('minimise')
+    .argument('<file>', 'a case that fails')
+    .description('shrinks a case in place, or into --out')
+    .option('--runs <n>', 'executions that may be spent (6000)')
+    .option('--out <file>', 'writes the smaller case here')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright minimise found.yaml --out small.yaml')
+    .action((file: string, flags: MinimiseFlags) => done(minimiseFile(file, flags)));
+
+  const corpus = program.command('corpus').description('keeps the corpus of cases');
+  corpus
+    .command('verify')
+    .argument('[dir]', 'folder or file (corpus)')
+    .description('every case behaves as recorded, with its bug and without')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright corpus verify')
+    .action((dir: string | undefined, flags: CorpusFlags) => done(corpusVerify(dir, flags)));
+  corpus
+    .command('list')
+    .argument('[dir]', 'folder or file (corpus)')
+    .description('the cases, a line each')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright corpus list')
+    .action((dir: string | undefined, flags: CorpusFlags) => done(corpusList(dir, flags)));
+  corpus
+    .command('add')
+    .argument('<file...>', 'cases that verify')
+    .description('copies cases into the corpus')
+    .option('--dir <dir>', 'the corpus (corpus)')
+    .addHelpText('after', '\nExample:\n  stagewright corpus add found/kvm-arm64/*.yaml')
+    .action((files: string[], flags: CorpusFlags) => done(corpusAdd(files, flags)));
+  corpus
+    .command('refresh')
+    .argument('[dir]', 'folder or file (corpus)')
+    .description('records anew what the code does otherwise now, and says what changed')
+    .addHelpText('after', '\nExample:\n  stagewright corpus refresh')
+    .action((dir: string | undefined) => done(corpusRefresh(dir)));
+
+  program
+    .command('zoo')
+    .argument('[system...]', 'systems; all by default')
+    .description('looks for each known bug until it is found')
+    .option('--bug <id>', 'only this bug (repeatable)', collect)
+    .option('--time <duration>', 'for the whole command (60s)')
+    .option('--seed <n>', 'seed (1)')
+    .option('--strategy <id>', 'only this strategy; the portfolio by default')
+    .option('--out <dir>', 'writes the minimised cases below this folder')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright zoo kvm-arm64 --time 60s --seed 3')
+    .action(async (systems: string[], flags: ZooFlags) => done(await zoo(systems, flags)));
+
+  program
+    .command('list')
+    .argument('<what>', LIST_NAMES.join(', '))
+    .description('what there is')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright list bugs')
+    .action((what: string, flags: { json?: boolean }) => done(list(what, flags)));
+  return program;
+}
+
+/** Runs one command line and returns its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  let code: number = Exit.Clean;
+  try {
+    const program = build((result) => {
+      code = result;
+    });
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.Clean : Exit.Usage;
+    return fail(error, `stagewright ${args.join(' ')}`);
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

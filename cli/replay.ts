@@ -1,0 +1,154 @@
+/** `replay` and `minimise`: what a case does now, and a smaller case. */
+import { readCase, writeCase } from '../campaign/corpus.ts';
+import { parseCount, parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
+import type { Case } from '../fuzz/case.ts';
+import { formatCase } from '../fuzz/case-text.ts';
+import { describeRow } from '../fuzz/describe.ts';
+import { Executor } from '../fuzz/execution.ts';
+import { describeFinding, explain } from '../fuzz/explain.ts';
+import { caseOf, findingOf } from '../fuzz/finding.ts';
+import { MINIMISE_BUDGET, minimise } from '../fuzz/minimise.ts';
+import { operationCount } from '../fuzz/program.ts';
+import { type Replay, replayCase, Verdict } from '../fuzz/replay.ts';
+import { deriveSchedule, runAnswers, runPlan } from '../fuzz/schedule.ts';
+import type { Session } from '../fuzz/session.ts';
+import { Sessions } from '../fuzz/sessions.ts';
+import { InternalError } from '../sim/assert.ts';
+import { parseAnswers } from '../sim/scheduler.ts';
+import { Exit, print, printJson } from './terminal.ts';
+
+export interface ReplayFlags {
+  readonly withoutBug?: boolean;
+  readonly trace?: boolean;
+  readonly bug?: string[];
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** Verdicts that mean "as the case expects". */
+export function isAsExpected(value: Case, verdict: Verdict, withoutBug: boolean): boolean {
+  if (value.expect === undefined) return verdict === Verdict.Clean;
+  if (!withoutBug || value.bug === undefined) return verdict === Verdict.Reproduced;
+  return verdict === Verdict.Fixed || verdict === Verdict.Clean;
+}
+
+export function replay(files: readonly string[], flags: ReplayFlags): number {
+  const sessions = new Sessions();
+  const withoutBug = flags.withoutBug === true;
+  const cases = files.map((file) => ({ file, value: load(sessions, file, flags) }));
+  const results = cases.map(({ file, value }) => {
+    const done = replayCase(sessions, value, withoutBug);
+    const asExpected = isAsExpected(value, done.verdict, withoutBug);
+    if (flags.json !== true) printReplay(file, value, done, flags.trace === true);
+    return {
+      file,
+      verdict: done.verdict,
+      ...(done.violation === undefined
+        ? {}
+        : { oracle: done.violation.oracle, step: done.violation.step }),
+      digest: done.run.digest,
+      digestMatches: done.digestMatches ?? null,
+      asExpected,
+      reason: done.reason,
+    };
+  });
+  if (flags.json === true) printJson({ command: 'replay', cases: results });
+  return results.every(({ asExpected }) => asExpected) ? Exit.Clean : Exit.Finding;
+}
+
+const EXECUTION = /^([a-z0-9-]+):(\d+):(\d+)$/;
+
+/** A case file, or an execution of a campaign as `SYSTEM:SEED:INDEX`, which becomes a case. */
+function load(sessions: Sessions, text: string, flags: ReplayFlags): Case {
+  const match = EXECUTION.exec(text);
+  if (match === null) return readCase(text);
+  const [, id = '', seed = '', index = ''] = match;
+  const [system] = systemsNamed([id]);
+  const targets = targetsOf({
+    systems: [system!.id],
+    bugs: flags.bug ?? [],
+    configuration: undefined,
+    fidelity: undefined,
+  });
+  const executor = new Executor(parseSeed(seed), targets, undefined, sessions);
+  const { session, draft } = executor.run(Number(index));
+  const plan = { program: draft.program, parameters: draft.parameters, order: [], choices: [] };
+  const exact = runAnswers(session, plan, session.answers);
+  if (exact === undefined) throw new InternalError(`${text} does not run the same way twice`);
+  const derived = { ...plan, ...deriveSchedule(session, exact.recorder) };
+  const value = caseOf({ session, plan: derived, run: exact }, `Execution ${text}.`);
+  if (flags.out !== undefined) writeCase(flags.out, value);
+  return value;
+}
+
+function printReplay(file: string, value: Case, done: Replay, withTrace: boolean): void {
+  print(`${file}: ${done.verdict} (${done.reason})`);
+  if (done.digestMatches === false)
+    print('  the recorded answers no longer lead to the recorded digest');
+  const { session, run, violation } = done;
+  if (withTrace) printTrace(session);
+  if (violation === undefined) return;
+  print('');
+  for (const line of explain(session, value, run)) print(line);
+  print('');
+}
+
+function printTrace(session: Session): void {
+  const { trace, actors, operationKey } = session.machine;
+  for (let index = 0; index < trace.count; index += 1) {
+    const row = trace.at(index);
+    const who =
+      row.actor < 0 ? 'boot' : `${actors[row.actor]!.name}.${operationKey[row.operation] ?? '-'}`;
+    const site = session.directory.name(row.site);
+    print(
+      `${String(row.step).padStart(5)}  ${who.padEnd(12)} ${site.padEnd(28)} ${describeRow(session, row)}`,
+    );
+  }
+}
+
+export interface MinimiseFlags {
+  readonly runs?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function minimiseFile(file: string, flags: MinimiseFlags): number {
+  const budget = flags.runs === undefined ? MINIMISE_BUDGET : parseCount('--runs')(flags.runs);
+  const value = readCase(file);
+  if (value.expect === undefined)
+    throw new UsageError(`${file} expects no finding: there is nothing to minimise`);
+  const sessions = new Sessions();
+  const session = sessions.get(
+    value.system,
+    value.configuration,
+    value.bug === undefined ? [] : [value.bug],
+  );
+  const answers =
+    value.recorded === undefined || runPlan(session, value).violation !== undefined
+      ? undefined
+      : parseAnswers(value.recorded.answers, session.machine.actorCount);
+  const target = flags.out ?? file;
+  const smaller = minimise(sessions, session, value, answers, {
+    budget,
+    improved: (best) => writeCase(target, caseOf(best, value.comment)),
+  });
+  if (smaller === undefined)
+    throw new UsageError(`${file} does not fail now; "stagewright replay" says why`);
+  const finding = findingOf(smaller, describeFinding(smaller));
+  writeCase(target, finding.case);
+  const sizes = {
+    operations: { before: operationCount(value.program), after: finding.operations },
+    order: { before: value.order.length, after: finding.case.order.length },
+    executions: smaller.executions,
+  };
+  if (flags.json === true) {
+    printJson({ command: 'minimise', file: target, ...sizes, case: formatCase(finding.case) });
+  } else {
+    print(formatCase(finding.case).trimEnd());
+    print(
+      `\n${target}: ${sizes.operations.before} -> ${sizes.operations.after} operations, ` +
+        `${sizes.order.before} -> ${sizes.order.after} constraints in ${sizes.executions} executions`,
+    );
+  }
+  return Exit.Clean;
+}

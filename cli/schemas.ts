@@ -1,0 +1,112 @@
+/** Shapes of what `--json` prints: other programs rely on them, tests check them. */
+import { z } from 'zod';
+
+const count = z.int().min(0);
+
+export const findingSchema = z.strictObject({
+  system: z.string(),
+  bug: z.string().nullable(),
+  oracle: z.string(),
+  signature: z.string(),
+  case: z.string(),
+  executions: count,
+  seconds: z.number(),
+  operations: count,
+  switches: count,
+  step: count,
+});
+
+export const fuzzSchema = z.strictObject({
+  command: z.literal('fuzz'),
+  seed: count,
+  strategy: z.string(),
+  jobs: count,
+  executions: count,
+  steps: count,
+  vacuous: count,
+  seconds: z.number(),
+  interrupted: z.boolean(),
+  findings: z.array(findingSchema),
+  systems: z.array(
+    z.strictObject({
+      system: z.string(),
+      configurations: z.record(z.string(), count),
+      operations: z.record(
+        z.string(),
+        z.strictObject({ begun: count, finished: count, failed: count }),
+      ),
+      oracles: z.record(z.string(), count),
+      byConfiguration: z.record(
+        z.string(),
+        z.strictObject({
+          operations: z.record(
+            z.string(),
+            z.strictObject({ begun: count, finished: count, failed: count }),
+          ),
+          oracles: z.record(z.string(), count),
+        }),
+      ),
+      goals: z.array(
+        z.strictObject({ id: z.string(), reached: z.boolean(), first: count.nullable() }),
+      ),
+      vacuous: count,
+    }),
+  ),
+});
+
+const verdict = z.enum(['reproduced', 'other', 'clean', 'fixed', 'stale']);
+
+export const replaySchema = z.strictObject({
+  command: z.literal('replay'),
+  cases: z.array(
+    z.strictObject({
+      file: z.string(),
+      verdict,
+      oracle: z.string().optional(),
+      step: count.optional(),
+      digest: z.string(),
+      digestMatches: z.boolean().nullable(),
+      asExpected: z.boolean(),
+      reason: z.string(),
+    }),
+  ),
+});
+
+export const corpusSchema = z.strictObject({
+  command: z.literal('corpus verify'),
+  cases: count,
+  passed: count,
+  failed: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
+});
+
+export const zooSchema = z.strictObject({
+  command: z.literal('zoo'),
+  seed: count,
+  bugs: z.array(
+    z.strictObject({
+      system: z.string(),
+      bug: z.string(),
+      found: z.boolean(),
+      oracle: z.string().optional(),
+      expected: z.array(z.string()),
+      executions: count,
+      seconds: z.number(),
+      operations: count.optional(),
+      switches: count.optional(),
+    }),
+  ),
+});
+
+export const listSchema = z.strictObject({
+  command: z.literal('list'),
+  items: z.array(z.looseObject({ id: z.string(), title: z.string() })),
+});
+
+export const minimiseSchema = z.strictObject({
+  command: z.literal('minimise'),
+  file: z.string(),
+  operations: z.strictObject({ before: count, after: count }),
+  order: z.strictObject({ before: count, after: count }),
+  executions: count,
+  case: z.string(),
+});

@@ -1,0 +1,105 @@
+/** Trace rows as words: what an event did, with descriptors decoded and sites named. */
+import { ACCESS_TABLE, DOMAIN_NAMES, FAULT_NAMES, REGISTER_NAMES } from '../sim/access.ts';
+import { RESULT_NAMES } from '../sim/card.ts';
+import { CLAIM_NAMES } from '../sim/claims.ts';
+import { describe, intentName } from '../sim/descriptor.ts';
+import { EVENT_TABLE, Event } from '../sim/event.ts';
+import { TLBI_NAMES } from '../sim/invalidation.ts';
+import { placeLevel } from '../sim/machine.ts';
+import { ROLE_NAMES } from '../sim/pages.ts';
+import { TLB_KIND_NAMES } from '../sim/tlb.ts';
+import type { Row } from '../sim/trace.ts';
+import type { Session } from './session.ts';
+
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+/** Name of a word: a kernel variable, or an entry of a table page. */
+export function wordName(session: Session, word: number): string {
+  const { machine, world } = session;
+  const named = world.nameWord?.(word);
+  if (named !== undefined) return named;
+  const frame = machine.memory.frame(word);
+  return `page ${frame} entry ${machine.memory.index(word)}`;
+}
+
+/** What one trace row says, without who did it. */
+export function describeRow(session: Session, row: Row): string {
+  const { a, b, c, d } = row;
+  const { machine } = session;
+  switch (row.kind) {
+    case Event.Read:
+      return `reads ${wordName(session, a)}: ${value(session, a, b)}`;
+    case Event.StoreVisible:
+      return `${wordName(session, a)} := ${value(session, a, c)}`;
+    case Event.Descriptor:
+      return `level ${placeLevel(d)} entry: ${describe(b)} -> ${describe(c)}`;
+    case Event.Linked:
+      return `table page ${a} linked at level ${b} for ${hex(c)}`;
+    case Event.Unlinked:
+      return `table page ${a} unlinked`;
+    case Event.Barrier:
+      return `DSB ${DOMAIN_NAMES[a]}`;
+    case Event.Register:
+      return `${REGISTER_NAMES[a]} := ${hex(b)}`;
+    case Event.InvalidateIssue:
+      return `TLBI ${tlbiText(a, b, c)}${d === 0 ? ', nothing cached' : ', on its way'}`;
+    case Event.InvalidateArrive:
+      return `TLBI ${TLBI_NAMES[a]} arrives at PE ${b}`;
+    case Event.TlbFill:
+      return `PE ${a & 0xff} caches a ${TLB_KIND_NAMES[a >>> 8]} entry for ${hex(b)}: ${describe(c)}`;
+    case Event.TlbDrop:
+      return `PE ${a & 0xff} drops its ${TLB_KIND_NAMES[a >>> 8]} entry for ${hex(b)}`;
+    case Event.WalkStart:
+      return `TLB miss for ${hex(a)}: walk starts`;
+    case Event.WalkRead:
+      return `walker reads level ${c}: ${describe(b)}`;
+    case Event.WalkFreed:
+      return `walker reads page ${b}, which is no table any more`;
+    case Event.TouchFreed:
+      return `touches page ${b}, which is free`;
+    case Event.Fault:
+      return `${FAULT_NAMES[b]} fault at ${hex(a)} (${intentName(d as 0)}, level ${c})`;
+    case Event.Use:
+      return `${intentName((c & 15) as 0)}s ${hex(a)} through page ${b}`;
+    case Event.LockTake:
+      return `takes ${machine.locks.specs[a]!.name}`;
+    case Event.LockDrop:
+      return `drops ${machine.locks.specs[a]!.name}`;
+    case Event.Allocate:
+      return `allocates page ${a} (${ROLE_NAMES[b]})`;
+    case Event.AllocateFailed:
+      return 'allocation fails';
+    case Event.Free:
+      return `frees page ${a} (${ROLE_NAMES[b]})`;
+    case Event.DoubleFree:
+      return `frees page ${a} a second time`;
+    case Event.OperationEnd:
+      return `ends: ${RESULT_NAMES[b] ?? b}`;
+    case Event.Claim:
+      return `${CLAIM_NAMES[a]} ${hex(b)} ${c} ${d}`;
+    case Event.Choice:
+      return `choice: ${a} of ${b}`;
+    default:
+      return EVENT_TABLE[row.kind]!.name;
+  }
+}
+
+/** An invalidation's operand in words. */
+export function tlbiText(packed: number, page: number, scope: number): string {
+  const operation = packed & 0xff;
+  const isBroadcast = ((packed >>> 8) & 1) !== 0;
+  const pages = scope & 0xffffff;
+  const level = (scope >>> 24) - 1;
+  const name = `${TLBI_NAMES[operation]}${isBroadcast ? 'IS' : ''}`;
+  if (pages === 0) return name;
+  return `${name} ${hex(page)}${pages > 1 ? ` (${pages} pages)` : ''}${level >= 0 ? ` hint level ${level}` : ''}`;
+}
+
+function value(session: Session, word: number, content: number): string {
+  const frame = session.machine.memory.frame(word);
+  return frame < session.machine.spec.kernelFrames ? String(content) : describe(content);
+}
+
+export const ACCESS_NAMES = ACCESS_TABLE.map(({ name }) => name);

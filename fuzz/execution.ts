@@ -1,0 +1,91 @@
+/**
+ * Executions of a campaign by number: what execution `index` runs depends on the campaign's seed, its
+ * targets and the index, and on nothing else.
+ */
+import type { Configuration, System } from '../models/system.ts';
+import { assert } from '../sim/assert.ts';
+import { type Draft, Generator } from './generate.ts';
+import { operationCount } from './program.ts';
+import { executionSeed, Random } from './random.ts';
+import { EVENTS_PER_OPERATION } from './search.ts';
+import { limitsFor, type RunResult, type Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+import { STRATEGIES, type StrategySpec } from './strategies/registry.ts';
+
+/** One thing to fuzz: a system with flags, in some of its configurations. */
+export interface Target {
+  readonly system: System;
+  readonly configurations: readonly Configuration[];
+  readonly bugs: readonly string[];
+}
+
+export interface Execution {
+  readonly index: number;
+  readonly target: Target;
+  readonly session: Session;
+  readonly draft: Draft;
+  readonly strategy: string;
+  readonly result: RunResult;
+  /** Generator states after the run, to compare two runs of one index. */
+  readonly states: () => readonly string[];
+}
+
+export class Executor {
+  readonly #seed: number;
+  readonly #targets: readonly Target[];
+  readonly #strategies: readonly StrategySpec[];
+  readonly #sessions: Sessions;
+  readonly #generators = new Map<System, Generator>();
+
+  /** @param strategy id of the only strategy, or undefined for the portfolio */
+  constructor(
+    seed: number,
+    targets: readonly Target[],
+    strategy: string | undefined,
+    sessions: Sessions,
+  ) {
+    assert(targets.length > 0, 'a campaign has targets');
+    this.#seed = seed;
+    this.#targets = targets;
+    this.#strategies =
+      strategy === undefined ? STRATEGIES : STRATEGIES.filter(({ id }) => id === strategy);
+    this.#sessions = sessions;
+  }
+
+  run(index: number): Execution {
+    const seed = executionSeed(this.#seed, index);
+    const random = new Random(seed, 1);
+    const schedule = new Random(seed, 2);
+    const target = this.#targets[index % this.#targets.length]!;
+    const generator = this.#generator(target.system);
+    const configuration = generator.configuration(random, target.configurations);
+    const draft = generator.draft(random, configuration);
+    const session = this.#sessions.get(target.system.id, configuration.id, target.bugs);
+    const weights = this.#strategies.map(({ weight }) => weight);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const strategy = this.#strategies[random.weighted(weights, total)]!;
+    const length = operationCount(draft.program) * EVENTS_PER_OPERATION;
+    session.load(draft.program);
+    const scheduler = strategy.create(schedule, draft.temper, length);
+    const result = session.run(
+      draft.parameters,
+      scheduler,
+      limitsFor(configuration, draft.program),
+    );
+    return {
+      index,
+      target,
+      session,
+      draft,
+      strategy: strategy.id,
+      result,
+      states: () => [random.state, schedule.state],
+    };
+  }
+
+  #generator(system: System): Generator {
+    const known = this.#generators.get(system) ?? new Generator(system);
+    this.#generators.set(system, known);
+    return known;
+  }
+}
