@@ -7,7 +7,7 @@ import type { Configuration } from '../models/system.ts';
 import type { Answers } from '../sim/scheduler.ts';
 import type { CaseChoice } from './case.ts';
 import { actorNames, mintKey } from './generate.ts';
-import { formatName, nameOf } from './names.ts';
+import { END, formatName, nameOf } from './names.ts';
 import { type Constraint, formatConstraint } from './order.ts';
 import { operationCount, type Program, type ProgramOperation } from './program.ts';
 import { Recorder } from './recorder.ts';
@@ -36,6 +36,9 @@ export const MINIMISE_BUDGET = 6000;
 /** Executions of one search on a smaller program whose stored order no longer fails. */
 const RESEARCH_RUNS = 96;
 const RESEARCH_SEED = 20170222;
+/** Executions and failing schedules that are looked at for one that the correct model can replay. */
+const REACHABLE_RUNS = 3000;
+const REACHABLE_CANDIDATES = 60;
 
 /** Shrinks a failing run; undefined when its schedule cannot be replayed (our defect, or no failure). */
 export function minimise(
@@ -96,6 +99,7 @@ class Shrinker {
       this.#report();
     }
     this.#shrinkConfiguration();
+    this.#preferReachable();
     this.#shrinkOrder();
     this.#canonicalise();
     return this.#result();
@@ -136,8 +140,9 @@ class Shrinker {
 
   #reproduces(plan: Plan): boolean {
     this.#executions += 1;
-    const { violation } = runPlan(this.#session, plan);
-    if (violation === undefined) return false;
+    const { violation, broken } = runPlan(this.#session, plan);
+    // a constraint that had to be given up says nothing: such a plan is no case
+    if (violation === undefined || broken.length > 0) return false;
     const signature = coarseSignature(this.#session, violation);
     if (signature === this.#signature) return true;
     if (!this.#others.has(signature)) this.#others.set(signature, plan);
@@ -323,10 +328,48 @@ class Shrinker {
     }
   }
 
-  /** Drops constraints that name sites the correct model never reaches, where that does no harm. */
+  /** Drops constraints that name events which the correct model never reaches, where it does no harm. */
   #withoutUnreachable(plan: Plan): Plan {
-    const { system, configuration, bugs } = this.#session;
-    if (bugs.length === 0) return plan;
+    if (this.#session.bugs.length === 0) return plan;
+    const filtered = { ...plan, order: reachableOnly(plan.order, this.#reached(plan)) };
+    return filtered.order.length < plan.order.length && this.#fails(filtered) ? filtered : plan;
+  }
+
+  /**
+   * A case must be replayable on the correct model. When the order names events that only the bug
+   * makes happen, other failing schedules are looked for until one does without them.
+   */
+  #preferReachable(): void {
+    const session = this.#session;
+    if (session.bugs.length === 0 || !this.#hasBudget) return;
+    const plan = this.#best;
+    const reached = this.#reached(plan);
+    if (reachableOnly(plan.order, reached).length === plan.order.length) return;
+    const candidates: Plan[] = [];
+    let recorder: Recorder | undefined;
+    this.#executions += search(
+      session,
+      plan,
+      RESEARCH_SEED,
+      REACHABLE_RUNS,
+      (scheduler) => {
+        recorder = new Recorder(scheduler);
+        return recorder;
+      },
+      ({ violation }) => {
+        if (violation === undefined || coarseSignature(session, violation) !== this.#signature)
+          return false;
+        const { order, choices } = deriveSchedule(session, recorder!);
+        candidates.push({ ...plan, order: reachableOnly(order, reached), choices });
+        return candidates.length >= REACHABLE_CANDIDATES;
+      },
+    );
+    for (const candidate of candidates) if (this.#accept(candidate)) return;
+  }
+
+  /** Names of the events that a sample of the correct model's executions reaches. */
+  #reached(plan: Plan): ReadonlySet<string> {
+    const { system, configuration } = this.#session;
     const correct = this.#sessions.get(system.id, configuration.id, []);
     const reached = new Set<string>();
     let current: Recorder | undefined;
@@ -348,11 +391,7 @@ class Shrinker {
         return false;
       },
     );
-    const isReached = ({ before, after }: Constraint): boolean =>
-      (before.site === 'end' || reached.has(formatName(before))) && reached.has(formatName(after));
-    const order = plan.order.filter(isReached);
-    const filtered = { ...plan, order };
-    return order.length < plan.order.length && this.#fails(filtered) ? filtered : plan;
+    return reached;
   }
 
   /** Actors and keys get the first free names, constraints the order of their events. */
@@ -390,6 +429,16 @@ class Shrinker {
     const sorted = { ...this.#best, order };
     if (this.#fails(sorted)) this.#best = sorted;
   }
+}
+
+function reachableOnly(
+  order: readonly Constraint[],
+  reached: ReadonlySet<string>,
+): readonly Constraint[] {
+  return order.filter(
+    ({ before, after }) =>
+      (before.site === END || reached.has(formatName(before))) && reached.has(formatName(after)),
+  );
 }
 
 /** Candidates below a value, the smallest first. */

@@ -1,6 +1,7 @@
 /** A program: for each actor a list of keyed operations with arguments. It is data and nothing else. */
-import type { Configuration, OperationSpec, System, World } from '../models/system.ts';
+import type { OperationSpec, System, World } from '../models/system.ts';
 import type { Duty } from '../oracles/oracle.ts';
+import type { Actor, Operation } from '../sim/actor.ts';
 import { assert } from '../sim/assert.ts';
 import type { ProgramEntry } from '../sim/machine.ts';
 
@@ -26,17 +27,29 @@ export interface LoadedProgram {
   readonly operations: readonly OperationSpec[];
 }
 
+export type Start = (
+  spec: OperationSpec,
+  self: Actor,
+  world: World,
+  args: readonly number[],
+) => Operation<number>;
+
+const startPlainly: Start = (spec, self, world, args) => spec.start(self, world, args);
+
 export function operationCount(program: Program): number {
   return program.reduce((sum, { operations }) => sum + operations.length, 0);
 }
 
-/** Binds a program to a world: entries for the machine, duties for the oracles. */
+/**
+ * Binds a program to a world: entries for the machine, duties for the oracles.
+ * @param start how an operation is started; a test switch wraps it
+ */
 export function loadProgram(
   system: System,
-  configuration: Configuration,
   world: World,
   specs: ReadonlyMap<string, OperationSpec>,
   program: Program,
+  start: Start = startPlainly,
 ): LoadedProgram {
   const duties: Duty[] = [];
   const operations: OperationSpec[] = [];
@@ -48,8 +61,8 @@ export function loadProgram(
     const add = (key: string, id: string, args: readonly number[], implicit: boolean): void => {
       const spec = specs.get(id);
       assert(spec !== undefined, `operation ${id} is declared`);
-      list.push({ key, implicit, start: (self) => spec.start(self, world, args) });
-      duties.push(dutyOf(spec, configuration, world, args));
+      list.push({ key, implicit, start: (self) => start(spec, self, world, args) });
+      duties.push(dutyOf(spec, world, args));
       operations.push(spec);
     };
     for (const { key, operation, args } of own) add(key, operation, args, false);
@@ -60,12 +73,7 @@ export function loadProgram(
   return { entries, duties, operations };
 }
 
-function dutyOf(
-  spec: OperationSpec,
-  configuration: Configuration,
-  world: World,
-  args: readonly number[],
-): Duty {
+function dutyOf(spec: OperationSpec, world: World, args: readonly number[]): Duty {
   const { card } = spec;
   if (card.tree < 0 || card.pages === undefined) {
     return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: 0 };
@@ -77,6 +85,5 @@ function dutyOf(
   };
   const [first, count] = clip(card.pages(args, geometry));
   const [reachFirst, reachCount] = clip((card.reach ?? card.pages)(args, geometry));
-  void configuration;
   return { card, args, first, count, reachFirst, reachCount };
 }

@@ -55,8 +55,9 @@ export class Random {
 
 export function seedText(seed: number, labels: readonly number[]): string {
   assert(Number.isSafeInteger(seed) && seed >= 0, 'a seed is a whole number');
-  const hex = (value: number): string => value.toString(16).padStart(14, '0');
-  return `stagewright:${[seed, ...labels].map(hex).join(':')}`;
+  let hash = seed;
+  for (const label of labels) hash = executionSeed(hash, label + 1);
+  return `sw${hash.toString(16).padStart(14, '0')}`;
 }
 
 /** Lets fast-check arbitraries draw from our stream. The adapter shares it: cloning copies nothing. */

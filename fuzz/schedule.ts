@@ -80,6 +80,12 @@ export function deriveSchedule(
   const order: Constraint[] = [];
   const nameEvent = (event: Pending, occurrence: number): EventName =>
     nameOf(machine, directory, event, occurrence);
+  const finals = finalEvents(session, recorder);
+  // the last event of an operation is named as its end: ends survive changes inside
+  const nameBefore = (event: RecordedEvent): EventName =>
+    finals.has(event)
+      ? nameEvent({ operation: event.operation, site: 0, pe: -1 }, 1)
+      : nameEvent(event, event.occurrence);
   /** By operation stream (actor or arrival's PE): its last event so far. */
   const last = new Map<string, RecordedEvent>();
   let previous = '';
@@ -89,7 +95,7 @@ export function deriveSchedule(
       for (const [other, before] of last) {
         if (other === stream) continue;
         order.push({
-          before: nameEvent(before, before.occurrence),
+          before: nameBefore(before),
           after: nameEvent(event, event.occurrence),
         });
       }
@@ -112,6 +118,13 @@ export function deriveSchedule(
     answer,
   }));
   return { order, choices };
+}
+
+/** The last event of each operation that has ended. */
+function finalEvents({ machine }: Session, recorder: Recorder): ReadonlySet<RecordedEvent> {
+  const last = new Map<number, RecordedEvent>();
+  for (const event of recorder.events) if (event.pe < 0) last.set(event.operation, event);
+  return new Set([...last.values()].filter(({ operation }) => machine.hasEnded(operation)));
 }
 
 function streamOf(actor: number, { pe }: Pending): string {

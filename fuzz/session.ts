@@ -12,11 +12,14 @@ import {
 import type { Oracle, Violation } from '../oracles/oracle.ts';
 import { Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
+import type { Actor, Operation } from '../sim/actor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { type Listener, Machine, type RunLimits } from '../sim/machine.ts';
 import type { Answers, Scheduler } from '../sim/scheduler.ts';
-import { SiteDirectory } from '../sim/site.ts';
+import { SiteDirectory, siteOf } from '../sim/site.ts';
 import { type LoadedProgram, loadProgram, operationCount, type Program } from './program.ts';
+
+const EXTRA = siteOf('test.extraAccess');
 
 export interface RunResult {
   readonly violation: Violation | undefined;
@@ -37,6 +40,8 @@ export interface SessionOptions {
   readonly bugs: readonly string[];
   /** Flag whose first reading is noted; the first enabled one by default. */
   readonly watched?: string;
+  /** Test switch: every operation makes one more access first, as after a change of the code. */
+  readonly extraAccess?: boolean;
   /** Oracles to attach; all by default. */
   readonly oracles?: readonly string[];
 }
@@ -55,6 +60,7 @@ export class Session {
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly scene: Scene;
   loaded: LoadedProgram | undefined;
+  readonly #extraAccess: boolean;
   readonly #oracleList: readonly Oracle[];
   readonly #meter: Meter;
 
@@ -66,6 +72,7 @@ export class Session {
     this.system = system;
     this.configuration = configuration;
     this.bugs = options.bugs;
+    this.#extraAccess = options.extraAccess === true;
     this.machine = new Machine(system.machine(configuration));
     this.flags = new BugFlags(this.machine, options.bugs, options.watched);
     this.world = system.boot(this.machine, configuration, this.flags);
@@ -95,7 +102,13 @@ export class Session {
   }
 
   load(program: Program): void {
-    const loaded = loadProgram(this.system, this.configuration, this.world, this.specs, program);
+    const loaded = loadProgram(
+      this.system,
+      this.world,
+      this.specs,
+      program,
+      this.#extraAccess ? startWithExtraAccess : undefined,
+    );
     this.loaded = loaded;
     this.machine.load(loaded.entries);
     this.scene.duties = loaded.duties;
@@ -139,6 +152,17 @@ export function limitsFor(configuration: Configuration, program: Program): RunLi
   const perOperation = 200 + 8 * configuration.geometry.windowPages;
   const steps = 400 + operationCount(program) * perOperation;
   return { steps, tail: 4 * steps };
+}
+
+/** One access more at the start of every operation: what replay must survive. */
+function* startWithExtraAccess(
+  spec: OperationSpec,
+  self: Actor,
+  world: World,
+  args: readonly number[],
+): Operation<number> {
+  yield* self.isb(EXTRA);
+  return yield* spec.start(self, world, args);
 }
 
 /** Counts what ended and how; knows whether a run showed anything. */

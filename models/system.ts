@@ -112,6 +112,7 @@ export interface System {
 export class BugFlags {
   readonly #enabled: ReadonlySet<string>;
   readonly #machine: Machine;
+  readonly #isIdle: boolean;
   /** Trace rows when an enabled or tested flag was first read in this run; -1 when it was not. */
   firstRead = -1;
   readonly watched: string | undefined;
@@ -121,9 +122,12 @@ export class BugFlags {
     this.#machine = machine;
     this.#enabled = new Set(enabled);
     this.watched = watched ?? enabled[0];
+    this.#isIdle = this.watched === undefined;
   }
 
   on(id: string): boolean {
+    // the correct model asks often: no flag is enabled or watched
+    if (this.#isIdle) return false;
     if (this.firstRead < 0 && id === this.watched) this.firstRead = this.#machine.trace.count;
     return this.#enabled.has(id);
   }

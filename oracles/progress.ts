@@ -14,7 +14,7 @@ import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 /** Handled faults of one access without any lasting change in between, before it is a finding. */
-export const SPURIOUS_FAULTS_MAX = 2;
+export const SPURIOUS_FAULTS_MAX = 1;
 
 export const progress: OracleSpec = {
   id: 'progress',

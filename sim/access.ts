@@ -71,6 +71,9 @@ export const ACCESS_TABLE: readonly AccessKind[] = Object.freeze([
   kind('wait', 20),
 ]);
 
+/** Latency by access kind, for the hot path. */
+export const LATENCY: Int32Array = Int32Array.from(ACCESS_TABLE, ({ latency }) => latency);
+
 /** Virtual nanoseconds of a walker's read and of an invalidation's way to another PE. */
 export const WALK_LATENCY = 25;
 export const ARRIVAL_LATENCY = 150;

@@ -3,7 +3,7 @@
  * runs a program. It owns the loop, readiness and the fair tail; the effect of each access is in
  * perform.ts and the hardware's own events in hardware.ts.
  */
-import { ACCESS_TABLE, Access, ARRIVAL_LATENCY, isFull, WALK_LATENCY } from './access.ts';
+import { Access, ARRIVAL_LATENCY, isFull, LATENCY, WALK_LATENCY } from './access.ts';
 import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
 import { Claim, type ClaimCode } from './claims.ts';
@@ -71,6 +71,19 @@ export const RETRY_BOUND = 8;
 
 const RUN = siteOf('machine.run');
 
+/** By access kind: 0 never blocks; 1 waits for locks and sections; 2 for words, walks, fills, guests. */
+const CAN_BLOCK = new Uint8Array(32);
+for (const access of [Access.Acquire, Access.GracePeriod]) CAN_BLOCK[access] = 1;
+for (const access of [
+  Access.Barrier,
+  Access.GuestExit,
+  Access.Wait,
+  Access.Speculate,
+  Access.Evict,
+]) {
+  CAN_BLOCK[access] = 2;
+}
+
 export class Machine implements Scheduling {
   readonly spec: MachineSpec;
   readonly memory: Memory;
@@ -131,6 +144,8 @@ export class Machine implements Scheduling {
   #upcoming = -1;
   #turn = 0;
   #stepsMax = 0;
+  /** Some actor has asked in this run for what a store, walk, fill or guest entry may make possible. */
+  #hasWaiters = false;
 
   constructor(spec: MachineSpec) {
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
@@ -197,6 +212,7 @@ export class Machine implements Scheduling {
     this.#running = 0;
     this.#upcoming = -1;
     this.#turn = 0;
+    this.#hasWaiters = false;
     this.#next.fill(0);
     this.#ended.fill(0);
     for (const actor of this.actors) {
@@ -286,6 +302,19 @@ export class Machine implements Scheduling {
   /** Whether the actor performs its pending access now, without being suspended. */
   goesOn(actor: Actor): boolean {
     const source = actor.index;
+    // the usual case: the running actor has steps left and its access cannot block
+    if (
+      this.grant > 0 &&
+      source === this.current &&
+      CAN_BLOCK[actor.access] === 0 &&
+      !this.halted
+    ) {
+      if (this.steps >= this.#stepsMax) return false;
+      this.grant -= 1;
+      this.#readyAt[source] = this.clock + this.#latencyOf(actor);
+      return true;
+    }
+    if (CAN_BLOCK[actor.access] === 2) this.#hasWaiters = true;
     if (this.#isBlocked(actor)) {
       actor.blocked = true;
       this.setReady(source, false);
@@ -331,7 +360,7 @@ export class Machine implements Scheduling {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
     pe.guest = true;
-    this.stirred = true;
+    if (this.#hasWaiters) this.stirred = true;
   }
 
   choose(site: Site, alternatives: number): number {
@@ -359,12 +388,12 @@ export class Machine implements Scheduling {
   }
 
   /**
-   * A word changes and everybody can see it. At F1 a store is issued and visible in one step.
+   * A word changes and everybody can see it. At F1 a store is issued and visible in one step, and
+   * the one event stands for both.
    * @param hardware the walker writes (accessed flag), not the actor's program
    */
   write(site: Site, word: WordAddress, value: number, hardware: boolean): void {
     const old = this.memory.load(word);
-    this.emit(Event.StoreIssue, site, word, old, value, hardware ? 1 : 0);
     if (old === value) {
       this.emit(Event.StoreVisible, site, word, old, value, 0);
       return;
@@ -374,7 +403,7 @@ export class Machine implements Scheduling {
     if (!hardware) this.actors[this.actor]!.changes += 1;
     this.replaced = this.memory.instance(word);
     this.memory.store(word, value, this.instance);
-    this.stirred = true;
+    if (this.#hasWaiters) this.stirred = true;
     this.emit(Event.StoreVisible, site, word, old, value, this.instance);
     const frame = this.memory.frame(word);
     const tree = this.tables.treeOf[frame]!;
@@ -441,7 +470,7 @@ export class Machine implements Scheduling {
 
   /** The walks of a PE changed: arrivals there may have become possible or impossible. */
   walksChanged(pe: number): void {
-    this.stirred = true;
+    if (this.#hasWaiters) this.stirred = true;
     if (this.pes[pe]!.arrivals === 0) return;
     const pending = this.invalidations.pending;
     for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
@@ -536,7 +565,7 @@ export class Machine implements Scheduling {
   }
 
   #latencyOf(actor: Actor): number {
-    return actor.walk.phase === Phase.Lookup ? ACCESS_TABLE[actor.access]!.latency : WALK_LATENCY;
+    return actor.walk.phase === Phase.Lookup ? LATENCY[actor.access]! : WALK_LATENCY;
   }
 
   /** The logical precondition of the pending access does not hold. */

@@ -21,9 +21,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
   const { access, site, x, y } = actor;
   switch (access) {
     case Access.Read:
-      touch(machine, actor);
-      actor.result = machine.memory.load(x);
-      machine.emit(Event.Read, site, x, machine.memory.load(x), 0, 0);
+      read(machine, actor);
       return true;
     case Access.Store:
     case Access.StoreRelease:
@@ -85,6 +83,13 @@ export function perform(machine: Machine, actor: Actor): boolean {
     default:
       assert(false, 'an actor performs a known access');
   }
+}
+
+function read(machine: Machine, actor: Actor): void {
+  touch(machine, actor);
+  const value = machine.memory.load(actor.x);
+  actor.result = value;
+  machine.emit(Event.Read, actor.site, actor.x, value, 0, 0);
 }
 
 /** Tells when software reads or writes a page that is free. */

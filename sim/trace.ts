@@ -59,20 +59,15 @@ export class Trace {
     rows[at + 7] = c;
     rows[at + 8] = d;
 
-    // multilinear hash of the row, then one mixing step per lane
-    const who = (kind << 8) ^ (actor << 16) ^ operation;
-    const x =
-      Math.imul(who, 0x2c1b3c6d) +
-      Math.imul(site, 0x297a2d39) +
-      Math.imul(a, 0x3c6ef372) +
-      Math.imul(b, 0x1b56c4e9) +
-      Math.imul(c, 0x7f4a7c15) +
-      Math.imul(d, 0x5851f42d);
-    const y = x ^ Math.imul(a ^ (c << 7) ^ (b << 13), 0x2545f491);
-    const high = this.#high ^ x;
-    this.#high = Math.imul((high << 13) | (high >>> 19), 0x5bd1e995) + 0x6b43a9b5;
-    const low = this.#low + y;
-    this.#low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d) ^ (this.#high >>> 7);
+    // the row folded into three words, one mixing step each; the second lane follows the first
+    const x = Math.imul((kind << 20) ^ (actor << 14) ^ operation, 0x2c1b3c6d) ^ site;
+    const y = Math.imul(a, 0x3c6ef372) + b;
+    const z = Math.imul(c, 0x7f4a7c15) + d;
+    let high = Math.imul(this.#high ^ x, 0x5bd1e995);
+    high = Math.imul(((high << 13) | (high >>> 19)) + y, 0x2545f491);
+    high = ((high << 11) | (high >>> 21)) ^ z;
+    this.#high = high;
+    this.#low = Math.imul(this.#low ^ (high >>> 9) ^ (y + z), 0x297a2d39) + high;
 
     this.count = row + 1;
     if ((this.count & (CHECKPOINT_EVENTS - 1)) === 0) this.#checkpoint();

@@ -16,7 +16,7 @@ export class PctStrategy implements Scheduler {
   readonly #temper: Temper;
   readonly #depth: number;
   readonly #length: number;
-  /** By source; higher goes first. Drawn when a run begins. */
+  /** By source; higher goes first; 0 while it is not drawn. */
   #priority = new Float64Array(0);
   /** Event counts at which the running source drops, ascending. */
   #changes: number[] = [];
@@ -36,7 +36,7 @@ export class PctStrategy implements Scheduler {
   begin(machine: Scheduling): void {
     const sources = machine.ready.length;
     if (this.#priority.length !== sources) this.#priority = new Float64Array(sources);
-    for (let i = 0; i < sources; i += 1) this.#priority[i] = 1 + this.#random.below(0x3fffffff);
+    else this.#priority.fill(0);
     this.#changes = [];
     for (let i = 1; i < this.#depth; i += 1)
       this.#changes.push(1 + this.#random.below(this.#length));
@@ -53,9 +53,19 @@ export class PctStrategy implements Scheduler {
       if (machine.current >= 0) this.#priority[machine.current] = -this.#dropped;
     }
     const { ready, readyCount } = machine;
-    let best = ready[0]!;
-    for (let i = 1; i < readyCount; i += 1) {
-      if (this.#priority[ready[i]!]! > this.#priority[best]!) best = ready[i]!;
+    let best = -1;
+    let highest = 0;
+    for (let i = 0; i < readyCount; i += 1) {
+      const source = ready[i]!;
+      let priority = this.#priority[source]!;
+      // drawn when the source is met first
+      if (priority === 0) {
+        priority = 1 + this.#random.below(0x3fffffff);
+        this.#priority[source] = priority;
+      }
+      if (best >= 0 && priority <= highest) continue;
+      best = source;
+      highest = priority;
     }
     const next = this.#changes[this.#dropped];
     machine.grant = next === undefined ? 0x3fffffff : Math.max(0, next - machine.events - 1);

@@ -1,13 +1,13 @@
 /** Reference counts of table pages: one for the page, one for each counted entry. Law RC, 2.4. */
-import type { Actor, Operation } from '../../sim/actor.ts';
+import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { sites } from '../../sim/site.ts';
 import type { KvmWorld } from './world.ts';
 
 export const countSites = sites('page-count', ['get', 'put', 'read', 'freeAtZero']);
 const at = countSites;
 
-export function* getPage(self: Actor, world: KvmWorld, frame: number): Operation<void> {
-  yield* self.add(at.get, world.count(frame), 1);
+export function getPage(self: Actor, world: KvmWorld, frame: number): Step<number> {
+  return self.add(at.get, world.count(frame), 1);
 }
 
 /** Drops one reference; the page is freed with the last. */
