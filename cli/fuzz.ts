@@ -65,7 +65,8 @@ export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promis
   const result = await campaign.run((status) => line.show(statusText(status)));
   process.off('SIGINT', stop);
   line.clear();
-  const files = result.findings.map((finding) => save(finding, flags.out));
+  const taken = new Set<string>();
+  const files = result.findings.map((finding) => save(finding, flags.out, taken));
   if (flags.json === true) printJson(summary(result, seed, flags.strategy, files));
   else printSummary(result, files);
   return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
@@ -90,8 +91,16 @@ function statusText({ seconds: elapsed, executions, steps, findings }: CampaignS
 }
 
 /** Writes the case when a folder was asked for; the name it has, or would have. */
-function save({ system, finding }: CampaignFinding, folder: string | undefined): string {
-  const name = join(system, caseName(finding.case));
+function save(
+  { system, finding }: CampaignFinding,
+  folder: string | undefined,
+  taken: Set<string>,
+): string {
+  const base = join(system, caseName(finding.case));
+  let name = base;
+  for (let number = 2; taken.has(name); number += 1)
+    name = base.replace(/\.yaml$/, `-${number}.yaml`);
+  taken.add(name);
   if (folder === undefined) return name;
   const file = join(folder, name);
   writeCase(file, finding.case);

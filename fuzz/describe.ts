@@ -1,7 +1,7 @@
 /** Trace rows as words: what an event did, with descriptors decoded and sites named. */
 import { ACCESS_TABLE, DOMAIN_NAMES, FAULT_NAMES, REGISTER_NAMES } from '../sim/access.ts';
 import { RESULT_NAMES } from '../sim/card.ts';
-import { CLAIM_NAMES } from '../sim/claims.ts';
+import { CLAIM_NAMES, Claim } from '../sim/claims.ts';
 import { describe, intentName } from '../sim/descriptor.ts';
 import { EVENT_TABLE, Event } from '../sim/event.ts';
 import { TLBI_NAMES } from '../sim/invalidation.ts';
@@ -78,11 +78,34 @@ export function describeRow(session: Session, row: Row): string {
     case Event.OperationEnd:
       return `ends: ${RESULT_NAMES[b] ?? b}`;
     case Event.Claim:
-      return `${CLAIM_NAMES[a]} ${hex(b)} ${c} ${d}`;
+      return claimText(a, b, c, d);
     case Event.Choice:
       return `choice: ${a} of ${b}`;
     default:
       return EVENT_TABLE[row.kind]!.name;
+  }
+}
+
+function claimText(claim: number, x: number, y: number, z: number): string {
+  switch (claim) {
+    case Claim.HostGrants:
+      return `host grants page ${y}${z >>> 1 > 0 ? ` and the ${(1 << (z >>> 1)) - 1} after it` : ''} for ${hex(x)}`;
+    case Claim.HostRevokes:
+      return `host revokes page ${y} of ${hex(x)}`;
+    case Claim.LogStarted:
+      return `log started for ${y} pages from ${hex(x)}`;
+    case Claim.LogMarked:
+      return `marks ${hex(x)} dirty`;
+    case Claim.LogTaken:
+      return `takes the marks 0x${(y >>> 0).toString(16)} from ${hex(x)}`;
+    case Claim.YoungAnswered:
+      return `answers: ${hex(x)} is ${z !== 0 ? 'young' : 'old'}`;
+    case Claim.FaultHandled:
+      return `says that the fault at ${hex(x)} is handled`;
+    case Claim.FaultRetry:
+      return `lets the guest retry ${hex(y)}`;
+    default:
+      return CLAIM_NAMES[claim] ?? 'unknown claim';
   }
 }
 

@@ -66,7 +66,7 @@ export class Generator {
       { role: ActorRole.Vcpu, names: actors.vcpu.slice(0, vcpus), share: 4 },
       { role: ActorRole.Host, names: actors.host.slice(0, hosts), share: 3 },
       { role: ActorRole.Hardware, names: actors.pe.slice(0, hardware), share: 1 },
-    ].filter(({ names }) => names.length > 0);
+    ].filter(({ names, role }) => names.length > 0 && this.#operations(role).length > 0);
     const mixes = new Map(groups.map(({ role }) => [role, this.#mix(random, role)]));
     const shares = groups.map(({ share }) => share);
     const shareSum = shares.reduce((sum, share) => sum + share, 0);
@@ -96,14 +96,16 @@ export class Generator {
       .map((actor): ActorProgram => ({ actor, operations: drawn.get(actor)! }));
   }
 
+  #operations(role: ActorRole): OperationSpec[] {
+    return this.#system.operations.filter((spec) => spec.weight > 0 && spec.roles.includes(role));
+  }
+
   /** Operations of a role with this execution's weights; a third of them is left out. */
   #mix(
     random: Random,
     role: ActorRole,
   ): { specs: OperationSpec[]; weights: number[]; total: number } {
-    const all = this.#system.operations.filter(
-      (spec) => spec.weight > 0 && spec.roles.includes(role),
-    );
+    const all = this.#operations(role);
     let specs = all.filter(() => !random.chance(1, 3));
     if (specs.length === 0) specs = [random.pick(all)];
     const weights = specs.map((spec) => spec.weight * (1 + random.below(8)));

@@ -23,6 +23,7 @@ const HARDWARE = new Set(
     'walk.cacheTable',
     'walk.useOther',
     'walk.speculativeAccess',
+    'choice.evictOther',
   ].map(siteOf),
 );
 

@@ -31,6 +31,8 @@ class StaleTranslation implements Oracle {
   #by = new Int32Array(1024);
   /** By operation: it has taken something away. */
   #owes = new Uint8Array(64);
+  /** By descriptor instance: the leaf that took its place in the same word, or 0. */
+  #next = new Int32Array(1024);
   #highest = 0;
 
   constructor(scene: Scene) {
@@ -39,6 +41,7 @@ class StaleTranslation implements Oracle {
 
   reset(): void {
     this.#by.fill(0, 0, this.#highest + 1);
+    this.#next.fill(0, 0, this.#highest + 1);
     this.#owes.fill(0);
     this.#highest = 0;
   }
@@ -50,14 +53,17 @@ class StaleTranslation implements Oracle {
   }
 
   #changed(old: number, next: number, where: number): void {
-    if (placeIsHardware(where) || !isLeaf(old)) return;
+    if (!isLeaf(old)) return;
     const { machine } = this.#scene;
-    const loss = lossOf(old, next);
-    if (loss === Loss.None || !machine.tables.trees[placeTree(where)]!.live) return;
+    // the walker only sets the accessed flag: the translation lives on under a new instance
+    const loss = placeIsHardware(where) ? Loss.None : lossOf(old, next);
+    if (!machine.tables.trees[placeTree(where)]!.live) return;
     const instance = machine.replaced;
     const { operation } = machine;
-    if (instance >= this.#loss.length) this.#grow(instance);
-    if (instance > this.#highest) this.#highest = instance;
+    if (machine.instance >= this.#loss.length) this.#grow(machine.instance);
+    if (machine.instance > this.#highest) this.#highest = machine.instance;
+    this.#next[instance] = isLeaf(next) ? machine.instance : 0;
+    if (loss === Loss.None) return;
     this.#loss[instance] = loss;
     this.#by[instance] = operation + 1;
     if (operation >= this.#owes.length) {
@@ -91,9 +97,9 @@ class StaleTranslation implements Oracle {
       at >= 0;
       at = nextTranslation(machine, at, held)
     ) {
-      if (held.isTable || held.instance >= this.#by.length) continue;
-      if (this.#by[held.instance] !== operation + 1) continue;
-      const loss = this.#loss[held.instance]!;
+      if (held.isTable) continue;
+      const loss = this.#lossBy(held.instance, operation);
+      if (loss === Loss.None) continue;
       if (loss === Loss.Tightened && (!alsoTightened || this.#isGrantedAgain(held))) continue;
       report.add(
         'stale-translation',
@@ -111,6 +117,15 @@ class StaleTranslation implements Oracle {
     }
   }
 
+  /** What the operation took away from a descriptor instance or from one that followed it. */
+  #lossBy(instance: number, operation: number): number {
+    let worst: number = Loss.None;
+    for (let at = instance; at > 0 && at < this.#by.length; at = this.#next[at]!) {
+      if (this.#by[at] === operation + 1 && this.#loss[at]! > worst) worst = this.#loss[at]!;
+    }
+    return worst;
+  }
+
   /** The right that the cached entry has in excess is in the table again. */
   #isGrantedAgain(held: Translation): boolean {
     for (const tree of this.#scene.machine.tables.trees) {
@@ -125,6 +140,9 @@ class StaleTranslation implements Oracle {
     const length = Math.max(instance + 1, this.#loss.length * 2);
     const loss = new Uint8Array(length);
     const by = new Int32Array(length);
+    const next = new Int32Array(length);
+    next.set(this.#next);
+    this.#next = next;
     loss.set(this.#loss);
     by.set(this.#by);
     this.#loss = loss;

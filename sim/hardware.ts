@@ -15,7 +15,7 @@ import { Role } from './pages.ts';
 import { type Site, siteOf, sites } from './site.ts';
 import { Regime, type Tree } from './tables.ts';
 import { TLB_CAPACITY, TlbKind } from './tlb.ts';
-import { Held, Phase } from './walk.ts';
+import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
 
 export const walkSites = sites('walk', [
   'level-1',
@@ -32,7 +32,7 @@ export const walkSites = sites('walk', [
   'speculativeAccess',
 ]);
 
-export const choiceSites = sites('choice', ['allocationFails', 'reuseOldest']);
+export const choiceSites = sites('choice', ['allocationFails', 'reuseOldest', 'evictOther']);
 export const machineSites = sites('machine', ['run']);
 
 const LEVEL_SITES = [
@@ -156,6 +156,7 @@ function startWalk(machine: Machine, actor: Actor, intent: Intent): void {
       pe.tlb.instance[cached]!,
     );
     walk.heldLevel = pe.tlb.level[cached]!;
+    walk.tableLevel = walk.heldLevel;
     walk.row = pe.tlb.row[cached]!;
   } else {
     const base = isGuest ? pe.vttbr : pe.ttbr0;
@@ -193,6 +194,7 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
     walk.from = row;
     hold(actor, Held.Table, address, word, memory.instance(address));
     walk.heldLevel = level;
+    walk.tableLevel = level;
     walk.row = row;
     if (machine.choose(CACHE_TABLE, 2) === 0) {
       fill(
@@ -274,7 +276,10 @@ function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boole
   if (!permits(walk.word, walk.intent as Intent)) {
     return failWalk(machine, actor, FaultClass.Permission, walk.heldLevel, false);
   }
+  // the tables are behind it now; only the leaf is held until the access
   walk.phase = Phase.Use;
+  walk.tableLevel = NO_TABLE;
+  machine.walksChanged(actor.pe);
   return false;
 }
 
@@ -490,27 +495,31 @@ export function arrivalHeld(machine: Machine, slot: number, pe: number): boolean
   const walkers = machine.walkers[pe]!;
   for (let i = 0; i < walkers.length; i += 1) {
     const { walk } = walkers[i]!;
-    if (walk.held === Held.Nothing) continue;
-    const tree = treeOf(machine, walk.regime);
-    const bits = levelShift(tree.geometry, walk.heldLevel);
-    const first = alignTo(walk.page, bits);
+    if (walk.phase === Phase.Lookup) continue;
     const isGuest = walk.regime === Regime.Guest;
-    const queue = machine.invalidations;
-    if (walk.held === Held.Table) {
+    if (walk.tableLevel !== NO_TABLE) {
       const kind = isGuest ? TlbKind.Table : TlbKind.Table2;
-      if (queue.mustRemove(slot, tree.geometry, kind, walk.vmid, first, bits, walk.heldLevel))
-        return true;
-      continue;
+      if (removesHeld(machine, slot, walk, kind, walk.tableLevel)) return true;
     }
+    if (walk.held !== Held.Leaf) continue;
     const kind = isGuest ? TlbKind.Leaf : TlbKind.Leaf2;
-    if (queue.mustRemove(slot, tree.geometry, kind, walk.vmid, first, bits, walk.heldLevel))
-      return true;
-    if (!isGuest) continue;
-    const combined = TlbKind.Combined;
-    if (queue.mustRemove(slot, tree.geometry, combined, walk.vmid, first, bits, walk.heldLevel))
-      return true;
+    if (removesHeld(machine, slot, walk, kind, walk.heldLevel)) return true;
+    if (isGuest && removesHeld(machine, slot, walk, TlbKind.Combined, walk.heldLevel)) return true;
   }
   return false;
+}
+
+function removesHeld(
+  machine: Machine,
+  slot: number,
+  walk: Walk,
+  kind: TlbKind,
+  level: number,
+): boolean {
+  const { geometry } = treeOf(machine, walk.regime);
+  const bits = levelShift(geometry, level);
+  const first = alignTo(walk.page, bits);
+  return machine.invalidations.mustRemove(slot, geometry, kind, walk.vmid, first, bits, level);
 }
 
 /** The invalidation reaches a PE: what it must remove is gone, and the PE acknowledges. */

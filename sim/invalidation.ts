@@ -98,6 +98,14 @@ export class Invalidations {
     return -1;
   }
 
+  /** An invalidation issued by one PE has not arrived at another. */
+  pendingOn(issuer: number, pe: number): boolean {
+    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
+      if (this.issuer[slot] === issuer && (this.pending[slot]! & (1 << pe)) !== 0) return true;
+    }
+    return false;
+  }
+
   /** True when `slot` must remove this entry (or wait for the walk that holds it). */
   mustRemove(
     slot: number,
@@ -113,8 +121,10 @@ export class Invalidations {
       case Tlbi.Alle2:
         return kind === TlbKind.Leaf2 || kind === TlbKind.Table2;
       case Tlbi.Vae2:
+        if (kind === TlbKind.Leaf2)
+          return this.#hinted(slot, level) && this.#covers(slot, first, bits);
         return (
-          (kind === TlbKind.Leaf2 || kind === TlbKind.Table2) && this.#covers(slot, first, bits)
+          kind === TlbKind.Table2 && this.#aboveHint(slot, level) && this.#covers(slot, first, bits)
         );
       case Tlbi.Vale2:
         return (
@@ -148,7 +158,11 @@ export class Invalidations {
   #byPage(slot: number, kind: number, first: number, bits: number, level: number): boolean {
     if (kind === TlbKind.Leaf) return this.#hinted(slot, level) && this.#covers(slot, first, bits);
     if (kind !== TlbKind.Table || !this.#covers(slot, first, bits)) return false;
-    // a hint names the leaf level: only table descriptors above it are on the path
+    return this.#aboveHint(slot, level);
+  }
+
+  /** A hint names the leaf level: only table descriptors above it are on the path. */
+  #aboveHint(slot: number, level: number): boolean {
     const hinted = this.#level(slot);
     return hinted < 0 || level < hinted;
   }

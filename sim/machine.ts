@@ -3,7 +3,7 @@
  * runs a program. It owns the loop, readiness and the fair tail; the effect of each access is in
  * perform.ts and the hardware's own events in hardware.ts.
  */
-import { Access, ARRIVAL_LATENCY, isFull, LATENCY, WALK_LATENCY } from './access.ts';
+import { Access, ARRIVAL_LATENCY, Domain, isFull, LATENCY, WALK_LATENCY } from './access.ts';
 import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
 import { Claim, type ClaimCode } from './claims.ts';
@@ -302,6 +302,8 @@ export class Machine implements Scheduling {
   /** Whether the actor performs its pending access now, without being suspended. */
   goesOn(actor: Actor): boolean {
     const source = actor.index;
+    // entering the guest may have made a speculative walk possible
+    if (this.stirred) this.#settle();
     // the usual case: the running actor has steps left and its access cannot block
     if (
       this.grant > 0 &&
@@ -575,7 +577,11 @@ export class Machine implements Scheduling {
         return !this.locks.available(actor.x, actor.y as 1 | 2);
       case Access.Barrier:
         if (!isFull(actor.x as 1)) return false;
-        return this.pes[actor.pe]!.outstanding > 0 || walkInFlight(this, actor.pe, actor.index);
+        if (walkInFlight(this, actor.pe, actor.index)) return true;
+        // a local barrier completes what was invalidated here, not on other PEs
+        return actor.x === Domain.Local
+          ? this.invalidations.pendingOn(actor.pe, actor.pe)
+          : this.pes[actor.pe]!.outstanding > 0;
       case Access.GuestExit:
         return walkInFlight(this, actor.pe, actor.index);
       case Access.Wait:

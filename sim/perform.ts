@@ -14,6 +14,7 @@ import { Role } from './pages.ts';
 import { siteOf } from './site.ts';
 
 const ALLOCATION_FAILS = siteOf('choice.allocationFails');
+const EVICT_OTHER = siteOf('choice.evictOther');
 const REUSE_OLDEST = siteOf('choice.reuseOldest');
 
 /** True when the access is complete; false when it goes on with another event. */
@@ -92,10 +93,11 @@ function read(machine: Machine, actor: Actor): void {
   machine.emit(Event.Read, actor.site, actor.x, value, 0, 0);
 }
 
-/** Tells when software reads or writes a page that is free. */
+/** Tells when software reads or writes entries of a page that is no table (any more). */
 function touch(machine: Machine, actor: Actor): void {
   const frame = machine.memory.frame(actor.x);
-  if (machine.pages.role[frame] === Role.Free) {
+  const role = machine.pages.role[frame];
+  if (role !== Role.Table && role !== Role.Kernel) {
     machine.emit(Event.TouchFreed, actor.site, actor.x, frame, 0, 0);
   }
 }
@@ -199,12 +201,21 @@ function section(machine: Machine, actor: Actor): void {
 
 function evict(machine: Machine, actor: Actor): void {
   const { tlb } = machine.pes[actor.pe]!;
+  const covers = (i: number): boolean =>
+    actor.x >>> tlb.bits[i]! === tlb.first[i]! >>> tlb.bits[i]!;
+  let matches = 0;
+  for (let i = 0; i < tlb.count; i += 1) if (covers(i)) matches += 1;
+  assert(matches > 0, 'an eviction is enabled while there is an entry');
+  // any of them may vanish
+  let left = matches === 1 ? 0 : machine.choose(EVICT_OTHER, matches);
   for (let i = 0; i < tlb.count; i += 1) {
-    if (actor.x >>> tlb.bits[i]! !== tlb.first[i]! >>> tlb.bits[i]!) continue;
-    tlbDrop(machine, actor.pe, i, actor.site);
-    return;
+    if (!covers(i)) continue;
+    if (left === 0) {
+      tlbDrop(machine, actor.pe, i, actor.site);
+      return;
+    }
+    left -= 1;
   }
-  machine.emit(Event.Idle, actor.site, 0, 0, 0, 0);
 }
 
 function retry(machine: Machine, actor: Actor): void {

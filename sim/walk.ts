@@ -8,6 +8,9 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
 export const Held = { Nothing: 0, Table: 1, Leaf: 2 } as const;
 export type Held = (typeof Held)[keyof typeof Held];
 
+/** No table descriptor is held. */
+export const NO_TABLE = -2;
+
 export class Walk {
   phase: Phase = Phase.Lookup;
   regime: Regime = 0;
@@ -27,11 +30,17 @@ export class Walk {
   instance = 0;
   heldLevel = 0;
   row = -1;
+  /**
+   * Level of the table descriptor that the walk came through: it counts as cached until the walk
+   * ends, even after a leaf was read. NO_TABLE when it started at the root.
+   */
+  tableLevel = NO_TABLE;
 
   reset(): void {
     this.phase = Phase.Lookup;
     this.held = Held.Nothing;
     this.from = -1;
     this.row = -1;
+    this.tableLevel = NO_TABLE;
   }
 }

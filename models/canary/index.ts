@@ -1,16 +1,18 @@
 /**
- * The canary: a system that fails on purpose at a known rate, to test the harness itself. Two guests
- * race to map one page without a lock; the loser's store is made over a valid entry. With its flag
- * off it maps under the lock and is correct.
+ * The canary: the smallest hypervisor there is, to test the harness and to read first. Guests write
+ * pages that are mapped on demand; the host takes pages away. With its flag the host frees a page
+ * without waiting for the invalidation: it must be found, minimised, saved and replayed at a known
+ * rate. Without the flag it is correct.
  */
 import fc from 'fast-check';
-import { baseRegister } from '../../sim/access.ts';
+import { baseRegister, Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
-import { type Card, Change, Result } from '../../sim/card.ts';
+import { type Card, Change, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
-import { ACCESSED, Intent, isValid, leaf, READ, WRITE } from '../../sim/descriptor.ts';
+import { ACCESSED, frameOf, Intent, isValid, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { Shareability, Tlbi } from '../../sim/invalidation.ts';
 import { LockKind, Mode } from '../../sim/locks.ts';
 import type { Machine } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
@@ -18,8 +20,21 @@ import { sites } from '../../sim/site.ts';
 import { Regime } from '../../sim/tables.ts';
 import { type BugFlags, type Configuration, defineSystem, type World } from '../system.ts';
 
-const at = sites('canary', ['use', 'lock', 'read', 'map', 'unlock', 'leave']);
+const at = sites('canary', [
+  'use',
+  'lock',
+  'read',
+  'allocate',
+  'map',
+  'unlock',
+  'clear',
+  'invalidate',
+  'complete',
+  'free',
+  'leave',
+]);
 
+/** One table of four entries. */
 const GEOMETRY: Geometry = {
   granuleBits: 12,
   bitsPerLevel: 2,
@@ -29,11 +44,9 @@ const GEOMETRY: Geometry = {
   windowPages: 4,
 };
 
-const KERNEL_FRAMES = 4;
-const FIRST_FRAME = 8;
-const MMU = 0;
+const LOCK = 0;
 const VMID = 1;
-const BUG = 'canary-maps-without-lock';
+const BUG = 'canary-free-before-invalidation';
 
 class CanaryWorld implements World {
   readonly machine: Machine;
@@ -52,33 +65,47 @@ class CanaryWorld implements World {
     this.flags.reset();
     this.root = machine.pages.takeRun(Role.Table, 1);
     machine.tables.plant(0, this.root);
-    machine.pages.takeRun(Role.Data, 4);
-    for (const actor of machine.actors) {
-      const pe = machine.pes[actor.pe]!;
-      pe.vttbr = baseRegister(this.root, VMID);
-    }
-    for (let page = 0; page < 4; page += 1)
-      machine.claim(Claim.HostGrants, page, FIRST_FRAME + page, 1);
+    for (const pe of machine.pes) pe.vttbr = baseRegister(this.root, VMID);
+  }
+
+  entry(page: number): number {
+    return this.machine.memory.address(this.root, page);
   }
 }
 
+/** The guest writes a page; a fault maps it. */
 function* write(self: Actor, world: CanaryWorld, page: number): Operation<number> {
-  for (;;) {
-    const result = yield* self.guestAccess(at.use, page, Intent.Write, 1);
-    if (result === 0) return Result.Ok;
-    const locks = !world.flags.on(BUG);
-    if (locks) yield* self.acquire(at.lock, MMU, Mode.Exclusive);
-    const word = world.machine.memory.address(world.root, page);
-    const old = yield* self.readOnce(at.read, word);
-    if (!isValid(old)) {
-      yield* self.store(at.map, word, leaf(FIRST_FRAME + page, READ | WRITE | ACCESSED));
+  while ((yield* self.guestAccess(at.use, page, Intent.Write, 1)) !== 0) {
+    yield* self.acquire(at.lock, LOCK, Mode.Exclusive);
+    const old = yield* self.readOnce(at.read, world.entry(page));
+    const frame = isValid(old) ? frameOf(old) : yield* self.allocate(at.allocate, Role.Data, false);
+    if (frame >= 0 && !isValid(old)) {
+      self.claim(Claim.HostGrants, page, frame, 1);
+      yield* self.store(at.map, world.entry(page), leaf(frame, READ | WRITE | ACCESSED));
     }
-    if (locks) yield* self.release(at.unlock, MMU);
+    yield* self.release(at.unlock, LOCK);
+    if (frame < 0) return Result.NoMemory;
     self.claim(Claim.FaultHandled, page, 1, 0);
   }
+  return Result.Ok;
 }
 
-const CARD: Card = {
+/** The host takes a page away and frees it. */
+function* unmap(self: Actor, world: CanaryWorld, page: number): Operation<number> {
+  yield* self.acquire(at.lock, LOCK, Mode.Exclusive);
+  const old = yield* self.readOnce(at.read, world.entry(page));
+  if (isValid(old)) {
+    yield* self.store(at.clear, world.entry(page), 0);
+    yield* self.tlbi(at.invalidate, Tlbi.Vmalls12e1, Shareability.Inner, 0, 0, 0);
+    if (!world.flags.on(BUG)) yield* self.dsb(at.complete, Domain.Inner);
+    self.claim(Claim.HostRevokes, page, frameOf(old), 0);
+    yield* self.free(at.free, frameOf(old));
+  }
+  yield* self.release(at.unlock, LOCK);
+  return Result.Ok;
+}
+
+const WRITE_CARD: Card = {
   tree: 0,
   lock: 'exclusive',
   pages: (args) => [args[0]!, 1],
@@ -86,25 +113,51 @@ const CARD: Card = {
   outside: [],
   unusable: 'nothing',
   by: 'end',
-  claims: [Claim.FaultHandled],
+  claims: [Claim.HostGrants, Claim.FaultHandled],
+  results: [Result.Ok, Result.NoMemory],
+};
+
+const UNMAP_CARD: Card = {
+  ...WRITE_CARD,
+  inside: [Change.Remove],
+  achieves: State.Absent,
+  unusable: 'removed',
+  by: 'unlock',
+  claims: [Claim.HostRevokes],
   results: [Result.Ok],
+};
+
+const LEAVE_CARD: Card = {
+  ...WRITE_CARD,
+  tree: -1,
+  lock: 'none',
+  inside: [],
+  claims: [],
+  results: [Result.Ok],
+};
+
+const page = {
+  name: 'page',
+  kind: 'page' as const,
+  arbitrary: () => fc.nat(GEOMETRY.windowPages - 1),
+  max: () => GEOMETRY.windowPages - 1,
 };
 
 export const canary = defineSystem<Configuration, CanaryWorld>({
   id: 'canary',
-  title: 'fails on purpose, to test the harness',
+  title: 'the smallest hypervisor, with a planted bug, to test the harness',
   mirrors: 'nothing',
   isListed: false,
   configurations: [
     {
       id: 'canary',
-      title: 'two guests, four pages, one table',
+      title: 'two guests, one host, one table of four entries',
       kind: 'correct',
       geometry: GEOMETRY,
       isReal: false,
       fidelity: 'F1',
       vcpus: 2,
-      hosts: 0,
+      hosts: 1,
       weight: 1,
       parameters: [],
     },
@@ -114,18 +167,27 @@ export const canary = defineSystem<Configuration, CanaryWorld>({
       id: 'write',
       title: 'the guest writes a page',
       roles: ['vcpu'],
-      parameters: [{ name: 'page', kind: 'page', arbitrary: () => fc.nat(3), max: () => 3 }],
-      card: CARD,
+      parameters: [page],
+      card: WRITE_CARD,
       weight: 1,
       isGuestAccess: true,
-      start: (self, world, [page = 0]) => write(self, world, page),
+      start: (self, world, [first = 0]) => write(self, world, first),
+    },
+    {
+      id: 'unmap',
+      title: 'the host takes a page away',
+      roles: ['host'],
+      parameters: [page],
+      card: UNMAP_CARD,
+      weight: 1,
+      start: (self, world, [first = 0]) => unmap(self, world, first),
     },
     {
       id: 'leave',
       title: 'the vCPU leaves',
       roles: ['vcpu'],
       parameters: [],
-      card: { ...CARD, tree: -1, lock: 'none', inside: [], claims: [] },
+      card: LEAVE_CARD,
       weight: 0,
       *start(self) {
         yield* self.leaveGuest(at.leave);
@@ -137,29 +199,26 @@ export const canary = defineSystem<Configuration, CanaryWorld>({
   bugs: [
     {
       id: BUG,
-      title: 'a page is mapped without the lock',
+      title: 'a page is freed before its invalidation is complete',
       upstream: 'none: planted to test the harness',
-      caughtBy: ['context'],
+      caughtBy: ['freed-page', 'stale-translation'],
     },
   ],
   goals: [],
   sites: [walkSites, choiceSites, machineSites, at],
-  machine: (configuration) => ({
+  machine: ({ vcpus }) => ({
     frames: 32,
-    kernelFrames: KERNEL_FRAMES,
+    kernelFrames: 4,
     backedPages: 16,
-    pes: configuration.vcpus,
+    pes: vcpus + 1,
     actors: [
-      ...Array.from({ length: configuration.vcpus }, (_, i) => ({
+      ...Array.from({ length: vcpus }, (_, i) => ({
         name: `vcpu${i}`,
         role: 'vcpu' as const,
         pe: i,
       })),
-      ...Array.from({ length: configuration.vcpus }, (_, i) => ({
-        name: `pe${i}`,
-        role: 'pe' as const,
-        pe: i,
-      })),
+      { name: 'host', role: 'host' as const, pe: vcpus },
+      ...Array.from({ length: vcpus }, (_, i) => ({ name: `pe${i}`, role: 'pe' as const, pe: i })),
     ],
     locks: [{ name: 'canary lock', kind: LockKind.Spin }],
     sectionDomains: 1,
@@ -169,7 +228,7 @@ export const canary = defineSystem<Configuration, CanaryWorld>({
         geometry: GEOMETRY,
         regime: Regime.Guest,
         vmid: VMID,
-        lock: MMU,
+        lock: LOCK,
         annotations: false,
         counted: false,
       },

@@ -17,6 +17,8 @@ import type { KvmWorld } from './world.ts';
 export const attributeSites = sites('stage2-attributes', ['readLeaf', 'update', 'publish']);
 const at = attributeSites;
 
+export const ANY_LEVEL = -1;
+
 class Attributes implements Visitor {
   readonly flags = Visit.Leaf;
   readonly #set: number;
@@ -26,14 +28,19 @@ class Attributes implements Visitor {
   level = -1;
   young = false;
 
-  constructor(set: number, clear: number) {
+  readonly #only: number;
+
+  /** @param only level of the leaves that may be changed, or ANY_LEVEL */
+  constructor(set: number, clear: number, only = ANY_LEVEL) {
     this.#set = set;
     this.#clear = clear;
+    this.#only = only;
   }
 
   *leaf(self: Actor, walk: TableWalk): Operation<number> {
     const old = yield* self.readOnce(at.readLeaf, walk.word);
     if (!isValid(old)) return Result.Ok;
+    if (this.#only !== ANY_LEVEL && walk.level !== this.#only) return Result.Again;
     this.last = old;
     this.level = walk.level;
     if ((old & ACCESSED) !== 0) this.young = true;
@@ -101,15 +108,20 @@ export function* isYoung(
   return attributes.young;
 }
 
-/** Adds rights to the leaf at `page` and removes what was cached for it. */
+/**
+ * Adds rights to the leaf at `page` and removes what was cached for it.
+ * @param level level at which the fault was taken: a leaf of another level is not touched
+ * @returns Again when the leaf lies at another level by now
+ */
 export function* relaxPage(
   self: Actor,
   world: KvmWorld,
   root: number,
   page: number,
   rights: number,
+  level: number,
 ): Operation<number> {
-  const attributes = new Attributes(rights, 0);
+  const attributes = new Attributes(rights, 0, level);
   const result = yield* update(self, world, root, page, 1, attributes);
   // without a leaf no level is known: no hint
   if (result === Result.Ok) yield* flushPage(self, world, page, attributes.level);

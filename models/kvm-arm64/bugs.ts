@@ -113,6 +113,15 @@ export const BUGS = [
     upstream: 'shape M28 of spec/arm.md 8 (no single commit)',
     caughtBy: ['dirty-log'],
   },
+  {
+    id: 'N01-relax-ignores-level',
+    title:
+      'a permission fault is repaired in place although the entry has become a block meanwhile',
+    upstream:
+      'found with this harness in the fault path as specified (spec/arm.md 4.2 f13); not confirmed upstream',
+    caughtBy: ['dirty-log'],
+    isHidden: true,
+  },
 ] as const satisfies readonly Bug[];
 
 export type BugId = (typeof BUGS)[number]['id'];

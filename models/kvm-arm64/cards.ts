@@ -44,8 +44,8 @@ export const ACCESS_CARD: Card = {
   lock: 'exclusive',
   pages: onePage,
   reach: (args, geometry) => blocksOf(onePage(args), geometry),
-  inside: [Change.Remove, Change.Install, Change.Rights],
-  outside: [Change.Remove, Change.Install, Change.Rights],
+  inside: [Change.Remove, Change.Install, Change.Relax, Change.SetAccessed],
+  outside: [Change.Remove, Change.Install, Change.Relax, Change.SetAccessed],
   unusable: 'removed',
   by: 'unlock',
   claims: [Claim.FaultHandled, Claim.HostGrants],
@@ -96,9 +96,11 @@ export const START_LOG_CARD: Card = {
   lock: 'exclusive',
   pages: wholeSlot,
   inside: [Change.Restrict],
+  achieves: State.ReadOnly,
   unusable: 'tightened',
   by: 'end',
   claims: [Claim.LogStarted],
+  results: [Result.Ok, Result.Invalid],
 };
 
 /** 4.5 get-and-clear: what was marked is read-only at the end of the flush. */

@@ -29,19 +29,21 @@ export const logSites = sites('log', [
 ]);
 const at = logSites;
 
-/** From its return on, every guest write is marked. */
+/** From its return on, every guest write is marked. Invalid when the slot is logged already. */
 export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
   yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
-  if ((yield* self.readOnce(at.readLogging, world.logging)) === 0) {
-    yield* self.store(at.publish, world.logging, 1);
-    // faults that saw "not logging" end before the slot is protected
-    yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
-    yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
-    yield* applyRange(self, world, 0, world.geometry.windowPages, protectRange);
-    yield* self.release(at.unlock, Lock.Mmu);
-    yield* flushVmid(self, world);
-    self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
+  if ((yield* self.readOnce(at.readLogging, world.logging)) !== 0) {
+    yield* self.release(at.unlockSlots, Lock.Slots);
+    return Result.Invalid;
   }
+  yield* self.store(at.publish, world.logging, 1);
+  // faults that saw "not logging" end before the slot is protected
+  yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
+  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* applyRange(self, world, 0, world.geometry.windowPages, protectRange);
+  yield* self.release(at.unlock, Lock.Mmu);
+  yield* flushVmid(self, world);
+  self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
   yield* self.release(at.unlockSlots, Lock.Slots);
   return Result.Ok;
 }
@@ -92,6 +94,8 @@ export function* stopLog(self: Actor, world: KvmWorld): Operation<number> {
     for (let i = 0; i < Math.ceil(world.geometry.windowPages / 32); i += 1) {
       yield* self.store(at.clearMarks, world.bitmap + i, 0);
     }
+    // marks that late readers made meanwhile are gone as well
+    self.claim(Claim.LogStopped, 0, 0, 0);
   }
   yield* self.release(at.unlockSlots, Lock.Slots);
   return Result.Ok;

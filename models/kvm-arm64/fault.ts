@@ -2,7 +2,10 @@
  * The fault path: from a guest's stage-2 fault to a repaired entry or a retry.
  *
  * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, guest abort and access-flag fault.
- * Leaves out: VMAs and their lookup (f3-f6), devices, MMIO, poisoned pages, cache maintenance.
+ *          A permission fault is repaired in place only at the level at which it was taken (N01).
+ * Leaves out: VMAs and their lookup (f3-f6), devices, MMIO, address-size and external aborts, stage-1
+ *          walk aborts (E27), the error of f1, poisoned pages, hints to the host's page (f14, f15),
+ *          the barriers of the notifier protocol (no effect at F1), cache maintenance.
  * Source: spec/arm.md 4.1-4.4; steps are named f1-f15 as there.
  */
 import { FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
@@ -14,7 +17,7 @@ import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
-import { makeYoung, relaxPage } from './attributes.ts';
+import { ANY_LEVEL, makeYoung, relaxPage } from './attributes.ts';
 import { blockPages, regionOf } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { mapRange } from './map.ts';
@@ -37,7 +40,7 @@ export const faultSites = sites('fault', [
 const at = faultSites;
 
 /** Why the handler lets the guest try again (z of the claim). */
-const RetryReason = { Invalidation: 1 } as const;
+const RetryReason = { Invalidation: 1, Level: 2 } as const;
 
 /** Handles one fault. Ok means: re-enter the guest. */
 export function* handleFault(
@@ -82,7 +85,7 @@ function* handleMissing(
   // f2: pages for new tables are set aside before the lock; only a page-sized permission fault needs none
   const needsTables = world.bug('M14b-split-without-pages')
     ? !isPermission || (isLogging && isWrite)
-    : !isPermission || faultPages > 1;
+    : !isPermission || faultPages > 1 || (isLogging && isWrite);
   const fillsLate = world.bug('M14-cache-filled-under-lock');
   if (needsTables && !fillsLate && !(yield* fillCache(self, world))) return Result.NoMemory;
 
@@ -126,10 +129,16 @@ function* handleMissing(
   const relaxes = world.bug('A23-relax-by-log-state')
     ? isPermission && !(isLogging && isWrite)
     : isPermission && pages === faultPages;
+  // the entry may have changed its size since the fault: then what was granted is not what is there
+  const level = world.bug('N01-relax-ignores-level') ? ANY_LEVEL : faultLevel(result);
   const outcome = relaxes
-    ? yield* relaxPage(self, world, root, first, rights)
+    ? yield* relaxPage(self, world, root, first, rights, level)
     : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights);
   yield* self.release(at.unlock, Lock.Mmu);
+  if (outcome === Result.Again) {
+    self.claim(Claim.FaultRetry, RetryReason.Level, page, 0);
+    return Result.Ok;
+  }
   if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
   return outcome;
 }

@@ -10,10 +10,11 @@ import { baseRegister, Domain, Register } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Shareability, Tlbi, ttl } from '../../sim/invalidation.ts';
 import { sites } from '../../sim/site.ts';
-import { type KvmWorld, STAGE2, VMID } from './world.ts';
+import { type KvmWorld, VMID } from './world.ts';
 
 export const flushSites = sites('flush', [
   'orderStores',
+  'readBase',
   'enterContext',
   'synchroniseEntry',
   'invalidateStage2',
@@ -40,7 +41,7 @@ export function* flushPage(
   const hint = level === NO_LEVEL ? 0 : ttl(world.geometry.granuleBits, level);
   yield* self.dsb(at.orderStores, Domain.InnerStore);
   const previous = self.vttbr;
-  const target = baseRegister(self.machine.tables.trees[STAGE2]!.root, VMID);
+  const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
   if (previous !== target) {
     yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
     yield* self.isb(at.synchroniseEntry);
@@ -66,7 +67,7 @@ export function* flushPage(
 export function* flushVmid(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.dsb(at.orderStores, Domain.InnerStore);
   const previous = self.vttbr;
-  const target = baseRegister(self.machine.tables.trees[STAGE2]!.root, VMID);
+  const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
   if (previous !== target) {
     yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
     yield* self.isb(at.synchroniseEntry);
@@ -75,5 +76,4 @@ export function* flushVmid(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.dsb(at.completeVmid, Domain.Inner);
   yield* self.isb(at.synchronise);
   if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
-  void world;
 }

@@ -8,7 +8,6 @@ import { Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import { ACCESSED, type Intent, isValid, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
-import { LAST_LEVEL } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
@@ -38,7 +37,7 @@ export function* mapHypervisor(
 ): Operation<number> {
   yield* self.acquire(at.lock, Lock.Hypervisor, Mode.Exclusive);
   const root = yield* self.readOnce(at.readRoot, world.hypervisorRoot);
-  const visitor = new MapHypervisor(world, pages === 1);
+  const visitor = new MapHypervisor(world);
   const result = yield* walkTable(self, world, HYPERVISOR_GEOMETRY, root, page, pages, visitor);
   yield* self.dsb(at.publish, Domain.InnerStore);
   yield* self.isb(at.synchronise);
@@ -49,16 +48,14 @@ export function* mapHypervisor(
 class MapHypervisor implements Visitor {
   readonly flags = Visit.Leaf;
   readonly #world: KvmWorld;
-  readonly #byPage: boolean;
 
-  constructor(world: KvmWorld, byPage: boolean) {
+  constructor(world: KvmWorld) {
     this.#world = world;
-    this.#byPage = byPage;
   }
 
   *leaf(self: Actor, walk: TableWalk): Operation<number> {
     const frame = this.#world.linearBase + walk.cursor;
-    if (blockFits(walk, frame) && !(this.#byPage && walk.level < LAST_LEVEL)) {
+    if (blockFits(walk, frame)) {
       const next = leaf(frame, READ | WRITE | ACCESSED);
       const old = yield* self.readOnce(at.readLeaf, walk.word);
       // what is mapped already must be the same; other callers are refused

@@ -9,11 +9,11 @@
 import { Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
-import { ACCESSED, frameOf, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
+import { ACCESSED, frameOf, isTable, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
 import { LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { type Site, sites } from '../../sim/site.ts';
 import { getPage, putPage } from './counts.ts';
-import { flushPage, flushVmid } from './flush.ts';
+import { flushPage, flushVmid, NO_LEVEL } from './flush.ts';
 import { DONE, type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
 import type { KvmWorld } from './world.ts';
 
@@ -86,7 +86,7 @@ class MapVisitor implements Visitor {
     yield* self.store(at.breakTable, walk.word, old & ~VALID);
     // every page below may be cached, not only the one that faulted
     if (world.bug('A03-coalesce-flushes-one-ipa'))
-      yield* flushPage(self, world, walk.cursor, walk.level);
+      yield* flushPage(self, world, walk.cursor, NO_LEVEL);
     else yield* flushVmid(self, world);
     this.#anchor = walk.word;
     return Result.Ok;
@@ -104,8 +104,8 @@ class MapVisitor implements Visitor {
     if (child === undefined) return Result.NoMemory;
 
     const old = yield* self.readOnce(at.readLeaf, walk.word);
-    if (isValid(old)) yield* putPage(self, this.#world, walk.table);
     yield* this.#replace(self, walk, at.makeTable, old, table(child));
+    if (isValid(old)) yield* putPage(self, this.#world, walk.table);
     yield* getPage(self, this.#world, walk.table);
     return Result.Ok;
   }
@@ -151,13 +151,15 @@ class MapVisitor implements Visitor {
   /** Break-before-make: nobody can use the old descriptor when the new one becomes visible. */
   *#replace(self: Actor, walk: TableWalk, make: Site, old: number, next: number): Operation<void> {
     const world = this.#world;
+    const isOldTable = walk.level < LAST_LEVEL && isTable(old);
+    const level = isOldTable ? NO_LEVEL : walk.level;
     const overwrites = isValid(old) && world.bug('A42-no-break-before-make');
     if (isValid(old) && !overwrites) {
       yield* self.store(at.breakLeaf, walk.word, old & ~VALID);
-      yield* flushPage(self, world, walk.first, walk.level);
+      yield* flushPage(self, world, walk.first, level);
     }
     yield* self.storeRelease(make, walk.word, next);
-    if (overwrites) yield* flushPage(self, world, walk.first, walk.level);
+    if (overwrites) yield* flushPage(self, world, walk.first, level);
   }
 
   #frameAt(walk: TableWalk): number {

@@ -2,7 +2,8 @@
  * Host memory management asks KVM: unmap a range before it is taken away, and was it used.
  *
  * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, the MMU-notifier callbacks.
- * Leaves out: change-pte.
+ * Leaves out: change-pte, eager device ranges, the optional flush after aging; pages are not faulted in
+ *          while a range is being taken away (the host's mmap lock is held exclusively).
  * Source: spec/arm.md 4.3.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';

@@ -20,6 +20,7 @@ export const exitSites = sites('exit', [
   'lock',
   'readRoot',
   'detach',
+  'clearBase',
   'unlock',
   'unlockSpace',
 ]);
@@ -40,6 +41,7 @@ function* releaseStage2(self: Actor, world: KvmWorld): Operation<void> {
   const root = yield* self.readOnce(at.readRoot, world.root);
   if (root !== 0) {
     yield* self.store(at.detach, world.root, 0);
+    yield* self.store(at.clearBase, world.rootBase, 0);
     self.claim(Claim.ContextRetired, STAGE2, 0, 0);
   }
   yield* self.release(at.unlock, Lock.Mmu);

@@ -3,7 +3,8 @@
  *
  * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, the generic walk (see README.md for names), with
  *          the alignment fix of 5.12.
- * Leaves out: EL2 address conversion of table pages.
+ * Leaves out: EL2 address conversion of table pages; the range errors (cases are checked at the edge);
+ *          the second read of a leaf at the last level.
  * Source: spec/arm.md 2.2.
  *
  * One generator with an explicit stack of levels: a visitor's accesses are three frames deep

@@ -111,6 +111,8 @@ export class KvmWorld implements World {
   /** Root frame of stage 2, 0 when there is none; and of the hypervisor's table. */
   readonly root: WordAddress;
   readonly hypervisorRoot: WordAddress;
+  /** Root frame that is loaded into VTTBR; cleared with the root at teardown. */
+  readonly rootBase: WordAddress;
   /** Notifier words: invalidations in progress, and how many have ended. */
   readonly inProgress: WordAddress;
   readonly sequence: WordAddress;
@@ -144,6 +146,7 @@ export class KvmWorld implements World {
     const pages = this.geometry.windowPages;
     this.root = this.variables.allocate('stage-2 root');
     this.hypervisorRoot = this.variables.allocate('hypervisor root');
+    this.rootBase = this.variables.allocate('stage-2 root base');
     this.inProgress = this.variables.allocate('invalidations in progress');
     this.sequence = this.variables.allocate('invalidation sequence');
     this.logging = this.variables.allocate('slot is logged');
@@ -184,6 +187,7 @@ export class KvmWorld implements World {
     this.hugeRegions = parameters.huge ?? 1;
 
     const root = this.#plant(STAGE2, this.geometry, this.root);
+    machine.memory.store(this.rootBase, root, 0);
     const hypervisorRoot = this.#plant(HYPERVISOR, HYPERVISOR_GEOMETRY, this.hypervisorRoot);
     let users = 0;
     for (const actor of machine.actors) {
