@@ -16,9 +16,14 @@ function build(done: (code: number) => void): Command {
     .description('Deterministic simulation and fuzzing harness for hypervisor page tables')
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, 'stagewright: ')),
+      outputError: (text, write) => {
+        const line = text
+          .trim()
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ');
+        write(`stagewright: ${line} (--help shows what is allowed)\n`);
+      },
     })
-    .showHelpAfterError('(--help shows what is allowed)')
     .addHelpText('after', '\nExample:\n  stagewright fuzz kvm-arm64 --time 10m');
 
   program

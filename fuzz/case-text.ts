@@ -152,7 +152,9 @@ export function parseCase(file: string, text: string, systems: readonly System[]
 function check(source: Source): Raw {
   const result = SCHEMA.safeParse(source.document.toJS());
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  // a misspelt key is the cause of a missing one
+  const { issues } = result.error;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const path = (issue?.path ?? []) as Path;
   if (issue?.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
@@ -160,7 +162,11 @@ function check(source: Source): Raw {
     return source.fail([...path, key], `unknown key "${key}"${allowed}`);
   }
   const where = path.length === 0 ? 'the file' : `"${path.join('.')}"`;
-  return source.fail(path, `${where}: ${issue?.message ?? 'invalid'}`);
+  const isMissing = issue?.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return source.fail(
+    path,
+    isMissing ? `${where} is missing` : `${where}: ${issue?.message ?? 'invalid'}`,
+  );
 }
 
 function readParameters(
