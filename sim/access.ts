@@ -110,7 +110,7 @@ export function faultClass(result: number): FaultClass {
 }
 
 export function faultLevel(result: number): number {
-  return result & 15;
+  return ((result + 1) & 15) - 1;
 }
 
 /** Tag of a translation table base register: root frame and VMID. */

@@ -109,6 +109,11 @@ function lookup(machine: Machine, actor: Actor): boolean {
     hit = tlb.find(kind, vmid, page, 0);
   }
   if (hit < 0) {
+    const { geometry } = treeOf(machine, actor.w as Regime);
+    if (rootIndex(geometry, page) >= geometry.rootPages) {
+      // beyond the input size
+      return endWalk(machine, actor, raise(machine, actor, FaultClass.Translation, 0));
+    }
     startWalk(machine, actor, intent);
     return false;
   }
@@ -316,13 +321,12 @@ function use(machine: Machine, actor: Actor, site: Site, word: number, row: numb
   const frame = frameOf(word);
   const intent = actor.y as Intent;
   machine.emit(Event.Use, site, actor.x, frame, intent | (actor.w << 4), row);
-  if (
-    intent === Intent.Write &&
-    frame < machine.memory.frames &&
-    machine.pages.role[frame] !== Role.Kernel
-  ) {
-    machine.memory.store(machine.memory.address(frame, 0), actor.z, 0);
-  }
+  if (intent !== Intent.Write || frame >= machine.memory.frames) return;
+  if (machine.pages.role[frame] === Role.Kernel) return;
+  const address = machine.memory.address(frame, 0);
+  // a page that has become a table meanwhile is changed for everybody who walks it
+  if (machine.tables.treeOf[frame]! >= 0) machine.write(site, address, actor.z, true);
+  else machine.storeData(address, actor.z);
 }
 
 function hold(actor: Actor, held: Held, address: number, word: number, instance: number): void {

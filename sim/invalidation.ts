@@ -117,6 +117,9 @@ export class Invalidations {
     level: number,
   ): boolean {
     const operation = this.operation[slot]!;
+    // a hint that names another granule need not remove anything
+    const granule = this.hint[slot]! >>> 2;
+    if (granule !== 0 && granule !== granuleField(geometry.granuleBits)) return false;
     switch (operation) {
       case Tlbi.Alle2:
         return kind === TlbKind.Leaf2 || kind === TlbKind.Table2;
@@ -168,10 +171,6 @@ export class Invalidations {
   }
 
   #level(slot: number): number {
-    if (this.operation[slot] === Tlbi.Ripas2e1) {
-      const level = this.hint[slot]! & 3;
-      return level === 0 ? -1 : level;
-    }
     return hintedLevel(this.hint[slot]!);
   }
 

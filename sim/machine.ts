@@ -19,6 +19,7 @@ import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './sche
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
 import { Tables, type TreeSpec } from './tables.ts';
+import { samePage } from './tlb.ts';
 import { Trace } from './trace.ts';
 import { Phase } from './walk.ts';
 
@@ -73,7 +74,7 @@ const RUN = siteOf('machine.run');
 
 /** By access kind: 0 never blocks; 1 waits for locks and sections; 2 for words, walks, fills, guests. */
 const CAN_BLOCK = new Uint8Array(32);
-for (const access of [Access.Acquire, Access.GracePeriod]) CAN_BLOCK[access] = 1;
+for (const access of [Access.Acquire, Access.GracePeriod, Access.Invalidate]) CAN_BLOCK[access] = 1;
 for (const access of [
   Access.Barrier,
   Access.GuestExit,
@@ -415,6 +416,12 @@ export class Machine implements Scheduling {
     this.emit(Event.Descriptor, site, word, old, value, place(tree, level, hardware));
   }
 
+  /** A guest's data: nobody listens, but the word is another instance. */
+  storeData(word: WordAddress, value: number): void {
+    this.instance += 1;
+    this.memory.store(word, value, this.instance);
+  }
+
   setReady(source: number, isReady: boolean): void {
     const position = this.#position;
     const at = position[source]!;
@@ -590,6 +597,9 @@ export class Machine implements Scheduling {
         return this.sections.waits(actor.x, actor.index);
       case Access.Speculate:
         return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
+      case Access.Invalidate:
+        // the queue is full: the PE waits until one of its invalidations has arrived
+        return this.invalidations.freeSlot() < 0;
       case Access.Evict:
         return !this.#hasEntry(actor.pe, actor.x);
       default:
@@ -600,7 +610,7 @@ export class Machine implements Scheduling {
   #hasEntry(pe: number, page: number): boolean {
     const tlb = this.pes[pe]!.tlb;
     for (let i = 0; i < tlb.count; i += 1) {
-      if (page >>> tlb.bits[i]! === tlb.first[i]! >>> tlb.bits[i]!) return true;
+      if (samePage(page, tlb.first[i]!, tlb.bits[i]!)) return true;
     }
     return false;
   }

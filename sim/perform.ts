@@ -12,6 +12,7 @@ import type { Machine } from './machine.ts';
 import { RETRY_BOUND } from './machine.ts';
 import { Role } from './pages.ts';
 import { siteOf } from './site.ts';
+import { samePage } from './tlb.ts';
 
 const ALLOCATION_FAILS = siteOf('choice.allocationFails');
 const EVICT_OTHER = siteOf('choice.evictOther');
@@ -201,8 +202,7 @@ function section(machine: Machine, actor: Actor): void {
 
 function evict(machine: Machine, actor: Actor): void {
   const { tlb } = machine.pes[actor.pe]!;
-  const covers = (i: number): boolean =>
-    actor.x >>> tlb.bits[i]! === tlb.first[i]! >>> tlb.bits[i]!;
+  const covers = (i: number): boolean => samePage(actor.x, tlb.first[i]!, tlb.bits[i]!);
   let matches = 0;
   for (let i = 0; i < tlb.count; i += 1) if (covers(i)) matches += 1;
   assert(matches > 0, 'an eviction is enabled while there is an entry');

@@ -80,6 +80,8 @@ export function parseAnswers(text: string, actorCount: number): Answers | undefi
   for (const run of runs.split(/\s+/).filter(Boolean)) {
     const match = /^([at])(\d{1,6})\*(\d{1,9})$/.exec(run);
     if (match === null) return undefined;
+    if (match[1] === 'a' && Number(match[2]) >= actorCount) return undefined;
+    if (Number(match[3]) === 0) return undefined;
     answers.sources.push(Number(match[2]) + (match[1] === 't' ? actorCount : 0));
     answers.counts.push(Number(match[3]));
   }

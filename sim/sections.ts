@@ -2,6 +2,8 @@
  * Read-side critical sections (RCU, SRCU): who is inside, and what a grace period waits for. A
  * grace period waits for the sections that were open when it began, and for no later one.
  */
+import { assert } from './assert.ts';
+
 export class Sections {
   readonly domains: number;
   /** Actors inside a section, as a bit mask per domain. */
@@ -23,6 +25,7 @@ export class Sections {
   }
 
   enter(domain: number, actor: number): void {
+    assert((this.inside[domain]! & (1 << actor)) === 0, 'sections of one domain do not nest');
     this.inside[domain]! |= 1 << actor;
   }
 

@@ -121,7 +121,8 @@ export class Tables {
     for (let i = 0; i < geometry.rootPages; i += 1) {
       this.treeOf[root + i] = index;
       this.levelOf[root + i] = geometry.startLevel;
-      this.firstOf[root + i] = i * pages;
+      // roots of large tables cover more than a page number holds: only the window matters
+      this.firstOf[root + i] = Math.min(i * pages, 0x40000000);
       this.parentOf[root + i] = -1;
     }
     tree.root = root;
@@ -157,8 +158,10 @@ export class Tables {
       tree.levelsBefore[page] = tree.levels[page]!;
     }
     const hasTables = level < LAST_LEVEL;
-    if (hasTables && isTable(old)) this.#unlink(frameOf(old), word);
-    if (hasTables && isTable(next)) this.#link(tree, frameOf(next), level + 1, first, word);
+    if (hasTables && isTable(old) && frameOf(old) < this.#memory.frames)
+      this.#unlink(frameOf(old), word);
+    if (hasTables && isTable(next) && frameOf(next) < this.#memory.frames)
+      this.#link(tree, frameOf(next), level + 1, first, word);
     else this.#fill(tree, first, count, level, this.#abstract(tree, next, level));
   }
 
@@ -194,7 +197,7 @@ export class Tables {
       if (from >= window) break;
       const word = this.#memory.load(this.#memory.address(frame, index));
       const count = from + pages > window ? window - from : pages;
-      if (level < LAST_LEVEL && isTable(word)) {
+      if (level < LAST_LEVEL && isTable(word) && frameOf(word) < this.#memory.frames) {
         const child = frameOf(word);
         if (child !== frame)
           this.#link(tree, child, level + 1, from, this.#memory.address(frame, index));
@@ -213,7 +216,8 @@ export class Tables {
     for (let index = 0; index < this.#memory.wordsPerPage; index += 1) {
       const address = this.#memory.address(frame, index);
       const word = this.#memory.load(address);
-      if (isTable(word)) this.#unlink(frameOf(word), address);
+      if (isTable(word) && frameOf(word) < this.#memory.frames)
+        this.#unlink(frameOf(word), address);
     }
   }
 }

@@ -25,6 +25,11 @@ export const TLB_KIND_NAMES = [
 
 export const TLB_CAPACITY = 24;
 
+/** Both pages lie in one block of `2 ** bits` pages; entries of upper levels may exceed 32 bits. */
+export function samePage(page: number, first: number, bits: number): boolean {
+  return bits > 30 || page >>> bits === first >>> bits;
+}
+
 export class Tlb {
   count = 0;
   readonly kind = new Uint8Array(TLB_CAPACITY);
@@ -50,7 +55,7 @@ export class Tlb {
   find(kind: TlbKind, vmid: number, page: number, from: number): number {
     for (let i = from; i < this.count; i += 1) {
       if (this.kind[i] !== kind || this.vmid[i] !== vmid) continue;
-      if (page >>> this.bits[i]! === this.first[i]! >>> this.bits[i]!) return i;
+      if (samePage(page, this.first[i]!, this.bits[i]!)) return i;
     }
     return -1;
   }
@@ -60,7 +65,7 @@ export class Tlb {
     let best = -1;
     for (let i = 0; i < this.count; i += 1) {
       if (this.kind[i] !== kind || this.vmid[i] !== vmid) continue;
-      if (page >>> this.bits[i]! !== this.first[i]! >>> this.bits[i]!) continue;
+      if (!samePage(page, this.first[i]!, this.bits[i]!)) continue;
       if (best < 0 || this.level[i]! > this.level[best]!) best = i;
     }
     return best;

@@ -8,6 +8,10 @@ import type { EventCode } from './event.ts';
 export const ROW_FIELDS = 9;
 export const CHECKPOINT_EVENTS = 256;
 
+/** Digest of an empty trace: the first digits of pi. */
+const SEED_HIGH = 0x243f6a88;
+const SEED_LOW = 0x13198a2e;
+
 export interface Row {
   readonly row: number;
   readonly kind: EventCode;
@@ -24,14 +28,14 @@ export interface Row {
 export class Trace {
   #rows = new Int32Array(4096 * ROW_FIELDS);
   #checkpoints = new Int32Array(64);
-  #high = 0;
-  #low = 0;
+  #high = SEED_HIGH;
+  #low = SEED_LOW;
   count = 0;
 
   reset(): void {
     this.count = 0;
-    this.#high = 0x243f6a88;
-    this.#low = 0x13198a2e;
+    this.#high = SEED_HIGH;
+    this.#low = SEED_LOW;
   }
 
   add(
@@ -61,7 +65,7 @@ export class Trace {
 
     // the row folded into three words, one mixing step each; the second lane follows the first
     const x = Math.imul((kind << 20) ^ (actor << 14) ^ operation, 0x2c1b3c6d) ^ site;
-    const y = Math.imul(a, 0x3c6ef372) + b;
+    const y = Math.imul(a, 0x3c6ef373) + b;
     const z = Math.imul(c, 0x7f4a7c15) + d;
     let high = Math.imul(this.#high ^ x, 0x5bd1e995);
     high = Math.imul(((high << 13) | (high >>> 19)) + y, 0x2545f491);
@@ -82,7 +86,7 @@ export class Trace {
 
   /** Digest lanes after each full block of CHECKPOINT_EVENTS events. */
   get checkpoints(): Int32Array {
-    return this.#checkpoints.slice(0, (this.count / CHECKPOINT_EVENTS) * 2);
+    return this.#checkpoints.slice(0, Math.floor(this.count / CHECKPOINT_EVENTS) * 2);
   }
 
   kind(row: number): EventCode {
