@@ -20,6 +20,8 @@ const PROGRAM_SIZES = [2, 3, 3, 4, 4, 5, 6, 8, 10] as const;
 /** Draws configurations, programs and tempers of one system. */
 export class Generator {
   readonly #system: System;
+  readonly #byRole = new Map<ActorRole, readonly OperationSpec[]>();
+  readonly #names = new Map<Configuration, ActorNames>();
   /** Arbitraries by configuration, operation and parameter: made once. */
   readonly #arbitraries = new Map<
     string,
@@ -57,7 +59,7 @@ export class Generator {
 
   #program(random: Random, configuration: Configuration): Program {
     const source = new ArbitrarySource(random);
-    const actors = actorNames(configuration);
+    const actors = this.#actors(configuration);
     const total = random.pick(PROGRAM_SIZES);
     const vcpus = 1 + random.below(configuration.vcpus);
     const hosts = Math.min(configuration.hosts, random.pick([0, 1, 1, 2, 2]));
@@ -96,15 +98,31 @@ export class Generator {
       .map((actor): ActorProgram => ({ actor, operations: drawn.get(actor)! }));
   }
 
-  #operations(role: ActorRole): OperationSpec[] {
-    return this.#system.operations.filter((spec) => spec.weight > 0 && spec.roles.includes(role));
+  #operations(role: ActorRole): readonly OperationSpec[] {
+    let known = this.#byRole.get(role);
+    if (known === undefined) {
+      known = this.#system.operations.filter(
+        ({ weight, roles }) => weight > 0 && roles.includes(role),
+      );
+      this.#byRole.set(role, known);
+    }
+    return known;
+  }
+
+  #actors(configuration: Configuration): ActorNames {
+    let known = this.#names.get(configuration);
+    if (known === undefined) {
+      known = actorNames(configuration);
+      this.#names.set(configuration, known);
+    }
+    return known;
   }
 
   /** Operations of a role with this execution's weights; a third of them is left out. */
   #mix(
     random: Random,
     role: ActorRole,
-  ): { specs: OperationSpec[]; weights: number[]; total: number } {
+  ): { specs: readonly OperationSpec[]; weights: number[]; total: number } {
     const all = this.#operations(role);
     let specs = all.filter(() => !random.chance(1, 3));
     if (specs.length === 0) specs = [random.pick(all)];
@@ -136,13 +154,15 @@ export function mintKey(list: readonly ProgramOperation[], operation: string): s
   return `${letter}${number}`;
 }
 
+export interface ActorNames {
+  readonly vcpu: readonly string[];
+  readonly host: readonly string[];
+  readonly pe: readonly string[];
+  readonly all: readonly string[];
+}
+
 /** Actor names of a configuration, in the machine's order. */
-export function actorNames(configuration: Configuration): {
-  vcpu: string[];
-  host: string[];
-  pe: string[];
-  all: string[];
-} {
+export function actorNames(configuration: Configuration): ActorNames {
   const vcpu = Array.from({ length: configuration.vcpus }, (_, i) => `vcpu${i}`);
   const host = Array.from({ length: configuration.hosts }, (_, i) =>
     i === 0 ? 'host' : `host${i}`,

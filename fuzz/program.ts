@@ -53,24 +53,61 @@ export function loadProgram(
 ): LoadedProgram {
   const duties: Duty[] = [];
   const operations: OperationSpec[] = [];
-  const byActor = new Map(program.map((part) => [part.actor, part.operations]));
-  const entries = world.machine.actors.map((actor): ProgramEntry[] => {
-    const own = byActor.get(actor.name);
-    if (own === undefined || own.length === 0) return [];
+  const entries: ProgramEntry[][] = [];
+  for (const actor of world.machine.actors) {
     const list: ProgramEntry[] = [];
-    const add = (key: string, id: string, args: readonly number[], implicit: boolean): void => {
-      const spec = specs.get(id);
-      assert(spec !== undefined, `operation ${id} is declared`);
-      list.push({ key, implicit, start: (self) => start(spec, self, world, args) });
+    entries.push(list);
+    const own = program.find((part) => part.actor === actor.name)?.operations ?? [];
+    if (own.length === 0) continue;
+    for (const { key, operation, args } of own) {
+      const spec = specOf(specs, operation);
+      list.push(new Entry(key, false, spec, world, args, start));
       duties.push(dutyOf(spec, world, args));
       operations.push(spec);
-    };
-    for (const { key, operation, args } of own) add(key, operation, args, false);
+    }
     const epilogue = system.epilogue[actor.role];
-    if (epilogue !== undefined) add(epilogue, epilogue, [], true);
-    return list;
-  });
+    if (epilogue === undefined) continue;
+    const spec = specOf(specs, epilogue);
+    list.push(new Entry(epilogue, true, spec, world, [], start));
+    duties.push(dutyOf(spec, world, []));
+    operations.push(spec);
+  }
   return { entries, duties, operations };
+}
+
+function specOf(specs: ReadonlyMap<string, OperationSpec>, id: string): OperationSpec {
+  const spec = specs.get(id);
+  assert(spec !== undefined, `operation ${id} is declared`);
+  return spec;
+}
+
+class Entry implements ProgramEntry {
+  readonly key: string;
+  readonly implicit: boolean;
+  readonly #spec: OperationSpec;
+  readonly #world: World;
+  readonly #args: readonly number[];
+  readonly #start: Start;
+
+  constructor(
+    key: string,
+    implicit: boolean,
+    spec: OperationSpec,
+    world: World,
+    args: readonly number[],
+    start: Start,
+  ) {
+    this.key = key;
+    this.implicit = implicit;
+    this.#spec = spec;
+    this.#world = world;
+    this.#args = args;
+    this.#start = start;
+  }
+
+  start(self: Actor): Operation<number> {
+    return this.#start(this.#spec, self, this.#world, this.#args);
+  }
 }
 
 function dutyOf(spec: OperationSpec, world: World, args: readonly number[]): Duty {

@@ -57,7 +57,10 @@ export function seedText(seed: number, labels: readonly number[]): string {
   assert(Number.isSafeInteger(seed) && seed >= 0, 'a seed is a whole number');
   let hash = seed;
   for (const label of labels) hash = executionSeed(hash, label + 1);
-  return `sw${hash.toString(16).padStart(14, '0')}`;
+  // two halves with a leading one each: fixed width without padding
+  const high = 0x1000000 + Math.floor(hash / 0x100000000);
+  const low = 0x100000000 + (hash >>> 0);
+  return `sw${high.toString(16)}${low.toString(16)}`;
 }
 
 /** Lets fast-check arbitraries draw from our stream. The adapter shares it: cloning copies nothing. */

@@ -12,7 +12,7 @@ import type { Case } from './case.ts';
 import { type EventKey, formatName, resolveName } from './names.ts';
 import { formatConstraint } from './order.ts';
 import { Recorder } from './recorder.ts';
-import { type PlannedRun, runAnswers, runPlan, violationName } from './schedule.ts';
+import { type PlannedRun, runAnswers, runPlan, violationName, whole } from './schedule.ts';
 import { search } from './search.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
@@ -203,7 +203,7 @@ function searchAgain(
     (result) => {
       sightings.settle(session.machine);
       if (result.violation === undefined) return false;
-      const run: PlannedRun = { ...result, recorder, answers: session.answers, broken: [] };
+      const run: PlannedRun = { ...whole(result), recorder, answers: session.answers, broken: [] };
       if (!isExpected(session, run, value)) return false;
       found = run;
       return true;

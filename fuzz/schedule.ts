@@ -49,7 +49,7 @@ export function runPlan(session: Session, plan: Plan): PlannedRun {
   const recorder = new Recorder(policy);
   const result = runRecorded(session, plan, recorder);
   return {
-    ...result,
+    ...whole(result),
     recorder,
     answers: session.answers,
     broken: policy.broken.map((index) => kept[index]!),
@@ -63,7 +63,12 @@ export function runAnswers(session: Session, plan: Plan, answers: Answers): Plan
   const recorder = new Recorder(exact);
   const result = runRecorded(session, plan, recorder);
   if (exact.divergedAt >= 0) return undefined;
-  return { ...result, recorder, answers: session.answers, broken: [] };
+  return { ...whole(result), recorder, answers: session.answers, broken: [] };
+}
+
+/** A result as a plain object: its digest is a getter that a spread would leave behind. */
+export function whole({ violation, steps, events, digest, vacuous }: RunResult): RunResult {
+  return { violation, steps, events, digest, vacuous };
 }
 
 /** Runs the loaded program under any scheduler. */

@@ -129,13 +129,13 @@ export class Session {
     this.#meter.reset();
     this.world.reset(parameters);
     machine.run(scheduler, limits);
-    return {
-      violation: report.violation,
-      steps: machine.steps,
-      events: machine.events,
-      digest: machine.trace.digest,
-      vacuous: this.#meter.isVacuous,
-    };
+    return new Result(
+      report.violation,
+      machine.steps,
+      machine.events,
+      this.#meter.isVacuous,
+      machine.trace.digestLater,
+    );
   }
 
   get answers(): Answers {
@@ -144,6 +144,32 @@ export class Session {
 
   #listen(listener: Listener, kinds: readonly EventCode[]): void {
     for (const kind of kinds) this.machine.listeners[kind]!.push(listener);
+  }
+}
+
+class Result implements RunResult {
+  readonly violation: Violation | undefined;
+  readonly steps: number;
+  readonly events: number;
+  readonly vacuous: boolean;
+  readonly #digest: () => string;
+
+  constructor(
+    violation: Violation | undefined,
+    steps: number,
+    events: number,
+    vacuous: boolean,
+    digest: () => string,
+  ) {
+    this.violation = violation;
+    this.steps = steps;
+    this.events = events;
+    this.vacuous = vacuous;
+    this.#digest = digest;
+  }
+
+  get digest(): string {
+    return this.#digest();
   }
 }
 

@@ -18,7 +18,7 @@ export function coarseSignature(session: Session, violation: Violation): string 
   const survivor =
     violation.survivor === undefined || violation.survivor < 0
       ? ''
-      : `<${directory.name(machine.trace.field(violation.survivor, 4))}`;
+      : `<${directory.name(machine.trace.site(violation.survivor))}`;
   return `${violation.oracle}:${violation.rule}:${violation.subject}@${where}${survivor}`;
 }
 

@@ -35,6 +35,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   readonly index: number;
   readonly name: string;
   readonly role: ActorRole;
+  readonly isHardware: boolean;
   readonly pe: number;
 
   /** The pending request; `access` is Invalid when there is none. */
@@ -66,6 +67,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     this.index = index;
     this.name = name;
     this.role = role;
+    this.isHardware = role === ActorRole.Hardware;
     this.pe = pe;
   }
 

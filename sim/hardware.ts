@@ -301,7 +301,7 @@ function failWalk(
 function raise(machine: Machine, actor: Actor, cause: FaultClass, level: number): number {
   if (actor.w === Regime.Guest) {
     machine.pes[actor.pe]!.guest = false;
-    machine.stirred = true;
+    machine.stir();
   }
   machine.emit(Event.Fault, actor.site, actor.x, cause, level, actor.y);
   return fault(cause, level);
@@ -388,7 +388,7 @@ function fill(machine: Machine, actor: Actor, kind: TlbKind, generation: number)
     walk.word,
     walk.address,
   );
-  machine.stirred = true;
+  machine.stir();
 }
 
 /** A stage-2 entry that is hit yields a combined one (the walker rebuilds it from a live entry). */
@@ -414,7 +414,7 @@ function copyCombined(machine: Machine, actor: Actor, from: number): void {
     tlb.word[at]!,
     tlb.address[at]!,
   );
-  machine.stirred = true;
+  machine.stir();
 }
 
 export function tlbDrop(machine: Machine, pe: number, index: number, site: number): void {

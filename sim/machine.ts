@@ -145,8 +145,9 @@ export class Machine implements Scheduling {
   #upcoming = -1;
   #turn = 0;
   #stepsMax = 0;
-  /** Some actor has asked in this run for what a store, walk, fill or guest entry may make possible. */
-  #hasWaiters = false;
+  /** Some actor has asked in this run for what a store, or a walk or guest entry, may make possible. */
+  #awaitsWord = false;
+  #awaitsHardware = false;
 
   constructor(spec: MachineSpec) {
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
@@ -213,7 +214,8 @@ export class Machine implements Scheduling {
     this.#running = 0;
     this.#upcoming = -1;
     this.#turn = 0;
-    this.#hasWaiters = false;
+    this.#awaitsWord = false;
+    this.#awaitsHardware = false;
     this.#next.fill(0);
     this.#ended.fill(0);
     for (const actor of this.actors) {
@@ -317,7 +319,7 @@ export class Machine implements Scheduling {
       this.#readyAt[source] = this.clock + this.#latencyOf(actor);
       return true;
     }
-    if (CAN_BLOCK[actor.access] === 2) this.#hasWaiters = true;
+    if (CAN_BLOCK[actor.access]! > 1) this.#waits(actor.access);
     if (this.#isBlocked(actor)) {
       actor.blocked = true;
       this.setReady(source, false);
@@ -342,7 +344,7 @@ export class Machine implements Scheduling {
   event(actor: Actor): boolean {
     const source = actor.index;
     this.events += 1;
-    if (actor.role !== ActorRole.Hardware) {
+    if (!actor.isHardware) {
       const phase = actor.walk.phase;
       if (phase === Phase.Lookup || phase === Phase.Use) this.steps += 1;
     }
@@ -363,7 +365,7 @@ export class Machine implements Scheduling {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
     pe.guest = true;
-    if (this.#hasWaiters) this.stirred = true;
+    this.stir();
   }
 
   choose(site: Site, alternatives: number): number {
@@ -406,7 +408,7 @@ export class Machine implements Scheduling {
     if (!hardware) this.actors[this.actor]!.changes += 1;
     this.replaced = this.memory.instance(word);
     this.memory.store(word, value, this.instance);
-    if (this.#hasWaiters) this.stirred = true;
+    if (this.#awaitsWord) this.stirred = true;
     this.emit(Event.StoreVisible, site, word, old, value, this.instance);
     const frame = this.memory.frame(word);
     const tree = this.tables.treeOf[frame]!;
@@ -477,9 +479,22 @@ export class Machine implements Scheduling {
     this.setReady(source, !arrivalHeld(this, slot, pe));
   }
 
+  /** A lock or a read section changed: actors that are parked at such an access look again. */
+  recheck(access: Access): void {
+    for (let i = 0; i < this.actors.length; i += 1) {
+      const actor = this.actors[i]!;
+      if (actor.access !== access || i === this.current || actor.ended) continue;
+      const isBlocked = this.#isBlocked(actor);
+      if (isBlocked === actor.blocked) continue;
+      actor.blocked = isBlocked;
+      if (!isBlocked) this.#readyAt[i] = this.clock + this.#latencyOf(actor);
+      this.setReady(i, !isBlocked);
+    }
+  }
+
   /** The walks of a PE changed: arrivals there may have become possible or impossible. */
   walksChanged(pe: number): void {
-    if (this.#hasWaiters) this.stirred = true;
+    if (this.walkers[pe]!.length > 1) this.stir();
     if (this.pes[pe]!.arrivals === 0) return;
     const pending = this.invalidations.pending;
     for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
@@ -605,6 +620,16 @@ export class Machine implements Scheduling {
       default:
         return false;
     }
+  }
+
+  /** A fill, a fault or a walk may have made possible what some actor waits for. */
+  stir(): void {
+    if (this.#awaitsHardware) this.stirred = true;
+  }
+
+  #waits(access: Access): void {
+    if (access === Access.Wait) this.#awaitsWord = true;
+    else this.#awaitsHardware = true;
   }
 
   #hasEntry(pe: number, page: number): boolean {

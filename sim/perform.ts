@@ -94,11 +94,11 @@ function read(machine: Machine, actor: Actor): void {
   machine.emit(Event.Read, actor.site, actor.x, value, 0, 0);
 }
 
-/** Tells when software reads or writes entries of a page that is no table (any more). */
+/** Tells when software reads or writes entries of a page that is no table (any more, or soon). */
 function touch(machine: Machine, actor: Actor): void {
   const frame = machine.memory.frame(actor.x);
   const role = machine.pages.role[frame];
-  if (role !== Role.Table && role !== Role.Kernel) {
+  if (role !== Role.Table && role !== Role.Kernel && role !== Role.Cached) {
     machine.emit(Event.TouchFreed, actor.site, actor.x, frame, 0, 0);
   }
 }
@@ -138,15 +138,15 @@ function writeRegister(machine: Machine, actor: Actor): void {
 
 function lock(machine: Machine, actor: Actor): void {
   const { access, site, x, y } = actor;
-  machine.stirred = true;
   if (access === Access.Acquire) {
     machine.locks.take(x, y as Mode, actor.index);
     machine.emit(Event.LockTake, site, x, y, 0, 0);
-    return;
+  } else {
+    // listeners judge while the lock is still held
+    machine.emit(Event.LockDrop, site, x, machine.locks.mode(x, actor.index), 0, 0);
+    machine.locks.drop(x, actor.index);
   }
-  // listeners judge while the lock is still held
-  machine.emit(Event.LockDrop, site, x, machine.locks.mode(x, actor.index), 0, 0);
-  machine.locks.drop(x, actor.index);
+  machine.recheck(Access.Acquire);
 }
 
 function allocate(machine: Machine, actor: Actor): void {
@@ -187,13 +187,13 @@ function free(machine: Machine, actor: Actor): void {
 
 function section(machine: Machine, actor: Actor): void {
   const { access, site, x } = actor;
-  machine.stirred = true;
   if (access === Access.SectionEnter) {
     machine.sections.enter(x, actor.index);
     machine.emit(Event.SectionEnter, site, x, 0, 0, 0);
   } else if (access === Access.SectionExit) {
     machine.sections.exit(x, actor.index);
     machine.emit(Event.SectionExit, site, x, 0, 0, 0);
+    machine.recheck(Access.GracePeriod);
   } else {
     machine.emit(Event.MaySleep, site, 0, 0, 0, 0);
     machine.emit(Event.GracePeriod, site, x, 0, 0, 0);

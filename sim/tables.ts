@@ -199,8 +199,13 @@ export class Tables {
       const count = from + pages > window ? window - from : pages;
       if (level < LAST_LEVEL && isTable(word) && frameOf(word) < this.#memory.frames) {
         const child = frameOf(word);
-        if (child !== frame)
-          this.#link(tree, child, level + 1, from, this.#memory.address(frame, index));
+        const address = this.#memory.address(frame, index);
+        if (this.treeOf[child]! < 0) this.#link(tree, child, level + 1, from, address);
+        else {
+          // linked already, may be above itself: told, and not followed a second time
+          this.#observer.linked(child, level + 1, from, address);
+          this.#fill(tree, from, count, level, 0);
+        }
       } else {
         this.#fill(tree, from, count, level, this.#abstract(tree, word, level));
       }

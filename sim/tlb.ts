@@ -5,7 +5,7 @@
  * Every entry remembers the descriptor instance it was made from and the trace row of its fill,
  * so that a finding can say who filled it and which change it missed.
  */
-import { FRAME_MASK, TYPE_MASK } from './descriptor.ts';
+import { CONTIGUOUS, FRAME_MASK, TYPE_MASK } from './descriptor.ts';
 
 /**
  * Combined stage 1+2, stage-2 leaf, stage-2 walk cache, EL2 leaf, EL2 walk cache.
@@ -93,7 +93,8 @@ export class Tlb {
 
 /**
  * Two leaves for one page conflict when a TLB that holds both may answer with either or a mix:
- * other size or level, output page or memory type. Rights, accessed and software bits may differ.
+ * other size or level, contiguous hint, output page or memory type. Rights, accessed and software
+ * bits may differ.
  * Source: spec/arm.md 1.10, amendment E5.
  */
 export function conflicts(
@@ -105,6 +106,6 @@ export function conflicts(
   otherBits: number,
 ): boolean {
   if (oneBits !== otherBits) return true;
-  if (((oneWord ^ otherWord) & TYPE_MASK) !== 0) return true;
+  if (((oneWord ^ otherWord) & (TYPE_MASK | CONTIGUOUS)) !== 0) return true;
   return oneFirst === otherFirst && ((oneWord ^ otherWord) & FRAME_MASK) !== 0;
 }

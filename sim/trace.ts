@@ -4,8 +4,11 @@
  */
 import type { EventCode } from './event.ts';
 
-/** kind, step, actor, operation, site, a, b, c, d */
+/** kind, step, actor, operation, site, a, b, c, d: the fields of a row, in this order. */
 export const ROW_FIELDS = 9;
+
+/** Words of a row: kind, actor and operation share the first. */
+const ROW_WORDS = 7;
 export const CHECKPOINT_EVENTS = 256;
 
 /** Digest of an empty trace: the first digits of pi. */
@@ -26,7 +29,7 @@ export interface Row {
 }
 
 export class Trace {
-  #rows = new Int32Array(4096 * ROW_FIELDS);
+  #rows = new Int32Array(4096 * ROW_WORDS);
   #checkpoints = new Int32Array(64);
   #high = SEED_HIGH;
   #low = SEED_LOW;
@@ -50,21 +53,20 @@ export class Trace {
     d: number,
   ): number {
     const row = this.count;
-    const at = row * ROW_FIELDS;
+    const at = row * ROW_WORDS;
     if (at === this.#rows.length) this.#grow();
     const rows = this.#rows;
-    rows[at] = kind;
+    const who = kind | ((actor + 1) << 8) | ((operation + 1) << 16);
+    rows[at] = who;
     rows[at + 1] = step;
-    rows[at + 2] = actor;
-    rows[at + 3] = operation;
-    rows[at + 4] = site;
-    rows[at + 5] = a;
-    rows[at + 6] = b;
-    rows[at + 7] = c;
-    rows[at + 8] = d;
+    rows[at + 2] = site;
+    rows[at + 3] = a;
+    rows[at + 4] = b;
+    rows[at + 5] = c;
+    rows[at + 6] = d;
 
     // the row folded into three words, one mixing step each; the second lane follows the first
-    const x = Math.imul((kind << 20) ^ (actor << 14) ^ operation, 0x2c1b3c6d) ^ site;
+    const x = Math.imul(who, 0x2c1b3c6d) ^ site;
     const y = Math.imul(a, 0x3c6ef373) + b;
     const z = Math.imul(c, 0x7f4a7c15) + d;
     let high = Math.imul(this.#high ^ x, 0x5bd1e995);
@@ -80,8 +82,14 @@ export class Trace {
 
   /** 16 hexadecimal digits. */
   get digest(): string {
-    const hex = (lane: number): string => (lane >>> 0).toString(16).padStart(8, '0');
     return hex(this.#high) + hex(this.#low);
+  }
+
+  /** The digest as it is now, written out when somebody asks. */
+  get digestLater(): () => string {
+    const high = this.#high;
+    const low = this.#low;
+    return () => hex(high) + hex(low);
   }
 
   /** Digest lanes after each full block of CHECKPOINT_EVENTS events. */
@@ -90,27 +98,34 @@ export class Trace {
   }
 
   kind(row: number): EventCode {
-    return this.#rows[row * ROW_FIELDS] as EventCode;
+    return (this.#rows[row * ROW_WORDS]! & 0xff) as EventCode;
   }
 
+  /** One field of a row, by its place in ROW_FIELDS. */
   field(row: number, index: number): number {
-    return this.#rows[row * ROW_FIELDS + index]!;
+    const { kind, step, actor, operation, site, a, b, c, d } = this.at(row);
+    return [kind, step, actor, operation, site, a, b, c, d][index]!;
+  }
+
+  site(row: number): number {
+    return this.#rows[row * ROW_WORDS + 2]!;
   }
 
   at(row: number): Row {
-    const from = row * ROW_FIELDS;
+    const from = row * ROW_WORDS;
     const rows = this.#rows;
+    const who = rows[from]!;
     return {
       row,
-      kind: rows[from] as EventCode,
+      kind: (who & 0xff) as EventCode,
       step: rows[from + 1]!,
-      actor: rows[from + 2]!,
-      operation: rows[from + 3]!,
-      site: rows[from + 4]!,
-      a: rows[from + 5]!,
-      b: rows[from + 6]!,
-      c: rows[from + 7]!,
-      d: rows[from + 8]!,
+      actor: ((who >>> 8) & 0xff) - 1,
+      operation: (who >>> 16) - 1,
+      site: rows[from + 2]!,
+      a: rows[from + 3]!,
+      b: rows[from + 4]!,
+      c: rows[from + 5]!,
+      d: rows[from + 6]!,
     };
   }
 
@@ -130,4 +145,8 @@ export class Trace {
     wider.set(this.#rows);
     this.#rows = wider;
   }
+}
+
+function hex(lane: number): string {
+  return (lane >>> 0).toString(16).padStart(8, '0');
 }

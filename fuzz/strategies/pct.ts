@@ -17,7 +17,7 @@ export class PctStrategy implements Scheduler {
   readonly #depth: number;
   readonly #length: number;
   /** By source; higher goes first; 0 while it is not drawn. */
-  #priority = new Float64Array(0);
+  readonly #priority: number[] = [];
   /** Event counts at which the running source drops, ascending. */
   #changes: number[] = [];
   #dropped = 0;
@@ -33,10 +33,8 @@ export class PctStrategy implements Scheduler {
     this.#length = length;
   }
 
-  begin(machine: Scheduling): void {
-    const sources = machine.ready.length;
-    if (this.#priority.length !== sources) this.#priority = new Float64Array(sources);
-    else this.#priority.fill(0);
+  begin(_machine: Scheduling): void {
+    this.#priority.length = 0;
     this.#changes = [];
     for (let i = 1; i < this.#depth; i += 1)
       this.#changes.push(1 + this.#random.below(this.#length));
@@ -57,7 +55,7 @@ export class PctStrategy implements Scheduler {
     let highest = 0;
     for (let i = 0; i < readyCount; i += 1) {
       const source = ready[i]!;
-      let priority = this.#priority[source]!;
+      let priority = this.#priority[source] ?? 0;
       // drawn when the source is met first
       if (priority === 0) {
         priority = 1 + this.#random.below(0x3fffffff);

@@ -207,7 +207,11 @@ export class KvmWorld implements World {
 
   #plant(tree: number, geometry: Geometry, pointer: WordAddress): number {
     const { machine } = this;
-    const root = machine.pages.takeRun(Role.Table, geometry.rootPages);
+    const { pages } = machine;
+    const isSingle = geometry.rootPages === 1;
+    const root = isSingle
+      ? pages.take(Role.Table, true)
+      : pages.takeRun(Role.Table, geometry.rootPages);
     for (let i = 0; i < geometry.rootPages; i += 1)
       machine.memory.store(this.count(root + i), 1, 0);
     machine.memory.store(pointer, root, 0);
