@@ -192,9 +192,8 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return this.#request(Access.SectionExit, site, domain, 0, 0, 0);
   }
 
-  /** Waits for the read sections of the domain that are open now. May sleep. */
+  /** Waits for the read sections that are open when it begins: two events, begin and end. May sleep. */
   gracePeriod(site: Site, domain: number): Step<number> {
-    this.machine.awaitSections(this, domain);
     return this.#request(Access.GracePeriod, site, domain, 0, 0, 0);
   }
 

@@ -357,14 +357,11 @@ export class Machine implements Scheduling {
     return complete;
   }
 
-  awaitSections(actor: Actor, domain: number): void {
-    this.sections.await(domain, actor.index);
-  }
-
   enterGuest(actor: Actor): void {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
     pe.guest = true;
+    this.emit(Event.GuestEnter, this.#site(), pe.index, 0, 0, 0);
     this.stir();
   }
 
@@ -609,7 +606,7 @@ export class Machine implements Scheduling {
       case Access.Wait:
         return this.memory.load(actor.x) !== actor.y;
       case Access.GracePeriod:
-        return this.sections.waits(actor.x, actor.index);
+        return actor.y === 1 && this.sections.waits(actor.x, actor.index);
       case Access.Speculate:
         return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
       case Access.Invalidate:

@@ -61,9 +61,10 @@ export function perform(machine: Machine, actor: Actor): boolean {
       return true;
     case Access.SectionEnter:
     case Access.SectionExit:
-    case Access.GracePeriod:
       section(machine, actor);
       return true;
+    case Access.GracePeriod:
+      return gracePeriod(machine, actor);
     case Access.Guest:
       return guestStep(machine, actor);
     case Access.Speculate:
@@ -190,14 +191,24 @@ function section(machine: Machine, actor: Actor): void {
   if (access === Access.SectionEnter) {
     machine.sections.enter(x, actor.index);
     machine.emit(Event.SectionEnter, site, x, 0, 0, 0);
-  } else if (access === Access.SectionExit) {
-    machine.sections.exit(x, actor.index);
-    machine.emit(Event.SectionExit, site, x, 0, 0, 0);
-    machine.recheck(Access.GracePeriod);
-  } else {
-    machine.emit(Event.MaySleep, site, 0, 0, 0, 0);
-    machine.emit(Event.GracePeriod, site, x, 0, 0, 0);
+    return;
   }
+  machine.sections.exit(x, actor.index);
+  machine.emit(Event.SectionExit, site, x, 0, 0, 0);
+  machine.recheck(Access.GracePeriod);
+}
+
+/** Begins to wait for the sections that are open now; the second event ends the wait. */
+function gracePeriod(machine: Machine, actor: Actor): boolean {
+  if (actor.y === 0) {
+    actor.y = 1;
+    machine.emit(Event.MaySleep, actor.site, 0, 0, 0, 0);
+    machine.sections.await(actor.x, actor.index);
+    machine.emit(Event.GracePeriod, actor.site, actor.x, 0, 0, 0);
+    return false;
+  }
+  machine.emit(Event.GracePeriod, actor.site, actor.x, 1, 0, 0);
+  return true;
 }
 
 function evict(machine: Machine, actor: Actor): void {
