@@ -220,6 +220,7 @@ export class Machine implements Scheduling {
     this.#ended.fill(0);
     for (const actor of this.actors) {
       actor.access = Access.Invalid;
+      actor.site = 0;
       actor.walk.reset();
       actor.resumed = false;
       actor.operation = -1;
@@ -361,7 +362,7 @@ export class Machine implements Scheduling {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
     pe.guest = true;
-    this.emit(Event.GuestEnter, this.#site(), pe.index, 0, 0, 0);
+    this.emit(Event.GuestEnter, RUN, pe.index, 0, 0, 0);
     this.stir();
   }
 
