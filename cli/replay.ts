@@ -134,7 +134,11 @@ export function minimiseFile(file: string, flags: MinimiseFlags): number {
   });
   if (smaller === undefined)
     throw new UsageError(`${file} does not fail now; "stagewright replay" says why`);
-  const finding = findingOf(smaller, describeFinding(smaller));
+  // what a person wrote on top stays
+  const finding = findingOf(
+    smaller,
+    value.comment === '' ? describeFinding(smaller) : value.comment,
+  );
   writeCase(target, finding.case);
   const sizes = {
     operations: { before: operationCount(value.program), after: finding.operations },

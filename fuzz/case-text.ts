@@ -277,7 +277,7 @@ class NameReader {
       this.#check(['order', index], constraint.after);
       return constraint;
     });
-    const cycle = findCycle(constraints, (name) => this.#position(name));
+    const cycle = findCycle(constraints, (name) => this.#rank(name));
     if (cycle !== undefined) this.#source.fail(['order'], `impossible order: ${cycle.join(' < ')}`);
     return constraints;
   }
@@ -303,6 +303,12 @@ class NameReader {
       return this.#source.fail(['expect', 'at'], `"${raw.at}" is no event name`);
     this.#check(['expect', 'at'], at);
     return { oracle: raw.oracle, rule: raw.rule, at };
+  }
+
+  /** Place in the actor's list; what its role adds comes last. */
+  #rank(name: EventName): number {
+    const position = this.#position(name);
+    return position < 0 ? Number.POSITIVE_INFINITY : position;
   }
 
   #position(name: EventName): number {

@@ -220,9 +220,9 @@ function sentence(session: Session, violation: Violation): string {
     case 'dirty-log/write-lost':
       return `the guest wrote${at} although it is logged and not marked: no round will report it`;
     case 'dirty-log/writable-unmarked':
-      return `the round ended, and${at} is writable without a mark (${entry})`;
+      return `${at.trim()} can be written without a mark, and nobody is about to set it (${entry})`;
     case 'dirty-log/writable-cached':
-      return `the round ended, and PE ${pe} can still write${at} without a mark`;
+      return `PE ${pe} can still write${at} without a mark`;
     case 'accessed-bit/old-though-used':
       return `the answer is "old" although${at} was young all the time (${entry})`;
     case 'accessed-bit/young-without-use':

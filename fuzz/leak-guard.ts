@@ -39,7 +39,8 @@ function raise(): Restore[] {
   const restores: Restore[] = [];
   const forbid = (holder: object, property: string, name: string): void => {
     const known = Object.getOwnPropertyDescriptor(holder, property);
-    const value = (): never => {
+    // a function, so that it throws as well when it is constructed
+    const value = function forbidden(): never {
       throw new InternalError(`${name} is used inside a run: runs are pure`);
     };
     Object.defineProperty(holder, property, { configurable: true, writable: true, value });

@@ -100,6 +100,7 @@ class Shrinker {
     }
     this.#shrinkConfiguration();
     this.#preferReachable();
+    this.#shrinkChoices();
     this.#shrinkOrder();
     this.#canonicalise();
     return this.#result();

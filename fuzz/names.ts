@@ -20,7 +20,7 @@ export interface EventName {
 export const END = 'end';
 
 const FORM =
-  /^([a-z][a-z0-9]*)\.([a-z][a-z0-9]*)\/([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)?)(?:@pe(\d+))?(?:#(\d+))?$/;
+  /^([a-z][a-z0-9]*)\.([a-z][a-z0-9]*)\/([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)?)(?:@pe(\d+))?(?:#([1-9]\d*))?$/;
 
 /** Undefined when the text is no event name. */
 export function parseName(text: string): EventName | undefined {

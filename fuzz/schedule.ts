@@ -145,7 +145,8 @@ function parked(session: Session): readonly Pending[] {
     list.push(machine.pending(actor.index));
   }
   for (let source = machine.actorCount; source < machine.ready.length; source += 1) {
-    if (machine.isReady(source)) list.push(machine.pending(source));
+    // an arrival that a walk holds back counts as well: it must not come earlier on replay
+    if (machine.isExpected(source)) list.push(machine.pending(source));
   }
   return list;
 }

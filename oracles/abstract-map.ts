@@ -1,10 +1,11 @@
 /**
  * Claim: the abstract map changes only as the card of the running operation allows, a successful
- * operation made true what its card promises for every page of its range, and an operation fails
- * only with a result that its card lists and for a reason that the run shows.
+ * operation made true what its card promises for every page of its range, and an operation ends
+ * only with a result that its card lists, without memory only after an allocation failed.
  *
  * Why it matters: this is functional correctness: unmap unmaps all of the range and nothing else.
- * Blind to: memory types; the order of changes inside one operation.
+ * Blind to: memory type and rights of what is installed; the order of changes inside one operation;
+ * reasons of results other than "no memory", for which any failed allocation of the operation is one.
  * Cost: per descriptor change, the pages that it covers; per operation, its range.
  * Source: spec/arm.md 7.2 I-ABS; linearization points of 0.3.
  */
@@ -74,12 +75,18 @@ class AbstractMap implements Oracle {
   onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
     const { machine } = this.#scene;
     if (kind === Event.Claim) {
-      // a retired tree has no entries: promises about it are kept or moot
-      if (a === Claim.ContextRetired) for (const watch of this.#watches) watch.missing = 0;
+      if (a === Claim.ContextRetired) this.#retired(b);
     } else if (kind === Event.Descriptor) this.#changed(d);
     else if (kind === Event.OperationBegin) this.#begin(this.#watches[machine.actor]!);
     else if (kind === Event.OperationEnd) this.#end(this.#watches[machine.actor]!, b);
     else if (machine.actor >= 0) this.#watches[machine.actor]!.allocationFailed = true;
+  }
+
+  /** A retired tree has no entries: promises about it are kept or moot. */
+  #retired(tree: number): void {
+    for (const watch of this.#watches) {
+      if (watch.duty?.card.tree === tree) watch.missing = 0;
+    }
   }
 
   #begin(watch: Watch): void {
@@ -90,7 +97,8 @@ class AbstractMap implements Oracle {
     watch.missing = 0;
     watch.allocationFailed = false;
     if (duty?.card.achieves === undefined) return;
-    const { entries } = machine.tables.trees[duty.card.tree]!;
+    const { entries, live } = machine.tables.trees[duty.card.tree]!;
+    if (!live) return;
     for (let page = duty.first; page < duty.first + duty.count; page += 1) {
       const isMet = meets(entries[page]!, duty.card.achieves);
       watch.met[page] = isMet ? 1 : 0;
@@ -197,9 +205,9 @@ export function isChange(
     case Change.RemoveSplit:
       return wasMapped && after === 0 && levelBefore < LAST_LEVEL;
     case Change.Install:
-      return !wasMapped && isMapped;
+      return before === 0 && isMapped;
     case Change.Annotate:
-      return !isMapped;
+      return !isMapped && (after !== 0 || !wasMapped);
     default:
       break;
   }

@@ -4,7 +4,8 @@
  * had it at some time. Clearing a flag by the question itself does not count against it.
  *
  * Why it matters: pages wrongly called old are reclaimed while the guest uses them.
- * Blind to: flags lost by a software store that races with the walker (benign by the specification).
+ * Blind to: flags lost by a software store that races with the walker (benign by the specification);
+ * answers about pages that the question's card does not name.
  * Cost: the pages of the range per question; constant per descriptor change meanwhile.
  * Source: spec/arm.md 7.2 I-AF, 2.5.7; zoo A45.
  */
@@ -24,10 +25,10 @@ export const accessedBit: OracleSpec = {
 class AccessedBit implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
-  /** Per actor: the question that runs; pages young all along; whether any was young at any time. */
+  /** Per actor: the question that runs; pages young all along; pages young at any time. */
   readonly #duties: (Duty | undefined)[];
   readonly #steady: Uint8Array[];
-  readonly #ever: Uint8Array;
+  readonly #ever: Uint8Array[];
   #asking = 0;
 
   constructor(scene: Scene) {
@@ -36,7 +37,7 @@ class AccessedBit implements Oracle {
     const { actors } = scene.machine;
     this.#duties = actors.map(() => undefined);
     this.#steady = actors.map(() => new Uint8Array(pages));
-    this.#ever = new Uint8Array(actors.length);
+    this.#ever = actors.map(() => new Uint8Array(pages));
   }
 
   reset(): void {
@@ -63,12 +64,11 @@ class AccessedBit implements Oracle {
     if (duty === undefined || !duty.card.claims.includes(Claim.YoungAnswered)) return;
     this.#duties[actor] = duty;
     this.#asking += 1;
-    this.#ever[actor] = 0;
     const { entries } = machine.tables.trees[duty.card.tree]!;
     for (let page = duty.first; page < duty.first + duty.count; page += 1) {
-      const young = isYoung(entries[page]!);
-      this.#steady[actor]![page] = young ? 1 : 0;
-      if (young) this.#ever[actor] = 1;
+      const young = isYoung(entries[page]!) ? 1 : 0;
+      this.#steady[actor]![page] = young;
+      this.#ever[actor]![page] = young;
     }
   }
 
@@ -82,7 +82,7 @@ class AccessedBit implements Oracle {
       const from = Math.max(duty.first, tables.changedFirst);
       const to = Math.min(duty.first + duty.count, tables.changedFirst + tables.changedCount);
       for (let page = from; page < to; page += 1) {
-        if (isYoung(tree.entries[page]!)) this.#ever[actor] = 1;
+        if (isYoung(tree.entries[page]!)) this.#ever[actor]![page] = 1;
         else this.#steady[actor]![page] = 0;
       }
     }
@@ -98,17 +98,23 @@ class AccessedBit implements Oracle {
   #answered(first: number, count: number, young: boolean): void {
     const { machine, report } = this.#scene;
     const { actor } = machine;
+    const duty = this.#duties[actor];
+    if (duty === undefined) return;
     this.judgements += 1;
+    // what was not asked about was not watched
+    const from = Math.max(first, duty.first);
+    const to = Math.min(first + count, duty.first + duty.count);
     if (young) {
-      if (this.#ever[actor] === 0)
-        report.add('accessed-bit', 'young-without-use', 'entry', { page: first });
+      if (to - from < count) return;
+      for (let page = from; page < to; page += 1) if (this.#ever[actor]![page] === 1) return;
+      report.add('accessed-bit', 'young-without-use', 'entry', { page: first });
       return;
     }
-    for (let page = first; page < first + count; page += 1) {
+    for (let page = from; page < to; page += 1) {
       if (this.#steady[actor]![page] === 0) continue;
       report.add('accessed-bit', 'old-though-used', 'entry', {
         page,
-        found: machine.tables.trees[this.#duties[actor]!.card.tree]!.entries[page]!,
+        found: machine.tables.trees[duty.card.tree]!.entries[page]!,
       });
       return;
     }

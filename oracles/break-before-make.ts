@@ -3,8 +3,10 @@
  * for the same input pages: the old one was made invalid and invalidated everywhere before.
  *
  * Why it matters: with both in a TLB the result of an access is either, a mix, or a conflict abort.
- * Blind to: descriptors in tables that are not linked, trees that no PE can load, stage-1 attributes.
- * Cost: a scan of all TLB entries for each valid leaf or table that is stored.
+ * Blind to: descriptors in tables that are not linked (until they are), trees that no PE can load,
+ * stage-1 attributes.
+ * Cost: a scan of all TLB entries for each valid leaf or table that is stored; a comparison of pages
+ * when one read-only leaf takes the place of another.
  * Source: spec/arm.md 1.10, amendments E4, E5, E26.
  */
 import {
@@ -12,16 +14,17 @@ import {
   CONTIGUOUS,
   FRAME_MASK,
   frameOf,
+  isLeaf,
   isTable,
   isValid,
   TYPE_MASK,
   WRITE,
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { LAST_LEVEL, levelShift } from '../sim/geometry.ts';
+import { LAST_LEVEL, levelPages, levelShift } from '../sim/geometry.ts';
 import { type Machine, placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
 import type { Tree } from '../sim/tables.ts';
-import { conflicts } from '../sim/tlb.ts';
+import { conflicts, samePage } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { nextTranslation, Translation } from './translations.ts';
 
@@ -51,14 +54,18 @@ export function breakNeeded(
   const nextIsTable = level < LAST_LEVEL && isTable(next);
   if (oldIsTable && nextIsTable)
     return ((old ^ next) & FRAME_MASK) === 0 ? Break.NotNeeded : Break.Needed;
-  // a leaf whose accessed flag is clear is held by no TLB, unless the walker may set the flag
-  const isHoldable = oldIsTable || hardwareAccessed || (old & ACCESSED) !== 0;
-  if (!isHoldable) return Break.NotNeeded;
+  if (!isHoldable(old, level, hardwareAccessed)) return Break.NotNeeded;
+  if (!isHoldable(next, level, hardwareAccessed)) return Break.NotNeeded;
   if (oldIsTable !== nextIsTable) return Break.Needed;
   const changed = old ^ next;
   if ((changed & (TYPE_MASK | CONTIGUOUS)) !== 0) return Break.Needed;
   if ((changed & FRAME_MASK) === 0) return Break.NotNeeded;
   return ((old | next) & WRITE) === 0 && equalContents ? Break.NotNeeded : Break.Needed;
+}
+
+/** A leaf whose accessed flag is clear is held by no TLB, unless the walker may set the flag. */
+function isHoldable(word: number, level: number, hardwareAccessed: boolean): boolean {
+  return hardwareAccessed || (word & ACCESSED) !== 0 || (level < LAST_LEVEL && isTable(word));
 }
 
 class BreakBeforeMake implements Oracle {
@@ -80,8 +87,10 @@ class BreakBeforeMake implements Oracle {
     this.judgements += 1;
     const level = placeLevel(where);
     const first = machine.tables.changedFirst;
-    const equal = isValid(old) && sameContents(machine, frameOf(old), frameOf(next));
-    if (breakNeeded(old, next, level, machine.spec.hardwareAccessed, equal) === Break.Needed) {
+    const { hardwareAccessed } = machine.spec;
+    const equal =
+      isValid(old) && sameContents(machine, old, next, levelPages(tree.geometry, level));
+    if (breakNeeded(old, next, level, hardwareAccessed, equal) === Break.Needed) {
       report.add('break-before-make', 'replaced-while-valid', 'entry', {
         page: first,
         word,
@@ -90,12 +99,15 @@ class BreakBeforeMake implements Oracle {
       });
       return;
     }
-    this.#againstTranslations(tree, word, next, level, first);
+    if (isHoldable(next, level, hardwareAccessed))
+      this.#againstTranslations(tree, word, next, level, first);
   }
 
   #againstTranslations(tree: Tree, word: number, next: number, level: number, first: number): void {
     const { machine, report } = this.#scene;
     const bits = levelShift(tree.geometry, level);
+    // an entry beyond the window that covers more than page numbers hold: nobody caches its pages
+    if (bits > 30 && machine.tables.changedCount === 0) return;
     const nextIsTable = level < LAST_LEVEL && isTable(next);
     const held = this.#held;
     for (
@@ -104,11 +116,10 @@ class BreakBeforeMake implements Oracle {
       at = nextTranslation(machine, at, held)
     ) {
       if (held.isTable || held.regime !== tree.regime || held.vmid !== tree.vmid) continue;
-      const wider = Math.max(held.bits, bits);
-      if (held.first >>> wider !== first >>> wider) continue;
+      if (!samePage(held.first, first, Math.max(held.bits, bits))) continue;
       const isConflict = nextIsTable
-        ? held.level <= level
-        : conflicts(held.word, held.first, held.bits, next, first, bits);
+        ? held.level <= level || this.#conflictsBelow(tree)
+        : this.#conflicts(next, first, bits);
       if (!isConflict) continue;
       report.add('break-before-make', 'made-while-cached', 'translation', {
         page: first,
@@ -120,13 +131,41 @@ class BreakBeforeMake implements Oracle {
       return;
     }
   }
+
+  /** The translation held and a leaf of the same pages. */
+  #conflicts(next: number, first: number, bits: number): boolean {
+    const held = this.#held;
+    if (!conflicts(held.word, held.first, held.bits, next, first, bits)) return false;
+    const isOnlyFrame = held.bits === bits && ((held.word ^ next) & (TYPE_MASK | CONTIGUOUS)) === 0;
+    return !isOnlyFrame || !sameContents(this.#scene.machine, held.word, next, 1 << bits);
+  }
+
+  /** The translation held and the first leaf of its pages in a table that was linked filled. */
+  #conflictsBelow(tree: Tree): boolean {
+    const { first, bits } = this.#held;
+    const { hardwareAccessed } = this.#scene.machine.spec;
+    const end =
+      bits > 30 ? tree.entries.length : Math.min(tree.entries.length, first + (1 << bits));
+    for (let page = first; page < end; page += 1) {
+      const entry = tree.entries[page]!;
+      if (!isValid(entry) || !isHoldable(entry, LAST_LEVEL, hardwareAccessed)) continue;
+      return this.#conflicts(entry, page, levelShift(tree.geometry, tree.levels[page]!));
+    }
+    return false;
+  }
 }
 
-function sameContents(machine: Machine, one: number, other: number): boolean {
+/** Two read-only leaves whose pages hold the same words: a PE may use either. */
+function sameContents(machine: Machine, one: number, other: number, pages: number): boolean {
+  if (!isLeaf(one) || !isLeaf(other) || ((one | other) & WRITE) !== 0) return false;
   const { memory } = machine;
-  for (let index = 0; index < memory.wordsPerPage; index += 1) {
-    if (memory.load(memory.address(one, index)) !== memory.load(memory.address(other, index)))
-      return false;
+  const [from, to] = [frameOf(one), frameOf(other)];
+  if (from === to) return true;
+  if (Math.max(from, to) + pages > memory.frames) return false;
+  const words = pages * memory.wordsPerPage;
+  const [oneBase, otherBase] = [memory.address(from, 0), memory.address(to, 0)];
+  for (let i = 0; i < words; i += 1) {
+    if (memory.load(oneBase + i) !== memory.load(otherBase + i)) return false;
   }
   return true;
 }

@@ -4,10 +4,12 @@
  * with the VMID of the tree that the operation works on.
  *
  * Why it matters: every other argument about the tables starts from these.
- * Blind to: interrupts; the order in which locks are taken (deadlock judges its result).
+ * Blind to: interrupts; invalidations of operations whose card names no guest tree; the order in which locks are taken (deadlock judges its result); waiting for
+ * a mutex under a spinning lock before it is taken, unless nobody can go on.
  * Cost: constant per store, lock and invalidation.
  * Source: spec/arm.md 3.1, 7.2 I-LOCK; zoo oracle CTX.
  */
+import { Access } from '../sim/access.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Tlbi } from '../sim/invalidation.ts';
 import { LockKind, Mode } from '../sim/locks.ts';
@@ -19,7 +21,13 @@ export const context: OracleSpec = {
   id: 'context',
   claim:
     'tables change under their lock, spinning code does not sleep, invalidations name the right VMID',
-  listens: [Event.Descriptor, Event.MaySleep, Event.LockTake, Event.InvalidateIssue],
+  listens: [
+    Event.Descriptor,
+    Event.MaySleep,
+    Event.LockTake,
+    Event.InvalidateIssue,
+    Event.Deadlock,
+  ],
   create: (scene) => new Context(scene),
 };
 
@@ -40,6 +48,8 @@ class Context implements Oracle {
       this.#mayNotSleep(-1);
     } else if (kind === Event.LockTake) {
       if (this.#scene.machine.locks.specs[a]!.kind === LockKind.Mutex) this.#mayNotSleep(a);
+    } else if (kind === Event.Deadlock) {
+      this.#waitingInVain();
     } else {
       this.#issued(a);
     }
@@ -51,7 +61,9 @@ class Context implements Oracle {
     if (!tree.live) return;
     this.judgements += 1;
     const mode = machine.locks.mode(tree.lock, machine.actor);
-    const allowed = duties[machine.operation]?.card.lock ?? 'exclusive';
+    const card = duties[machine.operation]?.card;
+    // the mode of a card is for the tree that it names
+    const allowed = card?.tree === index ? card.lock : 'exclusive';
     if (mode === Mode.Exclusive || allowed === 'none') return;
     if (mode === Mode.Shared && allowed === 'shared') return;
     report.add('context', 'store-without-lock', 'lock', {
@@ -66,6 +78,18 @@ class Context implements Oracle {
     const lock = machine.locks.spinningLock(machine.actor);
     if (lock >= 0 && lock !== taking)
       report.add('context', 'sleep-under-lock', 'lock', { found: lock });
+  }
+
+  /** Nobody can go on: a mutex may be waited for under a spinning lock and never be taken. */
+  #waitingInVain(): void {
+    const { machine, report } = this.#scene;
+    for (const { index, access, blocked, pe, x } of machine.actors) {
+      if (!blocked || access !== Access.Acquire) continue;
+      if (machine.locks.specs[x]!.kind !== LockKind.Mutex) continue;
+      this.judgements += 1;
+      const lock = machine.locks.spinningLock(index);
+      if (lock >= 0) report.add('context', 'sleep-under-lock', 'lock', { pe, found: lock });
+    }
   }
 
   #issued(packed: number): void {

@@ -1,24 +1,29 @@
 /**
  * Claim: while a slot is logged, every guest write lands on a page whose mark is set or is just
  * being reported; and when a round of the log ends, no page without a mark can still be written,
- * neither by the table nor by any TLB.
+ * neither by the table nor by any TLB. An operation that makes a page writable may set the mark
+ * later: until it does, writes itself or ends, the page counts as marked; at its end it is judged,
+ * or with the round that took the mark.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
- * Blind to: writes before the operation that starts the log has ended; writes by devices.
- * Cost: constant per guest access; a scan of slot and TLBs per round.
+ * Blind to: writes before the operation that starts the log has ended; writes by devices; which of
+ * several guest trees makes a page writable (pages are told apart by number only).
+ * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
+ * and TLBs per round.
  * Source: spec/arm.md 4.5 invariant D and the round guarantee.
  */
 import { Claim } from '../sim/claims.ts';
 import { Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { Regime } from '../sim/tables.ts';
+import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 
 export const dirtyLog: OracleSpec = {
   id: 'dirty-log',
   claim: 'every guest write to a logged page is reported by this round or a later one',
-  listens: [Event.Claim, Event.Use],
+  listens: [Event.Claim, Event.Use, Event.Descriptor, Event.OperationEnd],
   create: (scene) => new DirtyLog(scene),
 };
 
@@ -29,6 +34,13 @@ class DirtyLog implements Oracle {
   /** By input page: marked; taken by a round that has not ended. */
   readonly #marked: Uint8Array;
   readonly #taken: Uint8Array;
+  /** By input page: the operation (+1) that made it writable and has not marked it; or 0. */
+  readonly #opener: Int32Array;
+  /** By input page: somebody else wrote to it on the strength of the mark to come. */
+  readonly #isWritten: Uint8Array;
+  /** The pages that have an opener. */
+  readonly #open: Int32Array;
+  #openCount = 0;
   #first = 0;
   #end = 0;
   #isLogging = false;
@@ -38,17 +50,29 @@ class DirtyLog implements Oracle {
     const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
     this.#marked = new Uint8Array(pages);
     this.#taken = new Uint8Array(pages);
+    this.#opener = new Int32Array(pages);
+    this.#isWritten = new Uint8Array(pages);
+    this.#open = new Int32Array(pages);
   }
 
   reset(): void {
     this.#marked.fill(0);
     this.#taken.fill(0);
     this.#isLogging = false;
+    while (this.#openCount > 0) this.#close(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Use) {
       if (this.#isLogging && c === Intent.Write) this.#written(a, d);
+      return;
+    }
+    if (kind === Event.Descriptor) {
+      if (!placeIsHardware(d)) this.#changed(this.#scene.machine.tables.trees[placeTree(d)]!);
+      return;
+    }
+    if (kind === Event.OperationEnd) {
+      if (this.#openCount > 0) this.#operationEnded(a + 1);
       return;
     }
     switch (a) {
@@ -60,6 +84,7 @@ class DirtyLog implements Oracle {
         return;
       case Claim.LogMarked:
         this.#marked[b] = 1;
+        if (this.#openCount > 0) this.#closePage(b);
         return;
       case Claim.LogTaken:
         for (let i = 0; i < 32; i += 1) {
@@ -74,7 +99,8 @@ class DirtyLog implements Oracle {
         return;
       case Claim.LogStopped:
         this.#isLogging = false;
-        this.#marked.fill(0, this.#first, this.#end);
+        this.#marked.fill(0);
+        this.#taken.fill(0);
         return;
       default:
         return;
@@ -86,6 +112,10 @@ class DirtyLog implements Oracle {
     this.judgements += 1;
     if (this.#marked[page] === 1 || this.#taken[page] === 1) return;
     const { machine, report } = this.#scene;
+    if (this.#isOpenByOther(page)) {
+      this.#isWritten[page] = 1;
+      return;
+    }
     report.add('dirty-log', 'write-lost', 'log', {
       page,
       pe: machine.actors[machine.actor]!.pe,
@@ -93,17 +123,80 @@ class DirtyLog implements Oracle {
     });
   }
 
+  /** Follows which pages become writable without a mark, and by whom. */
+  #changed(tree: Tree): void {
+    if (tree.regime !== Regime.Guest) return;
+    const { machine } = this.#scene;
+    const { changedFirst, changedCount } = machine.tables;
+    for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
+      const wasWritable = isWritable(tree.before[page]!);
+      if (isWritable(tree.entries[page]!)) {
+        if (wasWritable || this.#marked[page] === 1 || machine.operation < 0) continue;
+        if (this.#opener[page] === 0) {
+          this.#open[this.#openCount] = page;
+          this.#openCount += 1;
+        }
+        this.#opener[page] = machine.operation + 1;
+      } else if (wasWritable && this.#openCount > 0 && this.#isWritten[page] === 0) {
+        this.#closePage(page);
+      }
+    }
+  }
+
+  /** Another operation that has not ended made the page writable and is to mark it. */
+  #isOpenByOther(page: number): boolean {
+    const opener = this.#opener[page]!;
+    return opener !== 0 && opener !== this.#scene.machine.operation + 1;
+  }
+
+  #closePage(page: number): void {
+    if (this.#opener[page] === 0) return;
+    for (let i = 0; i < this.#openCount; i += 1) {
+      if (this.#open[i] !== page) continue;
+      this.#close(i);
+      return;
+    }
+  }
+
+  #close(index: number): void {
+    const page = this.#open[index]!;
+    this.#opener[page] = 0;
+    this.#isWritten[page] = 0;
+    this.#openCount -= 1;
+    this.#open[index] = this.#open[this.#openCount]!;
+  }
+
+  /** What it made writable is marked now, or is judged. */
+  #operationEnded(opener: number): void {
+    for (let i = this.#openCount - 1; i >= 0; i -= 1) {
+      const page = this.#open[i]!;
+      if (this.#opener[page] !== opener) continue;
+      const isWritten = this.#isWritten[page] === 1;
+      this.#close(i);
+      if (!this.#isLogging || page < this.#first || page >= this.#end) continue;
+      this.judgements += 1;
+      if (isWritten) this.#scene.report.add('dirty-log', 'write-lost', 'log', { page });
+      else if (this.#taken[page] === 0) this.#stillWritable(page);
+    }
+  }
+
+  /** The table lets the guest write the page, and nobody is to mark it. */
+  #stillWritable(page: number): boolean {
+    const { machine, report } = this.#scene;
+    if (this.#marked[page] === 1) return false;
+    for (const tree of machine.tables.trees) {
+      if (!tree.live || tree.regime !== Regime.Guest || !isWritable(tree.entries[page]!)) continue;
+      report.add('dirty-log', 'writable-unmarked', 'log', { page, found: tree.entries[page]! });
+      return true;
+    }
+    return false;
+  }
+
   #roundEnded(): void {
     this.judgements += 1;
     const { machine, report } = this.#scene;
-    for (const tree of machine.tables.trees) {
-      if (!tree.live || tree.regime !== Regime.Guest) continue;
-      for (let page = this.#first; page < this.#end; page += 1) {
-        const entry = tree.entries[page]!;
-        if (!isValid(entry) || (entry & WRITE) === 0 || this.#marked[page] === 1) continue;
-        report.add('dirty-log', 'writable-unmarked', 'log', { page, found: entry });
-        return;
-      }
+    for (let page = this.#first; page < this.#end; page += 1) {
+      if (!this.#isOpenByOther(page) && this.#stillWritable(page)) return;
     }
     const held = this.#held;
     for (
@@ -115,7 +208,7 @@ class DirtyLog implements Oracle {
       if (liveTreeOf(machine, held) === undefined) continue;
       const end = Math.min(this.#end, held.first + (1 << held.bits));
       for (let page = Math.max(this.#first, held.first); page < end; page += 1) {
-        if (this.#marked[page] === 1) continue;
+        if (this.#marked[page] === 1 || this.#isOpenByOther(page)) continue;
         report.add('dirty-log', 'writable-cached', 'log', {
           page,
           pe: held.pe,
@@ -126,4 +219,8 @@ class DirtyLog implements Oracle {
       }
     }
   }
+}
+
+function isWritable(entry: number): boolean {
+  return isValid(entry) && (entry & WRITE) !== 0;
 }

@@ -86,9 +86,9 @@ class FreedTable implements Oracle {
       return;
     }
     for (const { walk, pe } of machine.actors) {
-      if (walk.phase === Phase.Lookup || walk.frame !== frame) continue;
-      if (walk.generation !== machine.pages.generation[frame]) continue;
-      if (index < 0 && walk.from < 0) continue;
+      // a walk that only has its access to make reads no table any more
+      if (walk.phase === Phase.Lookup || walk.phase === Phase.Use) continue;
+      if (walk.frame !== frame || walk.generation !== machine.pages.generation[frame]) continue;
       report.add('freed-table', 'freed-while-walked', 'table', {
         frame,
         page: walk.page,

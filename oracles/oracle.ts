@@ -92,7 +92,7 @@ export class Report {
       step: machine.steps,
       actor: machine.actor,
       operation: machine.operation,
-      site: row < 0 ? 0 : machine.trace.field(row, 4),
+      site: row < 0 ? 0 : machine.trace.site(row),
       page: facts.page,
       frame: facts.frame,
       word: facts.word,

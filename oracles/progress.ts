@@ -4,8 +4,9 @@
  * entry in between (a few spurious faults are allowed).
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
- * Blind to: slowness that ends.
- * Cost: constant per descriptor change, fault and claim.
+ * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
+ * repaired nothing; changes of other trees than the guest's.
+ * Cost: the pages covered per descriptor change; constant per fault and claim.
  * Source: spec/arm.md 7.2 I-PROG, 3.3; zoo A23, A25.
  */
 import { Claim } from '../sim/claims.ts';
@@ -28,6 +29,7 @@ export const progress: OracleSpec = {
     Event.Fault,
     Event.Claim,
     Event.OperationBegin,
+    Event.RunEnd,
   ],
   create: (scene) => new Progress(scene),
 };
@@ -59,7 +61,7 @@ class Progress implements Oracle {
     this.#isChanged = new Uint8Array(pages);
     this.#changed = new Int32Array(pages);
     const actors = scene.machine.actors.length;
-    this.#page = new Int32Array(actors);
+    this.#page = new Int32Array(actors).fill(-1);
     this.#handled = new Int32Array(actors);
     this.#atLock = new Int32Array(actors);
     this.#faulted = new Uint8Array(actors);
@@ -80,10 +82,15 @@ class Progress implements Oracle {
     const { actor } = machine;
     switch (kind) {
       case Event.Stuck:
+        this.judgements += 1;
         report.add('progress', 'retries-for-ever', 'actor', { found: a });
         return;
       case Event.Unfinished:
+        this.judgements += 1;
         report.add('progress', 'does-not-finish', 'actor', {});
+        return;
+      case Event.RunEnd:
+        this.judgements += 1;
         return;
       case Event.Descriptor:
         if (!placeIsHardware(d)) this.#remember(placeTree(d));
@@ -105,9 +112,8 @@ class Progress implements Oracle {
         }
         return;
       default:
-        if (a === Claim.FaultHandled) this.#handledFault(actor, b);
+        if (a === Claim.FaultHandled) this.#handledFault(actor, b, c !== 0);
         else if (a === Claim.FaultRetry) this.#page[actor] = -1;
-        void c;
     }
   }
 
@@ -144,11 +150,17 @@ class Progress implements Oracle {
     this.#changedCount = 0;
   }
 
-  /** The handler says that it repaired the entry; called after the lock was dropped. */
-  #handledFault(actor: number, page: number): void {
+  /** The handler is done; called after the lock was dropped. */
+  #handledFault(actor: number, page: number, isRepaired: boolean): void {
     this.judgements += 1;
+    if (!isRepaired) {
+      this.#page[actor] = -1;
+      return;
+    }
     const wasHandled = this.#page[actor] === page && this.#faulted[actor] === 1;
-    if (wasHandled && this.#atLock[actor] === this.#handled[actor]) {
+    if (wasHandled && this.#atLock[actor] !== this.#handled[actor]) {
+      this.#spurious[actor] = 0;
+    } else if (wasHandled) {
       this.#spurious[actor]! += 1;
       if (this.#spurious[actor]! > SPURIOUS_FAULTS_MAX) {
         this.#scene.report.add('progress', 'faults-again', 'actor', {

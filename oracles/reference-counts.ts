@@ -1,12 +1,12 @@
 /**
- * Claim: whenever the lock of a tree is dropped, the count of every linked table page that was
- * touched is one more than its counted entries; at the end no table page is left over; no page is
- * freed twice.
+ * Claim: whenever the lock of a tree is dropped and no other reader holds it, the count of every
+ * linked table page that was touched is one more than its counted entries; a table of a counted tree
+ * is freed with count 0; at the end no table page is left over; no page is freed twice.
  *
  * Why it matters: the count is the emptiness test of unmap: too high leaks the table, too low frees
  * it under its entries.
- * Blind to: systems that count nothing; pages while their lock is held.
- * Cost: one comparison per store, one scan of each touched page per lock hold.
+ * Blind to: systems and trees that count nothing; pages while anybody holds their lock.
+ * Cost: one comparison per store, one scan of each touched or linked page per lock hold.
  * Source: spec/arm.md 2.4 law RC, 7.2 I-RC, I-LEAK.
  */
 import { isValid } from '../sim/descriptor.ts';
@@ -22,6 +22,7 @@ export const referenceCounts: OracleSpec = {
   listens: [
     Event.Descriptor,
     Event.StoreVisible,
+    Event.Linked,
     Event.LockDrop,
     Event.Free,
     Event.DoubleFree,
@@ -37,19 +38,23 @@ class ReferenceCounts implements Oracle {
   readonly #touched: Int32Array;
   readonly #isTouched: Uint8Array;
   #touchedCount = 0;
+  /** By frame: it was linked into a tree that counts nothing. */
+  readonly #isUncounted: Uint8Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     this.#touched = new Int32Array(scene.machine.spec.frames);
     this.#isTouched = new Uint8Array(scene.machine.spec.frames);
+    this.#isUncounted = new Uint8Array(scene.machine.spec.frames);
   }
 
   reset(): void {
     for (let i = 0; i < this.#touchedCount; i += 1) this.#isTouched[this.#touched[i]!] = 0;
     this.#touchedCount = 0;
+    this.#isUncounted.fill(0);
   }
 
-  onEvent(kind: EventCode, a: number, b: number, _c: number, _d: number): void {
+  onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
     const { machine, countBase, report } = this.#scene;
     if (countBase < 0) return;
     if (kind === Event.StoreVisible) {
@@ -57,11 +62,14 @@ class ReferenceCounts implements Oracle {
       if (frame >= 0 && frame < machine.spec.frames) this.#touch(frame);
     } else if (kind === Event.Descriptor) {
       this.#touch(machine.memory.frame(a));
+    } else if (kind === Event.Linked) {
+      this.#linked(a, d);
     } else if (kind === Event.LockDrop) {
-      if (this.#touchedCount > 0) this.#unlocked(a);
+      if (this.#touchedCount > 0 && !this.#isShared(a)) this.#unlocked(a);
     } else if (kind === Event.Free) {
       this.#freed(a, b);
     } else if (kind === Event.DoubleFree) {
+      this.judgements += 1;
       report.add('reference-counts', 'freed-twice', 'table', { frame: a });
     } else if (machine.finished) {
       this.#ended();
@@ -73,6 +81,20 @@ class ReferenceCounts implements Oracle {
     this.#isTouched[frame] = 1;
     this.#touched[this.#touchedCount] = frame;
     this.#touchedCount += 1;
+  }
+
+  /** The entries that a table holds when it is linked are to be counted, too. */
+  #linked(frame: number, parent: number): void {
+    const { memory, tables } = this.#scene.machine;
+    const tree = tables.trees[tables.treeOf[memory.frame(parent)]!];
+    this.#isUncounted[frame] = tree?.counted === false ? 1 : 0;
+    this.#touch(frame);
+  }
+
+  /** Another reader holds the lock: its update of a page may not be done. */
+  #isShared(lock: number): boolean {
+    const { locks, actor } = this.#scene.machine;
+    return (locks.readers[lock]! & ~(1 << actor)) !== 0;
   }
 
   #unlocked(lock: number): void {
@@ -113,11 +135,20 @@ class ReferenceCounts implements Oracle {
 
   #freed(frame: number, role: number): void {
     const { machine, report, countBase } = this.#scene;
-    if (role !== Role.Table) return;
+    if (role !== Role.Table || this.#isOfUncounted(frame)) return;
     this.judgements += 1;
     const found = machine.memory.load(countBase + frame);
     if (found !== 0)
       report.add('reference-counts', 'freed-while-counted', 'count', { frame, expected: 0, found });
+  }
+
+  /** A table of a tree without counts: linked into one, or its root. */
+  #isOfUncounted(frame: number): boolean {
+    if (this.#isUncounted[frame] === 1) return true;
+    for (const { counted, root, geometry } of this.#scene.machine.tables.trees) {
+      if (!counted && frame >= root && frame < root + geometry.rootPages) return true;
+    }
+    return false;
   }
 
   #ended(): void {

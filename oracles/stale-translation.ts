@@ -3,15 +3,28 @@
  * that was made from a descriptor it removed (or, where the card says so, restricted).
  *
  * Why it matters: the caller frees or protects pages on the strength of that promise.
- * Blind to: walk-cache entries (freed-table), contexts that no PE can load, promises that no card makes.
- * Cost: one array write per descriptor change; a scan of the TLBs when a promise falls due.
- * Source: spec/arm.md 7.2 I-STALE, I-PERM; amendment E13.
+ * Blind to: walk-cache entries (freed-table), contexts that no PE can load, promises that no
+ * card makes; a table that is unlinked and linked again before the promise falls due counts as removed.
+ * Cost: one array write per descriptor change; a scan of each table that is unlinked; a scan of the
+ * TLBs when a promise falls due.
+ * Source: spec/arm.md 7.2 I-STALE, I-PERM; amendments E4, E13.
  */
-import { FRAME_MASK, isLeaf, isValid, RIGHTS, TYPE_MASK, VALID, WRITE } from '../sim/descriptor.ts';
+import {
+  FRAME_MASK,
+  frameOf,
+  isLeaf,
+  isTable,
+  isValid,
+  RIGHTS,
+  TYPE_MASK,
+  VALID,
+} from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { entriesPerTable, LAST_LEVEL } from '../sim/geometry.ts';
+import { placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
+import type { Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
-import { nextTranslation, Translation } from './translations.ts';
+import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 
 export const staleTranslation: OracleSpec = {
   id: 'stale-translation',
@@ -53,17 +66,46 @@ class StaleTranslation implements Oracle {
   }
 
   #changed(old: number, next: number, where: number): void {
-    if (!isLeaf(old)) return;
+    if (!isValid(old)) return;
+    if (isTable(old)) {
+      const level = placeLevel(where);
+      const isSame = isTable(next) && frameOf(next) === frameOf(old);
+      if (level < LAST_LEVEL && !isSame) this.#unlinked(old, level, where);
+      return;
+    }
     const { machine } = this.#scene;
     // the walker only sets the accessed flag: the translation lives on under a new instance
     const loss = placeIsHardware(where) ? Loss.None : lossOf(old, next);
     if (!machine.tables.trees[placeTree(where)]!.live) return;
     const instance = machine.replaced;
-    const { operation } = machine;
-    if (machine.instance >= this.#loss.length) this.#grow(machine.instance);
-    if (machine.instance > this.#highest) this.#highest = machine.instance;
+    this.#reach(machine.instance);
     this.#next[instance] = isLeaf(next) ? machine.instance : 0;
-    if (loss === Loss.None) return;
+    if (loss !== Loss.None) this.#takenAway(instance, loss);
+  }
+
+  /** A table that is linked no more takes the leaves below it away. */
+  #unlinked(old: number, level: number, where: number): void {
+    const { machine } = this.#scene;
+    const tree = machine.tables.trees[placeTree(where)]!;
+    if (!tree.live || placeIsHardware(where)) return;
+    this.#reach(machine.instance);
+    this.#removeBelow(tree, frameOf(old), level + 1);
+  }
+
+  #removeBelow(tree: Tree, frame: number, level: number): void {
+    const { memory } = this.#scene.machine;
+    if (frame >= memory.frames) return;
+    for (let index = 0; index < entriesPerTable(tree.geometry); index += 1) {
+      const address = memory.address(frame, index);
+      const word = memory.load(address);
+      if (isLeaf(word)) this.#takenAway(memory.instance(address), Loss.Removed);
+      else if (level < LAST_LEVEL && isTable(word) && frameOf(word) !== frame)
+        this.#removeBelow(tree, frameOf(word), level + 1);
+    }
+  }
+
+  #takenAway(instance: number, loss: number): void {
+    const { operation } = this.#scene.machine;
     this.#loss[instance] = loss;
     this.#by[instance] = operation + 1;
     if (operation >= this.#owes.length) {
@@ -72,6 +114,12 @@ class StaleTranslation implements Oracle {
       this.#owes = wider;
     }
     if (operation >= 0) this.#owes[operation] = 1;
+  }
+
+  /** The columns have room for this instance, and are reset up to it. */
+  #reach(instance: number): void {
+    if (instance >= this.#loss.length) this.#grow(instance);
+    if (instance > this.#highest) this.#highest = instance;
   }
 
   /** @param lock the lock that is being dropped, or -1 at the end of the operation */
@@ -100,7 +148,9 @@ class StaleTranslation implements Oracle {
       if (held.isTable) continue;
       const loss = this.#lossBy(held.instance, operation);
       if (loss === Loss.None) continue;
-      if (loss === Loss.Tightened && (!alsoTightened || this.#isGrantedAgain(held))) continue;
+      const tree = liveTreeOf(machine, held);
+      if (tree === undefined) continue;
+      if (loss === Loss.Tightened && (!alsoTightened || isGrantedAgain(tree, held))) continue;
       report.add(
         'stale-translation',
         loss === Loss.Removed ? 'removed' : 'tightened',
@@ -126,16 +176,6 @@ class StaleTranslation implements Oracle {
     return worst;
   }
 
-  /** The right that the cached entry has in excess is in the table again. */
-  #isGrantedAgain(held: Translation): boolean {
-    for (const tree of this.#scene.machine.tables.trees) {
-      if (!tree.live || tree.vmid !== held.vmid || tree.regime !== held.regime) continue;
-      const now = tree.entries[held.first]!;
-      return isValid(now) && (held.word & RIGHTS & ~now) === 0;
-    }
-    return true;
-  }
-
   #grow(instance: number): void {
     const length = Math.max(instance + 1, this.#loss.length * 2);
     const loss = new Uint8Array(length);
@@ -150,7 +190,19 @@ class StaleTranslation implements Oracle {
   }
 }
 
+/** For every page of the cached entry the table has the same page again, with its rights. */
+function isGrantedAgain(tree: Tree, held: Translation): boolean {
+  const { entries } = tree;
+  const end = Math.min(entries.length, held.first + (1 << held.bits));
+  for (let page = held.first; page < end; page += 1) {
+    const now = entries[page]!;
+    if (!isValid(now) || (held.word & RIGHTS & ~now) !== 0) return false;
+    if (frameOf(now) !== frameOf(held.word) + page - held.first) return false;
+  }
+  return true;
+}
+
 function lossOf(old: number, next: number): number {
   if (!isLeaf(next) || ((old ^ next) & (FRAME_MASK | TYPE_MASK | VALID)) !== 0) return Loss.Removed;
-  return (old & WRITE & ~next) !== 0 || (old & RIGHTS & ~next) !== 0 ? Loss.Tightened : Loss.None;
+  return (old & RIGHTS & ~next) !== 0 ? Loss.Tightened : Loss.None;
 }

@@ -465,6 +465,14 @@ export class Machine implements Scheduling {
     return operation < this.#firstOperation[actor]! + this.#ended[actor]!;
   }
 
+  /** The source is an invalidation on its way, held back or not. */
+  isExpected(source: number): boolean {
+    const index = source - this.actorCount;
+    const pe = index % this.spec.pes;
+    const slot = (index - pe) / this.spec.pes;
+    return (this.invalidations.pending[slot]! & (1 << pe)) !== 0;
+  }
+
   arrivalSource(slot: number, pe: number): number {
     return this.actorCount + slot * this.spec.pes + pe;
   }

@@ -50,7 +50,7 @@ class Attributes implements Visitor {
   }
 }
 
-function* update(
+function update(
   self: Actor,
   world: KvmWorld,
   root: number,
@@ -58,18 +58,18 @@ function* update(
   pages: number,
   attributes: Attributes,
 ): Operation<number> {
-  return yield* walkTable(self, world, world.geometry, root, page, pages, attributes);
+  return walkTable(self, world, world.geometry, root, page, pages, attributes);
 }
 
 /** Takes the right to write away; the caller flushes. */
-export function* protectRange(
+export function protectRange(
   self: Actor,
   world: KvmWorld,
   root: number,
   page: number,
   pages: number,
 ): Operation<number> {
-  return yield* update(self, world, root, page, pages, new Attributes(0, WRITE));
+  return update(self, world, root, page, pages, new Attributes(0, WRITE));
 }
 
 export function* makeYoung(

@@ -8,7 +8,7 @@
  *          the barriers of the notifier protocol (no effect at F1), cache maintenance.
  * Source: spec/arm.md 4.1-4.4; steps are named f1-f15 as there.
  */
-import { FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
+import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
@@ -21,10 +21,11 @@ import { ANY_LEVEL, makeYoung, relaxPage } from './attributes.ts';
 import { blockPages, regionOf } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { mapRange } from './map.ts';
-import { type KvmWorld, Lock, SLOTS_DOMAIN } from './world.ts';
+import { type KvmWorld, Lock } from './world.ts';
 
 export const faultSites = sites('fault', [
   'enterSlots',
+  'leaveSlots',
   'readLogging',
   'fillCache',
   'readSequence',
@@ -34,29 +35,25 @@ export const faultSites = sites('fault', [
   'readHostBlock',
   'markDirty',
   'readRoot',
+  'publish',
   'unlock',
-  'leaveSlots',
 ]);
 const at = faultSites;
 
 /** Why the handler lets the guest try again (z of the claim). */
 const RetryReason = { Invalidation: 1, Level: 2 } as const;
 
-/** Handles one fault. Ok means: re-enter the guest. */
-export function* handleFault(
+/** The handler for one fault; called inside a read section of the slots. Ok means: re-enter the guest. */
+export function handleFault(
   self: Actor,
   world: KvmWorld,
   page: number,
   intent: Intent,
   result: number,
 ): Operation<number> {
-  yield* self.enterSection(at.enterSlots, SLOTS_DOMAIN);
-  const outcome =
-    faultClass(result) === FaultClass.AccessFlag
-      ? yield* handleAccessFlag(self, world, page)
-      : yield* handleMissing(self, world, page, intent, result);
-  yield* self.exitSection(at.leaveSlots, SLOTS_DOMAIN);
-  return outcome;
+  return faultClass(result) === FaultClass.AccessFlag
+    ? handleAccessFlag(self, world, page)
+    : handleMissing(self, world, page, intent, result);
 }
 
 function* handleAccessFlag(self: Actor, world: KvmWorld, page: number): Operation<number> {
@@ -134,6 +131,7 @@ function* handleMissing(
   const outcome = relaxes
     ? yield* relaxPage(self, world, root, first, rights, level)
     : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights);
+  if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
   yield* self.release(at.unlock, Lock.Mmu);
   if (outcome === Result.Again) {
     self.claim(Claim.FaultRetry, RetryReason.Level, page, 0);

@@ -8,8 +8,8 @@ import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import type { Intent } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
-import { handleFault } from './fault.ts';
-import type { KvmWorld } from './world.ts';
+import { faultSites, handleFault } from './fault.ts';
+import { type KvmWorld, SLOTS_DOMAIN } from './world.ts';
 
 export const guestSites = sites('access', ['use', 'reenter']);
 export const putSites = sites('put', ['leave', 'freeCache', 'gone']);
@@ -24,7 +24,9 @@ export function* accessPage(
   for (;;) {
     const result = yield* self.guestAccess(guestSites.use, page, intent, self.operation + 1);
     if (result === 0) return Result.Ok;
+    yield* self.enterSection(faultSites.enterSlots, SLOTS_DOMAIN);
     const outcome = yield* handleFault(self, world, page, intent, result);
+    yield* self.exitSection(faultSites.leaveSlots, SLOTS_DOMAIN);
     if (outcome !== Result.Ok) return outcome;
     yield* self.retry(guestSites.reenter);
   }

@@ -6,7 +6,6 @@
  * Leaves out: cache maintenance (5.10 does it in the fault path; FEAT_S2FWB assumed).
  * Source: spec/arm.md 2.3, 2.5.4; amendment E28.
  */
-import { Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import { ACCESSED, frameOf, isTable, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
@@ -26,16 +25,16 @@ export const mapSites = sites('stage2-map', [
   'readStaleLeaf',
   'makeTable',
   'readBroken',
-  'publish',
 ]);
 const at = mapSites;
 
 /**
  * Maps [page, page + pages) to the frames from `frame` with `attributes` (rights, type, software
- * bits). The caller holds the tree's lock and has filled the actor's page cache.
+ * bits). The caller holds the tree's lock, has filled the actor's page cache, and publishes the new
+ * entries with a `dsb ishst` afterwards.
  * @returns Ok, NoMemory (empty cache) or Invalid
  */
-export function* mapRange(
+export function mapRange(
   self: Actor,
   world: KvmWorld,
   root: number,
@@ -45,9 +44,7 @@ export function* mapRange(
   attributes: number,
 ): Operation<number> {
   const map = new MapVisitor(world, page, frame, attributes | ACCESSED);
-  const result = yield* walkTable(self, world, world.geometry, root, page, pages, map);
-  yield* self.dsb(at.publish, Domain.InnerStore);
-  return result;
+  return walkTable(self, world, world.geometry, root, page, pages, map);
 }
 
 /** A block may lie at this entry: level, length and both alignments allow it. */
@@ -92,13 +89,20 @@ class MapVisitor implements Visitor {
     return Result.Ok;
   }
 
-  *leaf(self: Actor, walk: TableWalk): Operation<number> {
-    if (this.#anchor >= 0) {
-      const old = yield* self.readOnce(at.readStaleLeaf, walk.word);
-      if (isValid(old)) yield* putPage(self, this.#world, walk.table);
-      return Result.Ok;
-    }
-    if (blockFits(walk, this.#frameAt(walk))) return yield* this.#install(self, walk);
+  /** Returns the generator that does the work: a frame less above every access. */
+  leaf(self: Actor, walk: TableWalk): Operation<number> {
+    if (this.#anchor >= 0) return this.#dropStale(self, walk);
+    if (blockFits(walk, this.#frameAt(walk))) return this.#install(self, walk);
+    return this.#makeTable(self, walk);
+  }
+
+  *#dropStale(self: Actor, walk: TableWalk): Operation<number> {
+    const old = yield* self.readOnce(at.readStaleLeaf, walk.word);
+    if (isValid(old)) yield* putPage(self, this.#world, walk.table);
+    return Result.Ok;
+  }
+
+  *#makeTable(self: Actor, walk: TableWalk): Operation<number> {
     if (walk.level === LAST_LEVEL) return Result.Invalid;
     const child = this.#world.cache(self).pop();
     if (child === undefined) return Result.NoMemory;

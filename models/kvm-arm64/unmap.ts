@@ -24,14 +24,14 @@ export const unmapSites = sites('stage2-unmap', [
 ]);
 export const destroySites = sites('stage2-destroy', ['readLeaf', 'readTable']);
 
-export function* unmapRange(
+export function unmapRange(
   self: Actor,
   world: KvmWorld,
   root: number,
   page: number,
   pages: number,
 ): Operation<number> {
-  return yield* walkTable(self, world, world.geometry, root, page, pages, new Unmap(world));
+  return walkTable(self, world, world.geometry, root, page, pages, new Unmap(world));
 }
 
 class Unmap implements Visitor {
