@@ -1,7 +1,8 @@
 /**
  * What the hardware does: lookups, table walks one read per event, accessed-flag updates, TLB fills
- * and drops, invalidations issued and arriving. Rules T1-T8 of spec/arm.md 1.5 as amended; fills
- * that may or may not happen are choices.
+ * and drops, invalidations issued and arriving. Rules T1-T5 and T7 of spec/arm.md 1.5 as amended; fills
+ * that may or may not happen are choices. Shared TLBs (T6) and registers that take effect late (E6, T8)
+ * are not at F1: docs/fidelity.md.
  */
 import { FaultClass, fault } from './access.ts';
 import type { Actor } from './actor.ts';
