@@ -33,6 +33,8 @@ export interface MinimiseOptions {
 }
 
 export const MINIMISE_BUDGET = 6000;
+/** Machine events that the tried plans may take together: what bounds real geometries. */
+const EVENTS_MAX = 2_000_000;
 /** Executions of one search on a smaller program whose stored order no longer fails. */
 const RESEARCH_RUNS = 96;
 const RESEARCH_SEED = 20170222;
@@ -59,6 +61,7 @@ class Shrinker {
   #best!: Plan;
   #signature = '';
   #executions = 0;
+  #events = 0;
   readonly #tried = new Map<string, boolean>();
   readonly #others = new Map<string, Plan>();
 
@@ -86,6 +89,8 @@ class Shrinker {
   }
 
   shrink(): Minimised {
+    // executions of a real geometry cost a hundred times as much: leave it first if the failure does
+    if (this.#session.configuration.isReal) this.#shrinkConfiguration();
     this.#best = this.#withoutUnreachable(this.#best);
     this.#shrinkOrder();
     this.#report();
@@ -107,7 +112,7 @@ class Shrinker {
   }
 
   get #hasBudget(): boolean {
-    return this.#executions < this.#options.budget;
+    return this.#executions < this.#options.budget && this.#events < EVENTS_MAX;
   }
 
   #text(): string {
@@ -141,7 +146,8 @@ class Shrinker {
 
   #reproduces(plan: Plan): boolean {
     this.#executions += 1;
-    const { violation, broken } = runPlan(this.#session, plan);
+    const { violation, broken, events } = runPlan(this.#session, plan);
+    this.#events += events;
     // a constraint that had to be given up says nothing: such a plan is no case
     if (violation === undefined || broken.length > 0) return false;
     const signature = coarseSignature(this.#session, violation);
@@ -172,7 +178,8 @@ class Shrinker {
         recorder = new Recorder(scheduler);
         return recorder;
       },
-      ({ violation }) => {
+      ({ violation, events }) => {
+        this.#events += events;
         if (violation === undefined || coarseSignature(session, violation) !== this.#signature)
           return false;
         found = { ...plan, ...deriveSchedule(session, recorder!) };
@@ -357,7 +364,8 @@ class Shrinker {
         recorder = new Recorder(scheduler);
         return recorder;
       },
-      ({ violation }) => {
+      ({ violation, events }) => {
+        this.#events += events;
         if (violation === undefined || coarseSignature(session, violation) !== this.#signature)
           return false;
         const { order, choices } = deriveSchedule(session, recorder!);
