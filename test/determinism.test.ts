@@ -65,13 +65,13 @@ const PINNED_TOY_RUNS = 200;
  * and copy the table that the test logs.
  */
 const PINNED: Readonly<Record<string, string>> = {
-  'kvm-arm64 exclusive-toy': '2a79609904ed31e7',
-  'kvm-arm64 exclusive-toy-soft-af': '1d93d8a71b800d65',
-  'kvm-arm64 exclusive-toy-concatenated': '3d73de0b2096a2d1',
-  'kvm-arm64 exclusive-toy-deep': '29476947089e8cef',
-  'kvm-arm64 exclusive-4k': '119146c525b2539f',
-  'kvm-arm64 exclusive-16k': '387bf4011963603f',
-  'kvm-arm64 exclusive-64k': '0b7b7dd73a362f9d',
+  'kvm-arm64 exclusive-toy': '0e78cc0f2112a975',
+  'kvm-arm64 exclusive-toy-soft-af': '343410632ccdb49b',
+  'kvm-arm64 exclusive-toy-concatenated': '12b675030065acd1',
+  'kvm-arm64 exclusive-toy-deep': '1d259b6707f1e015',
+  'kvm-arm64 exclusive-4k': '00dceea13ad3e65f',
+  'kvm-arm64 exclusive-16k': '0de0d0b525a21039',
+  'kvm-arm64 exclusive-64k': '28200e732dae2ebb',
   'canary canary': '3fac7a791240b38b',
 };
 

@@ -11,7 +11,7 @@ import { accessPage, putVcpu } from './guest.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { exitOwner } from './teardown.ts';
-import { HYPERVISOR_GEOMETRY, type KvmWorld } from './world.ts';
+import { BOOT_PAGE, HYPERVISOR_GEOMETRY, type KvmWorld } from './world.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
@@ -59,7 +59,7 @@ const hypervisorPage: Parameter<KvmConfiguration> = {
   name: 'page',
   kind: 'page',
   // few pages, so that what is mapped is also used
-  arbitrary: () => fc.constantFrom(0, 0, 1, 4),
+  arbitrary: () => fc.constantFrom(0, 0, 1, 4, BOOT_PAGE),
   max: () => HYPERVISOR_GEOMETRY.windowPages - 1,
 };
 

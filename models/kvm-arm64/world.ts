@@ -5,6 +5,7 @@
 import { baseRegister } from '../../sim/access.ts';
 import type { Actor, ActorRole } from '../../sim/actor.ts';
 import { Claim } from '../../sim/claims.ts';
+import { ACCESSED, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { LockKind } from '../../sim/locks.ts';
 import type { ActorSpec, Machine, MachineSpec } from '../../sim/machine.ts';
@@ -24,6 +25,9 @@ export const Lock = { Mmu: 0, Mmap: 1, Slots: 2, HostTable: 3, Hypervisor: 4 } a
 export const STAGE2 = 0;
 export const HYPERVISOR = 1;
 export const VMID = 1;
+
+/** First page of the block that the hypervisor has mapped at boot. */
+export const BOOT_PAGE = 12;
 
 /** Section domain of memslot readers (SRCU). */
 export const SLOTS_DOMAIN = 0;
@@ -189,6 +193,7 @@ export class KvmWorld implements World {
     const root = this.#plant(STAGE2, this.geometry, this.root);
     machine.memory.store(this.rootBase, root, 0);
     const hypervisorRoot = this.#plant(HYPERVISOR, HYPERVISOR_GEOMETRY, this.hypervisorRoot);
+    this.#mapAtBoot(hypervisorRoot);
     let users = 0;
     for (const actor of machine.actors) {
       const pe = machine.pes[actor.pe]!;
@@ -203,6 +208,15 @@ export class KvmWorld implements World {
     if ((parameters.logging ?? 0) === 0) return;
     machine.memory.store(this.logging, 1, 0);
     machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
+  }
+
+  /** The hypervisor's own data is mapped, as one block, before anything runs. */
+  #mapAtBoot(root: number): void {
+    const { memory, tables } = this.machine;
+    const word = memory.address(root, BOOT_PAGE >>> HYPERVISOR_GEOMETRY.bitsPerLevel);
+    const block = leaf(this.linearBase + BOOT_PAGE, READ | WRITE | ACCESSED);
+    memory.store(word, block, 0);
+    tables.update(word, 0, block);
   }
 
   #plant(tree: number, geometry: Geometry, pointer: WordAddress): number {
