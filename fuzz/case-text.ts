@@ -77,13 +77,14 @@ class Source {
     }
   }
 
-  fail(path: Path, message: string): never {
-    const { line, col } = this.#lines.linePos(this.#offset(path));
+  /** @param atKey the last name of the path itself is wrong, not what it stands for */
+  fail(path: Path, message: string, atKey = false): never {
+    const { line, col } = this.#lines.linePos(this.#offset(path, atKey));
     throw new CaseError(this.file, line, col, message);
   }
 
   /** Offset of the node at a path, of its key for the last name, or of what contains it. */
-  #offset(path: Path): number {
+  #offset(path: Path, atKey: boolean): number {
     const { contents } = this.document;
     let offset = isNode(contents) ? (contents.range?.[0] ?? 0) : 0;
     for (let length = 1; length <= path.length; length += 1) {
@@ -94,7 +95,7 @@ class Source {
           (item) => String(keyText(item.key)) === String(step),
         );
         if (pair !== undefined && isNode(pair.key)) offset = pair.key.range?.[0] ?? offset;
-        if (pair !== undefined && length === path.length && isNode(pair.value)) {
+        if (!atKey && pair !== undefined && length === path.length && isNode(pair.value)) {
           offset = pair.value.range?.[0] ?? offset;
         }
       } else {
@@ -159,7 +160,7 @@ function check(source: Source): Raw {
   if (issue?.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
     const allowed = path.length === 0 ? ` (${Object.keys(SCHEMA.shape).join(', ')})` : '';
-    return source.fail([...path, key], `unknown key "${key}"${allowed}`);
+    return source.fail([...path, key], `unknown key "${key}"${allowed}`, true);
   }
   const where = path.length === 0 ? 'the file' : `"${path.join('.')}"`;
   const isMissing = issue?.code === 'invalid_type' && issue.message.endsWith('received undefined');

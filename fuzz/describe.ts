@@ -1,5 +1,5 @@
 /** Trace rows as words: what an event did, with descriptors decoded and sites named. */
-import { ACCESS_TABLE, DOMAIN_NAMES, FAULT_NAMES, REGISTER_NAMES } from '../sim/access.ts';
+import { DOMAIN_NAMES, FAULT_NAMES, REGISTER_NAMES } from '../sim/access.ts';
 import { RESULT_NAMES } from '../sim/card.ts';
 import { CLAIM_NAMES, Claim } from '../sim/claims.ts';
 import { describe, intentName } from '../sim/descriptor.ts';
@@ -124,5 +124,3 @@ function value(session: Session, word: number, content: number): string {
   const frame = session.machine.memory.frame(word);
   return frame < session.machine.spec.kernelFrames ? String(content) : describe(content);
 }
-
-export const ACCESS_NAMES = ACCESS_TABLE.map(({ name }) => name);

@@ -1,6 +1,6 @@
 /**
  * Contract of an oracle: one claim about every run, judged from events, claims, operation cards and
- * the abstract map. Oracles know no system and no bug. Reports carry facts; text is made later.
+ * the abstract map. Oracles know no system and none of its flags. Reports carry facts; text is made later.
  */
 import type { Card } from '../sim/card.ts';
 import type { EventCode } from '../sim/event.ts';
