@@ -1,7 +1,7 @@
 /**
- * The one source of randomness: seedrandom's Alea behind a small integer API. Seeds are fixed-width
- * hexadecimal with a prefix, because string seeds such as "1" and "11" collide and a missing seed
- * would be taken from the clock.
+ * The one source of randomness: seedrandom's Alea behind a small integer API. Its state is set from
+ * hashes of the seed: no seed text, so that no two seeds collide as "1" and "11" would, and hashing
+ * a text was a twentieth of a short run.
  */
 import fc from 'fast-check';
 import seedrandom from 'seedrandom';
@@ -14,7 +14,8 @@ export class Random {
 
   /** @param seed a whole number of at most 53 bits */
   constructor(seed: number, ...labels: readonly number[]) {
-    this.#next = seedrandom.alea(seedText(seed, labels), { state: true }) as unknown as Alea;
+    const state = aleaState(seed, labels);
+    this.#next = seedrandom.alea('', { state }) as unknown as Alea;
   }
 
   /** A whole number in [0, limit). */
@@ -53,14 +54,30 @@ export class Random {
   }
 }
 
-export function seedText(seed: number, labels: readonly number[]): string {
+interface AleaState {
+  /** Fractions of 32 bits. */
+  readonly s0: number;
+  readonly s1: number;
+  readonly s2: number;
+  /** The carry. */
+  readonly c: number;
+}
+
+const FRACTION = 2 ** -32;
+
+function aleaState(seed: number, labels: readonly number[]): AleaState {
   assert(Number.isSafeInteger(seed) && seed >= 0, 'a seed is a whole number');
   let hash = seed;
   for (const label of labels) hash = executionSeed(hash, label + 1);
-  // two halves with a leading one each: fixed width without padding
-  const high = 0x1000000 + Math.floor(hash / 0x100000000);
-  const low = 0x100000000 + (hash >>> 0);
-  return `sw${high.toString(16)}${low.toString(16)}`;
+  const first = executionSeed(hash, 0);
+  const second = executionSeed(first, 0);
+  // the 53 bits of the first hash are all there, so that different hashes are different states
+  return {
+    s0: (first >>> 0) * FRACTION,
+    s1: (second >>> 0) * FRACTION,
+    s2: ((Math.floor(first / 0x100000000) << 11) >>> 0) * FRACTION,
+    c: 1,
+  };
 }
 
 /** Lets fast-check arbitraries draw from our stream. The adapter shares it: cloning copies nothing. */

@@ -87,12 +87,12 @@ export class Session {
     this.scene = scene;
     const oracles = new Map<string, Oracle>();
     this.#meter = new Meter(this.machine);
-    this.#listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
+    this.machine.listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
     for (const spec of ORACLES) {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
-      this.#listen(oracle, spec.listens);
+      this.machine.listen(oracle, spec.listens);
     }
     this.oracles = oracles;
     this.#oracleList = [...oracles.values()];
@@ -140,10 +140,6 @@ export class Session {
 
   get answers(): Answers {
     return this.machine.answers.answers;
-  }
-
-  #listen(listener: Listener, kinds: readonly EventCode[]): void {
-    for (const kind of kinds) this.machine.listeners[kind]!.push(listener);
   }
 }
 

@@ -94,17 +94,21 @@ export function parseAnswers(text: string, actorCount: number): Answers | undefi
   return answers;
 }
 
-/** Records answers without allocating per event. */
+/** Records answers without allocating per event. The last run of events is kept in two fields. */
 export class AnswerLog {
   #sources = new Int32Array(1024);
   #counts = new Int32Array(1024);
   #questions = new Int32Array(64);
   #replies = new Int32Array(64);
+  #source = -1;
+  #length = 0;
   #runs = 0;
   #exceptions = 0;
   #asked = 0;
 
   reset(): void {
+    this.#source = -1;
+    this.#length = 0;
     this.#runs = 0;
     this.#exceptions = 0;
     this.#asked = 0;
@@ -115,18 +119,27 @@ export class AnswerLog {
   }
 
   event(source: number): void {
-    const last = this.#runs - 1;
-    if (last >= 0 && this.#sources[last] === source) {
-      this.#counts[last]! += 1;
+    if (source === this.#source) {
+      this.#length += 1;
       return;
     }
+    this.#close();
+    this.#source = source;
+    this.#length = 1;
+  }
+
+  /** Writes out the run of events that ends here. */
+  #close(): void {
+    if (this.#length === 0) return;
     if (this.#runs === this.#sources.length) {
       this.#sources = widen(this.#sources);
       this.#counts = widen(this.#counts);
     }
-    this.#sources[this.#runs] = source;
-    this.#counts[this.#runs] = 1;
+    this.#sources[this.#runs] = this.#source;
+    this.#counts[this.#runs] = this.#length;
     this.#runs += 1;
+    this.#source = -1;
+    this.#length = 0;
   }
 
   reply(answer: number): void {
@@ -143,9 +156,15 @@ export class AnswerLog {
   }
 
   get answers(): Answers {
+    const sources = [...this.#sources.subarray(0, this.#runs)];
+    const counts = [...this.#counts.subarray(0, this.#runs)];
+    if (this.#length > 0) {
+      sources.push(this.#source);
+      counts.push(this.#length);
+    }
     return {
-      sources: [...this.#sources.subarray(0, this.#runs)],
-      counts: [...this.#counts.subarray(0, this.#runs)],
+      sources,
+      counts,
       questions: [...this.#questions.subarray(0, this.#exceptions)],
       replies: [...this.#replies.subarray(0, this.#exceptions)],
     };

@@ -105,7 +105,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     real(14, 36, 2),
     {
       isReal: true,
-      weight: 4,
+      weight: 5,
       frames: 12288,
     },
   ),
@@ -115,7 +115,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     real(16, 43, 2),
     {
       isReal: true,
-      weight: 2,
+      weight: 4,
       frames: 49152,
     },
   ),

@@ -59,7 +59,7 @@ const hypervisorPage: Parameter<KvmConfiguration> = {
   name: 'page',
   kind: 'page',
   // few pages, so that what is mapped is also used
-  arbitrary: () => fc.constantFrom(0, 0, 1, 4, BOOT_PAGE),
+  arbitrary: () => fc.constantFrom(0, 0, 1, 4, BOOT_PAGE, BOOT_PAGE),
   max: () => HYPERVISOR_GEOMETRY.windowPages - 1,
 };
 
@@ -118,7 +118,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [],
     card: card.START_LOG_CARD,
-    weight: 4,
+    weight: 5,
     start: (self, world) => startLog(self, world),
   },
   {
@@ -167,7 +167,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [hypervisorPage],
     card: card.HYPERVISOR_ACCESS_CARD,
-    weight: 1,
+    weight: 6,
     start: (self, _world, [at = 0]) => accessHypervisor(self, at, Intent.Write),
   },
   {

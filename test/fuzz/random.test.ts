@@ -1,7 +1,7 @@
 /** The one source of randomness. */
 import test from 'ava';
 import fc from 'fast-check';
-import { ArbitrarySource, executionSeed, Random, seedText } from '../../fuzz/random.ts';
+import { ArbitrarySource, executionSeed, Random } from '../../fuzz/random.ts';
 
 const SEED_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -25,7 +25,6 @@ test('seeds that are short as text do not collide', (t) => {
   ];
   const distinct = new Set(seeds);
   t.is(new Set([...distinct].map((seed) => draws(new Random(seed)))).size, distinct.size);
-  t.is(new Set([...distinct].map((seed) => seedText(seed, []))).size, distinct.size);
 });
 
 test('labels give streams of their own', (t) => {
@@ -40,9 +39,23 @@ test('labels give streams of their own', (t) => {
   t.is(streams.size, 40 * 31);
 });
 
-test('seeds have one width, so that no seed is a prefix of another', (t) => {
-  const widths = [0, 1, 0xffff, 2 ** 32, SEED_MAX].map((seed) => seedText(seed, []).length);
-  t.is(new Set(widths).size, 1, widths.join(' '));
+test('streams are uniform from their first draw on, whatever the seeds are', (t) => {
+  for (const seedOf of [
+    (i: number) => i,
+    (i: number) => i * 2 ** 32,
+    (i: number) => SEED_MAX - i,
+  ]) {
+    for (let draw = 0; draw < 4; draw += 1) {
+      const counts = Array.from({ length: 16 }, () => 0);
+      for (let i = 0; i < 16_000; i += 1) {
+        const random = new Random(seedOf(i), 7);
+        for (let skip = 0; skip < draw; skip += 1) random.int32();
+        counts[random.below(16)]! += 1;
+      }
+      // 1,000 each, six standard deviations are 184
+      for (const count of counts) t.true(Math.abs(count - 1000) < 184, counts.join(' '));
+    }
+  }
 });
 
 test('the same seed gives the same stream and state, and drawing changes the state', (t) => {

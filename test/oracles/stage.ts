@@ -181,7 +181,7 @@ export class Stage {
         if (this.#isListening) oracle.onEvent(kind, a, b, c, d);
       },
     };
-    for (const kind of spec.listens) this.machine.listeners[kind]!.push(listener);
+    this.machine.listen(listener, spec.listens);
     return oracle;
   }
 

@@ -5,7 +5,7 @@ import type { Actor, Operation } from '../../sim/actor.ts';
 import { Event } from '../../sim/event.ts';
 import { choiceSites } from '../../sim/hardware.ts';
 import { Mode } from '../../sim/locks.ts';
-import { RETRY_BOUND } from '../../sim/machine.ts';
+import { type Listener, RETRY_BOUND } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import {
@@ -310,11 +310,12 @@ test('an operation without an access ends without a step', (t) => {
 test('an oracle that halts the machine stops the run after the event', (t) => {
   const bench = new Workbench();
   const { machine } = bench;
-  machine.listeners[Event.Read]!.push({
+  const halts: Listener = {
     onEvent: () => {
       machine.halted = true;
     },
-  });
+  };
+  machine.listen(halts, [Event.Read]);
   bench.run({ host0: [reads(bench.variable(0), 9)] }, new Script(bench, []));
   t.is(bench.rows(Event.Read).length, 1);
   t.is(bench.rows(Event.RunEnd).length, 0);
@@ -510,9 +511,10 @@ test('an allocated page is zero, and the page freed last comes back by default',
   const bench = new Workbench();
   const frames: number[] = [];
   const found: number[] = [];
-  bench.machine.listeners[Event.Allocate]!.push({
+  const looks: Listener = {
     onEvent: (_kind, frame) => found.push(bench.load(bench.word(frame, 1))),
-  });
+  };
+  bench.machine.listen(looks, [Event.Allocate]);
   bench.run({ host0: [cycle(frames)] }, new Script(bench, []));
   t.is(frames[0], frames[1]);
   t.deepEqual(found, [0, 0]);
