@@ -115,7 +115,7 @@ test('answers that do not fit the program are not minimised', (t) => {
 // ---- cases that are minimal ----
 
 for (const { name, value } of FAILING) {
-  test(`${name} is minimal: minimising it does not change its size, and gives the same bytes twice`, (t) => {
+  test(`${name} is minimal among the cases that the correct form excludes; minimising gives the same bytes twice`, (t) => {
     const results = [new Sessions(), new Sessions()].map((sessions) => {
       const session = sessionOf(sessions, value);
       return minimise(sessions, session, value, undefined, { budget: MINIMISE_BUDGET });
@@ -123,13 +123,19 @@ for (const { name, value } of FAILING) {
     const [one, other] = results;
     t.not(one, undefined);
     if (one === undefined || other === undefined) return;
-    const [stored, now] = [sizes(value), sizes(one.plan)];
-    t.deepEqual({ ...now, choices: 0 }, { ...stored, choices: 0 });
-    t.true(now.choices! <= stored.choices!);
     t.is(textOf(other), textOf(one));
     t.is(other.executions, one.executions);
     const again = { ...caseOf(one, ''), bug: value.bug };
-    t.is(replayCase(new Sessions(), again).verdict, Verdict.Reproduced);
+    const sessions = new Sessions();
+    t.is(replayCase(sessions, again).verdict, Verdict.Reproduced);
+    const [stored, now] = [sizes(value), sizes(one.plan)];
+    t.true(now.choices! <= stored.choices!);
+    if (now.operations! < stored.operations!) {
+      // a case of the corpus is "fixed" without its bug; a smaller one may be only "stale"
+      t.is(replayCase(sessions, again, true).verdict, Verdict.Stale);
+      return;
+    }
+    t.deepEqual({ ...now, choices: 0 }, { ...stored, choices: 0 });
   });
 }
 
