@@ -30,25 +30,32 @@ export function verifyCase(sessions: Sessions, value: Case): string | undefined 
 export interface VerifyResult {
   readonly cases: number;
   readonly passed: number;
-  readonly failed: readonly { readonly file: string; readonly reason: string }[];
+  readonly failed: readonly VerifyFailure[];
+}
+
+export interface VerifyFailure {
+  readonly file: string;
+  readonly reason: string;
+  /** The file is no case at all. */
+  readonly isUnreadable: boolean;
 }
 
 export function verifyFiles(sessions: Sessions, files: readonly string[]): VerifyResult {
-  const failed: { file: string; reason: string }[] = [];
-  for (const file of files) {
-    const reason = verifyFile(sessions, file);
-    if (reason !== undefined) failed.push({ file, reason });
-  }
+  const failed = files.flatMap((file) => verifyFile(sessions, file) ?? []);
   return { cases: files.length, passed: files.length - failed.length, failed };
 }
 
-function verifyFile(sessions: Sessions, file: string): string | undefined {
+function verifyFile(sessions: Sessions, file: string): VerifyFailure | undefined {
+  let value: Case;
   try {
-    return verifyCase(sessions, readCase(file));
+    value = readCase(file);
   } catch (error) {
-    if (error instanceof CaseError) return error.message;
-    throw error;
+    if (!(error instanceof CaseError)) throw error;
+    // the message names the file
+    return { file, reason: error.message.slice(file.length + 1), isUnreadable: true };
   }
+  const reason = verifyCase(sessions, value);
+  return reason === undefined ? undefined : { file, reason, isUnreadable: false };
 }
 
 /** Records a case anew; what changed, in words. Undefined when nothing had to change. */

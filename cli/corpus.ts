@@ -19,9 +19,11 @@ export function corpusVerify(folder: string | undefined, flags: CorpusFlags): nu
   const result = verifyFiles(new Sessions(), files);
   if (flags.json === true) printJson({ command: 'corpus verify', ...result });
   else {
-    for (const { file, reason } of result.failed) print(`${file}: ${reason}`);
+    for (const { file, reason, isUnreadable } of result.failed)
+      print(isUnreadable ? `${file}:${reason}` : `${file}: ${reason}`);
     print(`${result.passed} of ${result.cases} cases are as recorded`);
   }
+  if (result.failed.some(({ isUnreadable }) => isUnreadable)) return Exit.Usage;
   return result.failed.length > 0 ? Exit.Finding : Exit.Clean;
 }
 

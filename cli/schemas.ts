@@ -76,7 +76,9 @@ export const corpusSchema = z.strictObject({
   command: z.literal('corpus verify'),
   cases: count,
   passed: count,
-  failed: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
+  failed: z.array(
+    z.strictObject({ file: z.string(), reason: z.string(), isUnreadable: z.boolean() }),
+  ),
 });
 
 export const zooSchema = z.strictObject({

@@ -154,7 +154,7 @@ function check(source: Source): Raw {
   const result = SCHEMA.safeParse(source.document.toJS());
   if (result.success) return result.data;
   // a misspelt key is the cause of a missing one
-  const { issues } = result.error;
+  const issues = result.error.issues.flatMap(insideUnion);
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const path = (issue?.path ?? []) as Path;
   if (issue?.code === 'unrecognized_keys') {
@@ -170,6 +170,20 @@ function check(source: Source): Raw {
   );
 }
 
+type Issue = z.core.$ZodIssue;
+
+/** What is wrong inside the mapping form of a value that may also be one word. */
+function insideUnion(issue: Issue): Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const inner = issue.errors.find((issues) =>
+    issues.some(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  if (inner === undefined) {
+    return [{ ...issue, message: 'either "clean" or a mapping with oracle, rule and at' }];
+  }
+  return inner.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+}
+
 function readParameters(
   source: Source,
   raw: Raw,
@@ -180,7 +194,7 @@ function readParameters(
     const known = configuration.parameters.find((parameter) => parameter.name === name);
     if (known === undefined) {
       const names = configuration.parameters.map((parameter) => parameter.name);
-      source.fail(['with', name], `unknown parameter "${name}" (${list(names)})`);
+      source.fail(['with', name], `unknown parameter "${name}" (${list(names)})`, true);
     }
     if (value > known.max)
       source.fail(['with', name], `${name} is ${value}; at most ${known.max} is allowed`);
@@ -198,7 +212,7 @@ function readProgram(
   const parts = new Map<string, ProgramOperation[]>();
   for (const [actor, operations] of Object.entries(raw.program)) {
     if (!known.all.includes(actor)) {
-      source.fail(['program', actor], `unknown actor "${actor}" (${list(known.all)})`);
+      source.fail(['program', actor], `unknown actor "${actor}" (${list(known.all)})`, true);
     }
     const role = known.vcpu.includes(actor) ? 'vcpu' : known.host.includes(actor) ? 'host' : 'pe';
     const allowed = system.operations.filter(
@@ -223,7 +237,7 @@ function readOperation(
   configuration: Configuration,
 ): ProgramOperation {
   if (!/^[a-z][a-z0-9]*$/.test(key))
-    source.fail(path, `"${key}" is no operation key (a letter, then letters or digits)`);
+    source.fail(path, `"${key}" is no operation key (a letter, then letters or digits)`, true);
   const [id = '', ...words] = text.trim().split(/\s+/);
   const spec = allowed.find((candidate) => candidate.id === id);
   if (spec === undefined) {
@@ -287,8 +301,8 @@ class NameReader {
     return Object.entries(values).map(([text, answer]) => {
       const event = parseName(text);
       if (event === undefined)
-        return this.#source.fail(['choices', text], `"${text}" is no event name`);
-      this.#check(['choices', text], event);
+        return this.#source.fail(['choices', text], `"${text}" is no event name`, true);
+      this.#check(['choices', text], event, true);
       return { event, answer };
     });
   }
@@ -317,16 +331,17 @@ class NameReader {
     return part === undefined ? -1 : part.operations.findIndex(({ key }) => key === name.key);
   }
 
-  #check(path: Path, name: EventName): void {
+  #check(path: Path, name: EventName, atKey = false): void {
     const isEpilogue =
       this.#program.some(({ actor }) => actor === name.actor) && !/\d/.test(name.key);
     if (this.#position(name) < 0 && !isEpilogue) {
-      this.#source.fail(path, `${name.actor}.${name.key} is no operation of the program`);
+      this.#source.fail(path, `${name.actor}.${name.key} is no operation of the program`, atKey);
     }
     if (name.site !== END && this.#directory.find(name.site) === undefined) {
       this.#source.fail(
         path,
         `unknown site "${name.site}"${nearest(name.site, this.#directory.names)}`,
+        atKey,
       );
     }
   }

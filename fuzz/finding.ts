@@ -4,7 +4,7 @@ import { formatAnswers } from '../sim/scheduler.ts';
 import type { Case } from './case.ts';
 import { MINIMISE_BUDGET, type Minimised, minimise } from './minimise.ts';
 import { operationCount } from './program.ts';
-import { type Plan, violationName } from './schedule.ts';
+import { type Plan, runAnswers, violationName } from './schedule.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import { coarseSignature, fineSignature } from './signature.ts';
@@ -20,7 +20,11 @@ export interface Finding {
   readonly minimised: Minimised;
 }
 
-/** @param describe text for the comment on top of the case */
+/**
+ * Undefined when the answers do not fail again: the run was not a pure function of them.
+ *
+ * @param describe text for the comment on top of the case
+ */
 export function makeFinding(
   sessions: Sessions,
   session: Session,
@@ -29,8 +33,16 @@ export function makeFinding(
   describe: (minimised: Minimised) => string,
   budget = MINIMISE_BUDGET,
 ): Finding | undefined {
-  const minimised = minimise(sessions, session, plan, answers, { budget });
+  const minimised =
+    minimise(sessions, session, plan, answers, { budget }) ?? asFound(session, plan, answers);
   return minimised === undefined ? undefined : findingOf(minimised, describe(minimised));
+}
+
+/** A failing run whose schedule cannot be written as an order: kept whole, by its answers. */
+function asFound(session: Session, plan: Plan, answers: Answers): Minimised | undefined {
+  const run = runAnswers(session, plan, answers);
+  if (run?.violation === undefined) return undefined;
+  return { session, plan, run, executions: 1, others: new Map() };
 }
 
 export function findingOf(minimised: Minimised, comment: string): Finding {

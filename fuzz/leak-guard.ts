@@ -11,6 +11,12 @@ const GUARDED: readonly (readonly [object: object, property: string])[] = [
   [Math, 'random'],
   [Date, 'now'],
   [performance, 'now'],
+  [performance, 'mark'],
+  [process, 'hrtime'],
+  [process, 'uptime'],
+  [process, 'cpuUsage'],
+  [process, 'memoryUsage'],
+  [process, 'nextTick'],
   [globalThis, 'setTimeout'],
   [globalThis, 'setInterval'],
   [globalThis, 'setImmediate'],
@@ -20,6 +26,15 @@ const GUARDED: readonly (readonly [object: object, property: string])[] = [
   [String.prototype, 'localeCompare'],
   [Number.prototype, 'toLocaleString'],
   [Array.prototype, 'toLocaleString'],
+  [String.prototype, 'toLocaleUpperCase'],
+  [String.prototype, 'toLocaleLowerCase'],
+];
+
+/** Objects and values: reading them throws. */
+const GUARDED_VALUES: readonly (readonly [object: object, property: string])[] = [
+  [performance, 'timeOrigin'],
+  [process, 'env'],
+  [globalThis, 'Intl'],
 ];
 
 /** Constructors: replaced as a whole. */
@@ -37,19 +52,24 @@ export function guarded<Value>(body: () => Value): Value {
 
 function raise(): Restore[] {
   const restores: Restore[] = [];
-  const forbid = (holder: object, property: string, name: string): void => {
+  const replace = (holder: object, property: string, by: PropertyDescriptor): void => {
     const known = Object.getOwnPropertyDescriptor(holder, property);
-    // a function, so that it throws as well when it is constructed
-    const value = function forbidden(): never {
-      throw new InternalError(`${name} is used inside a run: runs are pure`);
-    };
-    Object.defineProperty(holder, property, { configurable: true, writable: true, value });
+    Object.defineProperty(holder, property, { configurable: true, ...by });
     restores.unshift(() => {
       if (known === undefined) Reflect.deleteProperty(holder, property);
       else Object.defineProperty(holder, property, known);
     });
   };
-  for (const [holder, property] of GUARDED) forbid(holder, property, property);
-  for (const name of GUARDED_CLASSES) forbid(globalThis, name, name);
+  // functions, so that they throw as well when they are constructed
+  const forbidden = (name: string) =>
+    function forbid(): never {
+      throw new InternalError(`${name} is used inside a run: runs are pure`);
+    };
+  for (const [holder, property] of GUARDED)
+    replace(holder, property, { writable: true, value: forbidden(property) });
+  for (const name of GUARDED_CLASSES)
+    replace(globalThis, name, { writable: true, value: forbidden(name) });
+  for (const [holder, property] of GUARDED_VALUES)
+    replace(holder, property, { get: forbidden(property) });
   return restores;
 }

@@ -47,7 +47,8 @@ const RESEARCH_SEED = 20201105;
 export function replayCase(sessions: Sessions, value: Case, withoutBug = false): Replay {
   const bugs = value.bug === undefined || withoutBug ? [] : [value.bug];
   const session = sessions.get(value.system, value.configuration, bugs);
-  const digestMatches = withoutBug ? undefined : matchesRecording(session, value);
+  const recorded = withoutBug ? undefined : recordedRun(session, value);
+  const digestMatches = recorded?.digestMatches;
   const run = runPlan(session, value);
   const make = (verdict: Verdict, reason: string): Replay => ({
     verdict,
@@ -75,14 +76,36 @@ export function replayCase(sessions: Sessions, value: Case, withoutBug = false):
         `the case expects ${value.expect.oracle} ${value.expect.rule}`,
     );
   }
+  if (recorded?.isExpected === true) {
+    const reason = 'the recorded answers lead to the violation, the stored order alone does not';
+    const again = recordedRun(session, value)!.run!;
+    return {
+      ...make(Verdict.Reproduced, reason),
+      run: again,
+      violation: again.violation,
+    };
+  }
   return searchAgain(session, value, run, digestMatches);
 }
 
-function matchesRecording(session: Session, value: Case): boolean | undefined {
+interface RecordedRun {
+  readonly run: PlannedRun | undefined;
+  readonly digestMatches: boolean;
+  /** The digest matches and the run ends as the case expects. */
+  readonly isExpected: boolean;
+}
+
+/** Runs the recorded answers; undefined when there are none. */
+function recordedRun(session: Session, value: Case): RecordedRun | undefined {
   if (value.recorded === undefined) return undefined;
   const answers = parseAnswers(value.recorded.answers, session.machine.actorCount);
-  if (answers === undefined) return false;
-  return runAnswers(session, value, answers)?.digest === value.recorded.digest;
+  const run = answers === undefined ? undefined : runAnswers(session, value, answers);
+  const digestMatches = run?.digest === value.recorded.digest;
+  return {
+    run,
+    digestMatches,
+    isExpected: run !== undefined && digestMatches && isExpected(session, run, value),
+  };
 }
 
 /** Same clause of the same oracle, reported at the same site of the same kind of operation. */

@@ -87,7 +87,7 @@ test('a broken case among others is found by corpus verify, with its place', asy
     writeFileSync(file, 'format: 1\npolicy: [\n');
     const [outcome] = await batch([['corpus', 'verify', folder]]);
     const { code, stdout } = outcome!;
-    t.not(code, 0);
+    t.is(code, 2);
     t.regex(stdout, new RegExp(`${file}:\\d+:\\d+: not YAML`));
   });
 });

@@ -169,8 +169,8 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
   'a missing field further in': {
     replace: '  rule: too-high\n',
     by: '',
-    at: 'oracle: reference-counts',
-    says: /"expect"/,
+    at: 'expect:',
+    says: /"expect.rule" is missing/,
   },
   'a wrong type': {
     replace: 'system: kvm-arm64',
@@ -214,7 +214,7 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
   'an unknown parameter': {
     replace: 'logging: 1',
     by: 'vlogging: 1',
-    on: 'vlogging: 1',
+    at: 'vlogging: 1',
     says: /unknown parameter "vlogging" \(.*logging.*\)/,
   },
   'a parameter out of range': {
@@ -232,12 +232,13 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
   'an unknown actor': {
     replace: '  host:',
     by: '  host7:',
+    at: 'host7:',
     says: /unknown actor "host7" \(vcpu0, .*host.*\)/,
   },
   'an operation key of another form': {
     replace: '    r1: read',
     by: '    1r: read',
-    on: '1r: read 0x0',
+    at: '1r: read 0x0',
     says: /"1r" is no operation key/,
   },
   'an unknown operation': {
@@ -327,13 +328,13 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
   'a choice that is no event name': {
     replace: 'vcpu0.r1/choice.allocationFails#2',
     by: 'vcpu0/choice.allocationFails#2',
-    on: 'vcpu0/choice',
+    at: 'vcpu0/choice',
     says: /"vcpu0\/choice.allocationFails#2" is no event name/,
   },
   'a choice at an unknown site': {
     replace: 'choice.allocationFails',
     by: 'choice.allocationFeels',
-    on: 'choice.allocationFeels',
+    at: 'vcpu0.r1/choice.allocationFeels',
     says: /unknown site "choice.allocationFeels"/,
   },
   'an unknown oracle': {
@@ -358,7 +359,7 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
     replace: 'expect:\n  oracle: reference-counts\n  rule: too-high\n  at: vcpu0.w1/fault.unlock#2',
     by: 'expect: dirty',
     at: 'dirty',
-    says: /"expect"/,
+    says: /"expect": either "clean" or a mapping with oracle, rule and at/,
   },
   'a bad digest': {
     replace: '0123456789abcdef',

@@ -41,6 +41,13 @@ test('reproduced, re-anchored: without the order the search finds the same viola
   t.is(violation?.rule, A20.expect?.rule);
 });
 
+test('reproduced by its answers: the order is not enough, the recorded answers still fit', (t) => {
+  const { verdict, reason, run } = replay({ ...A20, order: [] });
+  t.is(verdict, Verdict.Reproduced);
+  t.regex(reason, /^the recorded answers lead to the violation/);
+  t.is(run.digest, A20.recorded?.digest);
+});
+
 test('other: another oracle, another rule or another site is expected', (t) => {
   const expect = A07.expect!;
   const at = parseName('vcpu1.w1/fault.unlock')!;
