@@ -3,7 +3,7 @@
  * without a bug does what it expects; recorded answers lead to the recorded digest.
  */
 import type { Case } from '../fuzz/case.ts';
-import { CaseError } from '../fuzz/case-text.ts';
+import { CaseError } from '../fuzz/case-source.ts';
 import { describeFinding } from '../fuzz/explain.ts';
 import { caseOf } from '../fuzz/finding.ts';
 import { MINIMISE_BUDGET, minimise } from '../fuzz/minimise.ts';

@@ -1,7 +1,7 @@
 /** The terminal: plain output, live status on a TTY, and the exit codes. */
 
 import { UsageError } from '../campaign/options.ts';
-import { CaseError } from '../fuzz/case-text.ts';
+import { CaseError } from '../fuzz/case-source.ts';
 
 export const Exit = { Clean: 0, Finding: 1, Usage: 2, Internal: 70 } as const;
 

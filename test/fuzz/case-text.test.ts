@@ -2,7 +2,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Case } from '../../fuzz/case.ts';
-import { CaseError, formatCase, formatOperation, parseCase } from '../../fuzz/case-text.ts';
+import { CaseError } from '../../fuzz/case-source.ts';
+import { formatCase, formatOperation, parseCase } from '../../fuzz/case-text.ts';
 import { caseOf } from '../../fuzz/finding.ts';
 import { Generator } from '../../fuzz/generate.ts';
 import type { Constraint } from '../../fuzz/order.ts';

@@ -45,7 +45,7 @@ test('reproduced by its answers: the order is not enough, the recorded answers s
   const { verdict, reason, run } = replay({ ...A20, order: [] });
   t.is(verdict, Verdict.Reproduced);
   t.regex(reason, /^the recorded answers lead to the violation/);
-  t.is(run.digest, A20.recorded?.digest);
+  t.is(run.digest, A20.recorded!.digest);
 });
 
 test('other: another oracle, another rule or another site is expected', (t) => {
