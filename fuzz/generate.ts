@@ -17,6 +17,14 @@ export interface Draft {
 /** Small programs are drawn often: two or three operations that meet find most of what there is. */
 const PROGRAM_SIZES = [2, 3, 3, 4, 4, 5, 6, 8, 10] as const;
 
+/** One execution in so many has all its operations on one page. */
+const FOCUS_ODDS = 4;
+
+interface Focus {
+  readonly isOn: boolean;
+  page: number | undefined;
+}
+
 /** Draws configurations, programs and tempers of one system. */
 export class Generator {
   readonly #system: System;
@@ -72,6 +80,7 @@ export class Generator {
     const mixes = new Map(groups.map(({ role }) => [role, this.#mix(random, role)]));
     const shares = groups.map(({ share }) => share);
     const shareSum = shares.reduce((sum, share) => sum + share, 0);
+    const focus: Focus = { isOn: random.chance(1, FOCUS_ODDS), page: undefined };
 
     const drawn = new Map<string, ProgramOperation[]>();
     const once = new Set<string>();
@@ -90,7 +99,7 @@ export class Generator {
       list.push({
         key: mintKey(list, spec.id),
         operation: spec.id,
-        args: this.#args(source, configuration, spec),
+        args: this.#args(source, configuration, spec, focus),
       });
     }
     return actors.all
@@ -134,6 +143,7 @@ export class Generator {
     source: ArbitrarySource,
     configuration: Configuration,
     spec: OperationSpec,
+    focus: Focus,
   ): readonly number[] {
     const key = `${configuration.id} ${spec.id}`;
     let arbitraries = this.#arbitraries.get(key);
@@ -142,6 +152,13 @@ export class Generator {
       this.#arbitraries.set(key, arbitraries);
     }
     const args = arbitraries.map((arbitrary) => source.draw(arbitrary));
+    if (focus.isOn) {
+      spec.parameters.forEach(({ kind, max }, index) => {
+        if (kind !== 'page') return;
+        focus.page ??= args[index]!;
+        args[index] = Math.min(focus.page, max(configuration));
+      });
+    }
     return spec.constrain?.(args, configuration) ?? args;
   }
 }

@@ -65,14 +65,14 @@ const PINNED_TOY_RUNS = 600;
  * and copy the table that the test logs.
  */
 const PINNED: Readonly<Record<string, string>> = {
-  'kvm-arm64 exclusive-toy': '2554b94d3481c715',
-  'kvm-arm64 exclusive-toy-soft-af': '3047326b09490515',
-  'kvm-arm64 exclusive-toy-concatenated': '1b969dcd38243e87',
-  'kvm-arm64 exclusive-toy-deep': '05850df3023b7693',
-  'kvm-arm64 exclusive-4k': '33a0c46324ab6cd9',
-  'kvm-arm64 exclusive-16k': '037b40c138e125a7',
-  'kvm-arm64 exclusive-64k': '0645aac1172a4e77',
-  'canary canary': '380b26391916da1f',
+  'kvm-arm64 exclusive-toy': '0e0a3b35222fc679',
+  'kvm-arm64 exclusive-toy-soft-af': '06db3a211f952fc1',
+  'kvm-arm64 exclusive-toy-concatenated': '007bef19081288a3',
+  'kvm-arm64 exclusive-toy-deep': '3735101b3a54519d',
+  'kvm-arm64 exclusive-4k': '09de7c5d0264daab',
+  'kvm-arm64 exclusive-16k': '0965583338ca83c7',
+  'kvm-arm64 exclusive-64k': '0535eca91d034655',
+  'canary canary': '1ba473df33fb1681',
 };
 
 function foldedDigest(system: System, configuration: Configuration): string {
