@@ -1,17 +1,20 @@
 /**
  * Names of events: `vcpu0.w1/stage2-map.breakLeaf#2` is the second time that operation w1 of vcpu0
  * came to that site, `host.u1/flush.invalidateStage2@pe1` the arrival of an invalidation at PE 1,
+ * `vcpu0.w1/stage2-map.breakLeaf@effect` the store of that step becoming visible (F2),
  * `vcpu0.w1/end` the end of the operation. Names survive changes of the code that step counts do not.
  */
 import type { Machine } from '../sim/machine.ts';
 import type { Pending } from '../sim/scheduler.ts';
 import type { SiteDirectory } from '../sim/site.ts';
+import { EFFECT } from '../sim/stores.ts';
 
 export interface EventName {
   readonly actor: string;
   readonly key: string;
   /** `group.name`, or `end`. */
   readonly site: string;
+  /** PE at which an invalidation arrives, or EFFECT. */
   readonly pe: number | undefined;
   /** From 1. */
   readonly occurrence: number;
@@ -20,25 +23,25 @@ export interface EventName {
 export const END = 'end';
 
 const FORM =
-  /^([a-z][a-z0-9]*)\.([a-z][a-z0-9]*)\/([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)?)(?:@pe(\d+))?(?:#([1-9]\d*))?$/;
+  /^([a-z][a-z0-9]*)\.([a-z][a-z0-9]*)\/([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)?)(?:@(?:pe(\d+)|(effect)))?(?:#([1-9]\d*))?$/;
 
 /** Undefined when the text is no event name. */
 export function parseName(text: string): EventName | undefined {
   const match = FORM.exec(text);
   if (match === null) return undefined;
-  const [, actor, key, site, pe, occurrence] = match;
+  const [, actor, key, site, pe, effect, occurrence] = match;
   if (actor === undefined || key === undefined || site === undefined) return undefined;
   return {
     actor,
     key,
     site,
-    pe: pe === undefined ? undefined : Number(pe),
+    pe: effect !== undefined ? EFFECT : pe === undefined ? undefined : Number(pe),
     occurrence: occurrence === undefined ? 1 : Number(occurrence),
   };
 }
 
 export function formatName({ actor, key, site, pe, occurrence }: EventName): string {
-  const place = pe === undefined ? '' : `@pe${pe}`;
+  const place = pe === undefined ? '' : pe === EFFECT ? '@effect' : `@pe${pe}`;
   return `${actor}.${key}/${site}${place}${occurrence === 1 ? '' : `#${occurrence}`}`;
 }
 
@@ -77,7 +80,7 @@ export function nameOf(
     actor: machine.actors[machine.operationActor[operation]!]!.name,
     key: machine.operationKey[operation]!,
     site: site === 0 ? END : directory.name(site),
-    pe: pe < 0 ? undefined : pe,
+    pe: pe === -1 ? undefined : pe,
     occurrence,
   };
 }

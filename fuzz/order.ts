@@ -16,9 +16,11 @@ export function parseConstraint(text: string): Constraint | string {
   if (parts.length !== 2) return `an order has the form "event < event"`;
   const [left = '', right = ''] = parts;
   const before = parseName(left);
-  if (before === undefined) return `"${left}" is no event name (actor.key/group.site, @peN, #N)`;
+  if (before === undefined)
+    return `"${left}" is no event name (actor.key/group.site, @peN or @effect, #N)`;
   const after = parseName(right);
-  if (after === undefined) return `"${right}" is no event name (actor.key/group.site, @peN, #N)`;
+  if (after === undefined)
+    return `"${right}" is no event name (actor.key/group.site, @peN or @effect, #N)`;
   if (after.site === END)
     return `"${right}" cannot wait: the end of an operation is no event of its own`;
   return { before, after };

@@ -6,6 +6,7 @@
 import { Access } from '../sim/access.ts';
 import { assert } from '../sim/assert.ts';
 import type { Answers, Pending, Scheduler } from '../sim/scheduler.ts';
+import { EFFECT } from '../sim/stores.ts';
 import type { CaseChoice } from './case.ts';
 import { type EventName, nameOf, resolveName } from './names.ts';
 import type { Constraint } from './order.ts';
@@ -128,12 +129,14 @@ export function deriveSchedule(
 /** The last event of each operation that has ended. */
 function finalEvents({ machine }: Session, recorder: Recorder): ReadonlySet<RecordedEvent> {
   const last = new Map<number, RecordedEvent>();
-  for (const event of recorder.events) if (event.pe < 0) last.set(event.operation, event);
+  for (const event of recorder.events) if (event.pe === -1) last.set(event.operation, event);
   return new Set([...last.values()].filter(({ operation }) => machine.hasEnded(operation)));
 }
 
-function streamOf(actor: number, { pe }: Pending): string {
-  return pe < 0 ? `a${actor}` : `a${actor}@${pe}`;
+function streamOf(actor: number, { pe, operation, site }: Pending): string {
+  if (pe === -1) return `a${actor}`;
+  // stores of one PE have no order among them but that of their location
+  return pe === EFFECT ? `a${actor}@${operation} ${site}` : `a${actor}@${pe}`;
 }
 
 /** Next events of sources that did not get to them. */

@@ -51,7 +51,7 @@ export interface Configuration {
   readonly geometry: Geometry;
   /** Real geometry: at most 5 % of a default campaign. */
   readonly isReal: boolean;
-  readonly fidelity: 'F1';
+  readonly fidelity: 'F1' | 'F2' | 'tso';
   readonly vcpus: number;
   readonly hosts: number;
   /** Relative share of a default campaign. */

@@ -81,12 +81,22 @@ export const LATENCY: Int32Array = Int32Array.from(ACCESS_TABLE, ({ latency }) =
 /** Virtual nanoseconds of a walker's read and of an invalidation's way to another PE. */
 export const WALK_LATENCY = 25;
 export const ARRIVAL_LATENCY = 150;
+/** ... and of a store until others see it. */
+export const EFFECT_LATENCY = 60;
 
 /** Barrier domains (spec/arm.md 1.7): store-only barriers do not complete invalidations. */
-export const Domain = { Invalid: 0, Inner: 1, InnerStore: 2, Local: 3, LocalStore: 4 } as const;
+export const Domain = {
+  Invalid: 0,
+  Inner: 1,
+  InnerStore: 2,
+  Local: 3,
+  LocalStore: 4,
+  /** DMB ISHST: orders stores and waits for nothing. */
+  Order: 5,
+} as const;
 export type Domain = (typeof Domain)[keyof typeof Domain];
 
-export const DOMAIN_NAMES = ['none', 'ISH', 'ISHST', 'NSH', 'NSHST'] as const;
+export const DOMAIN_NAMES = ['none', 'ISH', 'ISHST', 'NSH', 'NSHST', 'DMB ISHST'] as const;
 
 export function isFull(domain: Domain): boolean {
   return domain === Domain.Inner || domain === Domain.Local;

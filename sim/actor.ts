@@ -152,6 +152,11 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
 
   // ---- ordering, translation ----
 
+  /** A barrier that orders this PE's stores and waits for nothing (F2). */
+  dmb(site: Site): Step<number> {
+    return this.#request(Access.Barrier, site, Domain.Order, 0, 0, 0);
+  }
+
   dsb(site: Site, domain: Domain): Step<number> {
     assert(domain !== Domain.Invalid, 'a barrier has a domain');
     return this.#request(Access.Barrier, site, domain, 0, 0, 0);
@@ -269,7 +274,8 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
 
   /** A register of this PE; private, so reading it is no access. */
   get vttbr(): number {
-    return this.machine.pes[this.pe]!.vttbr;
+    const { delayed, vttbr } = this.machine.pes[this.pe]!;
+    return delayed.isPending[0] === true ? delayed.value[0]! : vttbr;
   }
 
   /** A choice with `alternatives` legal answers, 0 the default. */

@@ -49,10 +49,12 @@ export const Event = {
   RunEnd: 43,
   Deferred: 44,
   Callback: 45,
+  RegisterEffect: 46,
+  Zeroed: 47,
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 
-export const EVENT_KINDS = 46;
+export const EVENT_KINDS = 48;
 
 /** Field kinds, so that a reader can format numbers as what they are. */
 export type Field =
@@ -140,4 +142,6 @@ export const EVENT_TABLE: readonly EventKind[] = Object.freeze([
   kind('run ends'),
   kind('deferred', 'count', 'value'),
   kind('callback', 'count', 'value'),
+  kind('register takes effect', 'register', 'value', 'pe'),
+  kind('page zeroed', 'frame'),
 ]);

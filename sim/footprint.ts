@@ -27,6 +27,8 @@ export const ObjectClass = {
   /** What claims are about: grants, the log, questions about age. */
   Claims: 8,
   Register: 9,
+  /** Stores that a PE has issued and nobody else sees. */
+  Stores: 10,
 } as const;
 export type ObjectClass = (typeof ObjectClass)[keyof typeof ObjectClass];
 
@@ -70,7 +72,6 @@ function judged(layout: Layout): readonly Touch[] {
 }
 
 const readsWord: Rule = ({ a }) => [read(ObjectClass.Word, a)];
-const writesWord: Rule = ({ a }) => [write(ObjectClass.Word, a)];
 const writesTlb: Rule = ({ a }) => [write(ObjectClass.Tlb, a & 0xff)];
 const writesSection: Rule = ({ a }) => [write(ObjectClass.Section, a)];
 const writesPool: Rule = (_row, layout) => [write(ObjectClass.Pool, 0), ...judged(layout)];
@@ -81,8 +82,13 @@ const RULES: ReadonlyMap<EventCode, Rule> = new Map<EventCode, Rule>([
   [Event.Read, readsWord],
   [Event.Wait, readsWord],
   [Event.CompareFailed, readsWord],
-  [Event.StoreIssue, writesWord],
-  [Event.StoreVisible, writesWord],
+  [Event.StoreIssue, (row, layout) => [write(ObjectClass.Stores, own(row, layout))]],
+  [
+    Event.StoreVisible,
+    (row, layout) => [write(ObjectClass.Word, row.a), write(ObjectClass.Stores, own(row, layout))],
+  ],
+  [Event.Zeroed, writesPool],
+  [Event.RegisterEffect, (row, layout) => [write(ObjectClass.Register, row.c), ...judged(layout)]],
   [Event.TouchFreed, readsWord],
   [
     Event.Descriptor,
@@ -95,6 +101,7 @@ const RULES: ReadonlyMap<EventCode, Rule> = new Map<EventCode, Rule>([
     (row, layout) => [
       read(ObjectClass.Outstanding, own(row, layout)),
       read(ObjectClass.Tlb, own(row, layout)),
+      write(ObjectClass.Stores, own(row, layout)),
     ],
   ],
   [Event.Register, (row, layout) => [write(ObjectClass.Register, own(row, layout))]],

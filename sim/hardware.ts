@@ -1,8 +1,9 @@
 /**
  * What the hardware does: lookups, table walks one read per event, accessed-flag updates, TLB fills
  * and drops, invalidations issued and arriving. Rules T1-T5 and T7 of spec/arm.md 1.5 as amended; fills
- * that may or may not happen are choices. Shared TLBs (T6) and registers that take effect late (E6, T8)
- * are not at F1: docs/fidelity.md.
+ * that may or may not happen are choices. At F2 a fault may come from a read before the last context
+ * synchronisation (1.11 R2), and a walk in flight may tag with a register written meanwhile (T8). Shared
+ * TLBs (T6) are left out: docs/fidelity.md.
  */
 import { FaultClass, fault } from './access.ts';
 import type { Actor } from './actor.ts';
@@ -14,6 +15,7 @@ import { hintedLevel, INVALIDATION_SLOTS, Shareability, Tlbi } from './invalidat
 import type { Machine } from './machine.ts';
 import { Role } from './pages.ts';
 import { type Site, siteOf, sites } from './site.ts';
+import { synchronise } from './stores.ts';
 import { Regime, type Tree } from './tables.ts';
 import { TLB_CAPACITY, TlbKind } from './tlb.ts';
 import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
@@ -31,6 +33,8 @@ export const walkSites = sites('walk', [
   'cacheTable',
   'useOther',
   'speculativeAccess',
+  'faultEarly',
+  'tagNew',
 ]);
 
 export const choiceSites = sites('choice', ['allocationFails', 'reuseOldest', 'evictOther']);
@@ -50,6 +54,8 @@ const USE_OTHER = siteOf('walk.useOther');
 const SET_ACCESSED = siteOf('walk.setAccessed');
 const USE = siteOf('walk.use');
 const SPECULATIVE_ACCESS = siteOf('walk.speculativeAccess');
+const FAULT_EARLY = siteOf('walk.faultEarly');
+const TAG_NEW = siteOf('walk.tagNew');
 
 /** The site of the event that the actor performs next: its access, or the next move of its walk. */
 export function pendingSite(actor: Actor): Site {
@@ -189,6 +195,9 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
   }
   const word = memory.load(address);
   const row = machine.emit(Event.WalkRead, site, address, word, level, walk.page);
+  if (machine.delays && !isSpeculative && mayFaultEarly(machine, actor, address)) {
+    return failWalk(machine, actor, FaultClass.Translation, level, false);
+  }
 
   if (level < LAST_LEVEL && isTable(word)) {
     const child = frameOf(word);
@@ -232,6 +241,17 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
     return false;
   }
   return leafRead(machine, actor, isSpeculative);
+}
+
+/** The entry became valid after the PE synchronised last: the walk may have read it before (R2, R3). */
+function mayFaultEarly(machine: Machine, actor: Actor, address: number): boolean {
+  const since = machine.stores.validSince.get(address);
+  return (
+    since !== undefined &&
+    since === machine.memory.instance(address) &&
+    since > machine.pes[actor.pe]!.synchronisedAt &&
+    machine.choose(FAULT_EARLY, 2) === 1
+  );
 }
 
 /** The walker's atomic update; a descriptor that changed since it was read is read again. */
@@ -302,6 +322,8 @@ function failWalk(
 function raise(machine: Machine, actor: Actor, cause: FaultClass, level: number): number {
   if (actor.w === Regime.Guest) {
     machine.pes[actor.pe]!.guest = false;
+    // an exception is a context synchronisation event
+    if (machine.delays) synchronise(machine, machine.pes[actor.pe]!);
     machine.stir();
   }
   machine.emit(Event.Fault, actor.site, actor.x, cause, level, actor.y);
@@ -370,10 +392,11 @@ function fill(machine: Machine, actor: Actor, kind: TlbKind, generation: number)
     }
   }
   if (tlb.count === TLB_CAPACITY) tlbDrop(machine, actor.pe, 0, actor.site);
+  const vmid = machine.delays ? tagOf(machine, actor) : walk.vmid;
   const at = tlb.count;
   tlb.count = at + 1;
   tlb.kind[at] = kind;
-  tlb.vmid[at] = walk.vmid;
+  tlb.vmid[at] = vmid;
   tlb.first[at] = first;
   tlb.bits[at] = bits;
   tlb.level[at] = walk.heldLevel;
@@ -390,6 +413,13 @@ function fill(machine: Machine, actor: Actor, kind: TlbKind, generation: number)
     walk.address,
   );
   machine.stir();
+}
+
+/** A register written while the walk is in flight may have its effect on the tag (T8). */
+function tagOf(machine: Machine, { walk, pe }: Actor): number {
+  if (walk.regime !== Regime.Guest) return walk.vmid;
+  const now = machine.pes[pe]!.vttbr & 0xff;
+  return now !== walk.vmid && machine.choose(TAG_NEW, 2) === 1 ? now : walk.vmid;
 }
 
 /** A stage-2 entry that is hit yields a combined one (the walker rebuilds it from a live entry). */

@@ -3,10 +3,19 @@
  * runs a program. It owns the loop, readiness and the fair tail; the effect of each access is in
  * perform.ts and the hardware's own events in hardware.ts.
  */
-import { Access, ARRIVAL_LATENCY, Domain, isFull, LATENCY, WALK_LATENCY } from './access.ts';
+import {
+  Access,
+  ARRIVAL_LATENCY,
+  Domain,
+  EFFECT_LATENCY,
+  isFull,
+  LATENCY,
+  WALK_LATENCY,
+} from './access.ts';
 import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
 import { Claim, type ClaimCode } from './claims.ts';
+import { isValid } from './descriptor.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
 import { arrivalHeld, arrive, pendingSite, walkInFlight } from './hardware.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
@@ -18,6 +27,18 @@ import { perform } from './perform.ts';
 import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './scheduler.ts';
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
+import {
+  DELAYED_SOURCES,
+  delayedEvent,
+  EFFECT,
+  isDelayed,
+  StoreOrder,
+  Stores,
+  synchronise,
+  takeEffect,
+  WAIT_FOR_STORES,
+  waitsForStores,
+} from './stores.ts';
 import { Tables, type TreeSpec } from './tables.ts';
 import { samePage } from './tlb.ts';
 import { Trace } from './trace.ts';
@@ -45,6 +66,8 @@ export interface MachineSpec {
   readonly hypervisorTree: number;
   /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */
   readonly hardwareAccessed: boolean;
+  /** When stores of a PE become visible to others; at once by default (F1). */
+  readonly storeOrder?: StoreOrder;
 }
 
 /** One keyed operation of a program, ready to run. */
@@ -99,6 +122,9 @@ export class Machine implements Scheduling {
   readonly actors: readonly Actor[];
   /** Actors of each PE; their walks are the PE's walks in flight. */
   readonly walkers: readonly (readonly Actor[])[];
+  /** Stores and register writes have events of their own for their effect (F2, tso). */
+  readonly delays: boolean;
+  readonly stores: Stores;
   readonly trace = new Trace();
   readonly answers = new AnswerLog();
   /** By event kind: bound, because a call through an object of one of twelve classes is slower. */
@@ -108,6 +134,7 @@ export class Machine implements Scheduling {
   readonly ready: Int32Array;
   readyCount = 0;
   readonly actorCount: number;
+  readonly delayedFirst: number;
   current = -1;
   grant = 0;
   events = 0;
@@ -135,6 +162,7 @@ export class Machine implements Scheduling {
   readonly operationKey: string[] = [];
   readonly operationImplicit: boolean[] = [];
 
+  readonly #canBlock: Uint8Array;
   readonly #position: Int32Array;
   readonly #readyAt: Float64Array;
   #scheduler: Scheduler | undefined;
@@ -180,7 +208,13 @@ export class Machine implements Scheduling {
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
     this.actorCount = this.actors.length;
     assert(this.actorCount <= 31, 'actors fit in a bit mask');
-    const sources = this.actorCount + INVALIDATION_SLOTS * spec.pes;
+    const order = spec.storeOrder ?? StoreOrder.Immediate;
+    this.delays = order !== StoreOrder.Immediate;
+    this.stores = new Stores(order, spec.pes, this.memory);
+    this.#canBlock = CAN_BLOCK.slice();
+    if (this.delays) for (const access of WAIT_FOR_STORES) this.#canBlock[access] = 2;
+    this.delayedFirst = this.actorCount + INVALIDATION_SLOTS * spec.pes;
+    const sources = this.delayedFirst + (this.delays ? DELAYED_SOURCES * spec.pes : 0);
     this.ready = new Int32Array(sources);
     this.#position = new Int32Array(sources).fill(-1);
     this.#readyAt = new Float64Array(sources);
@@ -198,6 +232,7 @@ export class Machine implements Scheduling {
     this.locks.reset();
     this.sections.reset();
     this.invalidations.reset();
+    if (this.delays) this.stores.reset();
     for (const pe of this.pes) pe.reset();
     this.trace.reset();
     this.answers.reset();
@@ -282,7 +317,7 @@ export class Machine implements Scheduling {
     scheduler.begin(this);
     const hardwareOnly = this.#running === 0;
     let tailEnd = 0;
-    while (!this.halted && (this.#running > 0 || hardwareOnly)) {
+    while (!this.halted && (this.#running > 0 || hardwareOnly || this.#hasDelayed)) {
       if (this.readyCount === 0) {
         if (!hardwareOnly) this.#about(-1, Event.Deadlock, 0);
         break;
@@ -302,10 +337,16 @@ export class Machine implements Scheduling {
       this.#upcoming = -1;
       this.current = source;
       if (source < this.actorCount) this.#resume(this.actors[source]!);
-      else this.#arrival(source - this.actorCount);
+      else if (source < this.delayedFirst) this.#arrival(source - this.actorCount);
+      else this.#effect(source);
     }
     if (!this.halted) this.emit(Event.RunEnd, RUN, 0, 0, 0, 0);
     this.#scheduler = undefined;
+  }
+
+  /** Stores that were issued become visible before a run ends. */
+  get #hasDelayed(): boolean {
+    return this.delays && this.stores.pending.some((count) => count > 0);
   }
 
   /** True when no program actor is left; false after a violation, a deadlock or a tail that ran out. */
@@ -324,7 +365,7 @@ export class Machine implements Scheduling {
     if (
       this.grant > 0 &&
       source === this.current &&
-      CAN_BLOCK[actor.access] === 0 &&
+      this.#canBlock[actor.access] === 0 &&
       !this.halted
     ) {
       if (this.steps >= this.#stepsMax) return false;
@@ -333,7 +374,7 @@ export class Machine implements Scheduling {
       this.clock += this.#latencyOf(actor);
       return true;
     }
-    if (CAN_BLOCK[actor.access]! > 1) this.#waits(actor.access);
+    if (this.#canBlock[actor.access]! > 1) this.#waits(actor.access);
     if (this.#isBlocked(actor)) {
       actor.blocked = true;
       this.setReady(source, false);
@@ -374,6 +415,8 @@ export class Machine implements Scheduling {
   enterGuest(actor: Actor): void {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
+    // an exception return is a context synchronisation event
+    if (this.delays) synchronise(this, pe);
     pe.guest = true;
     this.emit(Event.GuestEnter, RUN, pe.index, 0, 0, 0);
     this.stir();
@@ -425,6 +468,8 @@ export class Machine implements Scheduling {
     const tree = this.tables.treeOf[frame]!;
     if (tree < 0) return;
     const level = this.tables.levelOf[frame]!;
+    if (this.delays && !isValid(old) && isValid(value))
+      this.stores.validSince.set(word, this.instance);
     this.tables.update(word, old, value);
     this.emit(Event.Descriptor, site, word, old, value, place(tree, level, hardware));
   }
@@ -443,6 +488,7 @@ export class Machine implements Scheduling {
       position[source] = this.readyCount;
       this.ready[this.readyCount] = source;
       this.readyCount += 1;
+      if (source >= this.delayedFirst) this.#readyAt[source] = this.clock + EFFECT_LATENCY;
       if (source !== this.current) this.grant = 0;
       return;
     }
@@ -462,6 +508,15 @@ export class Machine implements Scheduling {
   }
 
   pending(source: number): Pending {
+    if (source >= this.delayedFirst) {
+      const index = source - this.delayedFirst;
+      const { operation, site } = delayedEvent(
+        this,
+        Math.floor(index / DELAYED_SOURCES),
+        index % DELAYED_SOURCES,
+      );
+      return { operation, site, pe: EFFECT };
+    }
     if (source < this.actorCount) {
       const actor = this.actors[source]!;
       return { operation: actor.operation, site: pendingSite(actor), pe: -1 };
@@ -478,12 +533,20 @@ export class Machine implements Scheduling {
     return operation < this.#firstOperation[actor]! + this.#ended[actor]!;
   }
 
-  /** The source is an invalidation on its way, held back or not. */
+  /** The source is an invalidation on its way or a pending store, held back or not. */
   isExpected(source: number): boolean {
+    if (source >= this.delayedFirst) {
+      const delayed = source - this.delayedFirst;
+      return isDelayed(this, Math.floor(delayed / DELAYED_SOURCES), delayed % DELAYED_SOURCES);
+    }
     const index = source - this.actorCount;
     const pe = index % this.spec.pes;
     const slot = (index - pe) / this.spec.pes;
     return (this.invalidations.pending[slot]! & (1 << pe)) !== 0;
+  }
+
+  delayedSource(pe: number, index: number): number {
+    return this.delayedFirst + pe * DELAYED_SOURCES + index;
   }
 
   arrivalSource(slot: number, pe: number): number {
@@ -609,12 +672,28 @@ export class Machine implements Scheduling {
     this.#settle();
   }
 
+  /** A store becomes visible, or a register write has its effect. */
+  #effect(source: number): void {
+    const delayed = source - this.delayedFirst;
+    const pe = Math.floor(delayed / DELAYED_SOURCES);
+    const index = delayed % DELAYED_SOURCES;
+    const { actor, operation } = delayedEvent(this, pe, index);
+    this.events += 1;
+    if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
+    this.actor = actor;
+    this.operation = operation;
+    this.answers.event(source);
+    takeEffect(this, pe, index);
+    this.#settle();
+  }
+
   #latencyOf(actor: Actor): number {
     return actor.walk.phase === Phase.Lookup ? LATENCY[actor.access]! : WALK_LATENCY;
   }
 
   /** The logical precondition of the pending access does not hold. */
   #isBlocked(actor: Actor): boolean {
+    if (this.delays && waitsForStores(this, actor)) return true;
     switch (actor.access) {
       case Access.Acquire:
         return !this.locks.available(actor.x, actor.y as 1 | 2);

@@ -1,6 +1,20 @@
 /** One processing element: registers, TLB, regime, and its invalidations that are not complete. */
 import { Tlb } from './tlb.ts';
 
+/** Writes of VTTBR_EL2 (0) and TTBR0_EL2 (1) that have no effect yet. */
+export class DelayedRegisters {
+  readonly isPending = [false, false];
+  readonly value = [0, 0];
+  readonly generation = [0, 0];
+  readonly actor = [0, 0];
+  readonly operation = [0, 0];
+  readonly site = [0, 0];
+
+  reset(): void {
+    this.isPending.fill(false);
+  }
+}
+
 export class Pe {
   readonly index: number;
   readonly tlb = new Tlb();
@@ -12,6 +26,9 @@ export class Pe {
   /** Root frame of the hypervisor's regime. */
   ttbr0 = 0;
   ttbr0Generation = 0;
+  readonly delayed = new DelayedRegisters();
+  /** Newest instance at the last context synchronisation: faults may be as old as that (F2). */
+  synchronisedAt = 0;
   /** Invalidations issued here that some PE has not acknowledged. */
   outstanding = 0;
   /** Invalidations of any PE that have not arrived here. */
@@ -28,6 +45,8 @@ export class Pe {
     this.vttbrGeneration = 0;
     this.ttbr0 = 0;
     this.ttbr0Generation = 0;
+    this.delayed.reset();
+    this.synchronisedAt = 0;
     this.outstanding = 0;
     this.arrivals = 0;
   }

@@ -1,8 +1,9 @@
 /**
  * The effect of each access at the moment when it is performed. One function per family; the
- * dispatch is a switch on small integers. Memory is sequentially consistent here (fidelity F1).
+ * dispatch is a switch on small integers. Where stores and register writes are delayed (F2, tso), their
+ * effect is in stores.ts.
  */
-import { Access, isFull, Register } from './access.ts';
+import { Access, Domain, isFull, Register } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
@@ -12,6 +13,7 @@ import type { Machine } from './machine.ts';
 import { RETRY_BOUND } from './machine.ts';
 import { Role } from './pages.ts';
 import { siteOf } from './site.ts';
+import { issueRegister, issueStore, issueZero, synchronise } from './stores.ts';
 import { samePage } from './tlb.ts';
 
 const ALLOCATION_FAILS = siteOf('choice.allocationFails');
@@ -28,7 +30,8 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Store:
     case Access.StoreRelease:
       touch(machine, actor);
-      machine.write(site, x, y, false);
+      if (machine.delays) issueStore(machine, actor);
+      else machine.write(site, x, y, false);
       return true;
     case Access.CompareExchange:
     case Access.Exchange:
@@ -37,13 +40,16 @@ export function perform(machine: Machine, actor: Actor): boolean {
       readModifyWrite(machine, actor);
       return true;
     case Access.Barrier:
+      if (machine.delays && x === Domain.Order) machine.stores.separate(actor.pe);
       machine.emit(Event.Barrier, site, x, isFull(x as 1) ? 1 : 0, 0, 0);
       return true;
     case Access.Synchronise:
+      if (machine.delays) synchronise(machine, machine.pes[actor.pe]!);
       machine.emit(Event.Synchronise, site, 0, 0, 0, 0);
       return true;
     case Access.Register:
-      writeRegister(machine, actor);
+      if (machine.delays) issueRegister(machine, actor);
+      else writeRegister(machine, actor);
       return true;
     case Access.Invalidate:
       issueInvalidation(machine, actor);
@@ -75,6 +81,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
       return speculateStep(machine, actor);
     case Access.GuestExit:
       machine.pes[actor.pe]!.guest = false;
+      if (machine.delays) synchronise(machine, machine.pes[actor.pe]!);
       machine.stirred = true;
       machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
       return true;
@@ -94,7 +101,9 @@ export function perform(machine: Machine, actor: Actor): boolean {
 
 function read(machine: Machine, actor: Actor): void {
   touch(machine, actor);
-  const value = machine.memory.load(actor.x);
+  const value = machine.delays
+    ? machine.stores.load(actor.pe, actor.x)
+    : machine.memory.load(actor.x);
   actor.result = value;
   machine.emit(Event.Read, actor.site, actor.x, value, 0, 0);
 }
@@ -171,7 +180,8 @@ function allocate(machine: Machine, actor: Actor): void {
   }
   const count = access === Access.AllocateRun ? z : 1;
   for (let i = 0; i < count; i += 1) {
-    machine.memory.zero(frame + i);
+    if (machine.delays && access === Access.Allocate) issueZero(machine, actor, frame);
+    else machine.memory.zero(frame + i);
     machine.emit(Event.Allocate, site, frame + i, role, 0, 0);
   }
 }

@@ -18,10 +18,12 @@ export interface Scheduling {
   readonly steps: number;
   /** Actors of the machine; sources from here on are hardware. */
   readonly actorCount: number;
+  /** Sources from here on are stores and register writes that take effect. */
+  readonly delayedFirst: number;
   /** Virtual nanoseconds until the source's next event could be done. */
   latency(source: number): number;
   isReady(source: number): boolean;
-  /** What the source does next: operation instance, site, and PE for an arrival (else -1). */
+  /** What the source does next: operation instance, site, and PE for an arrival (else -1; EFFECT). */
   pending(source: number): Pending;
   /** Operation instances that have ended. */
   hasEnded(operation: number): boolean;

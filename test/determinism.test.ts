@@ -69,6 +69,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 exclusive-toy-soft-af': '06db3a211f952fc1',
   'kvm-arm64 exclusive-toy-concatenated': '007bef19081288a3',
   'kvm-arm64 exclusive-toy-deep': '3735101b3a54519d',
+  'kvm-arm64 exclusive-toy-delayed': '29e04e2103e3fb6b',
   'kvm-arm64 exclusive-4k': '09de7c5d0264daab',
   'kvm-arm64 exclusive-16k': '0965583338ca83c7',
   'kvm-arm64 exclusive-64k': '0535eca91d034655',

@@ -1,6 +1,6 @@
 /**
  * Replays ordering constraints. Events that no constraint mentions run by the default policy,
- * version 1: the running actor goes on; else an invalidation arrives; else the first actor in the
+ * version 1: a store takes effect; else the running actor goes on; else an invalidation arrives; else the first actor in the
  * machine's order. An event waits while a constraint says that another comes first. When every
  * enabled event waits, the constraints of the first are given up and noted as broken.
  */
@@ -74,6 +74,8 @@ export class PolicyStrategy implements Scheduler {
 
   #choose(machine: Scheduling): number {
     const { current, ready, readyCount, actorCount } = machine;
+    const effect = this.#effect(machine);
+    if (effect >= 0) return effect;
     if (
       current >= 0 &&
       current < actorCount &&
@@ -86,6 +88,17 @@ export class PolicyStrategy implements Scheduler {
     for (let i = 0; i < readyCount; i += 1) {
       const source = ready[i]!;
       if (best >= 0 && rank(source, actorCount) >= rank(best, actorCount)) continue;
+      if (!this.#waits(machine, source)) best = source;
+    }
+    return best;
+  }
+
+  /** The first store or register write that may take effect and is not held back; -1 at F1. */
+  #effect(machine: Scheduling): number {
+    let best = -1;
+    for (let i = 0; i < machine.readyCount; i += 1) {
+      const source = machine.ready[i]!;
+      if (source < machine.delayedFirst || (best >= 0 && source > best)) continue;
       if (!this.#waits(machine, source)) best = source;
     }
     return best;
@@ -148,7 +161,7 @@ export class PolicyStrategy implements Scheduler {
 }
 
 function keyOf(operation: number, site: number, pe: number): number {
-  return (operation * 64 + pe + 1) * 0x40000000 + site;
+  return (operation * 64 + pe + 2) * 0x40000000 + site;
 }
 
 function rank(source: number, actorCount: number): number {

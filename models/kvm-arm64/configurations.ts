@@ -90,6 +90,15 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     },
   ),
   configuration(
+    'exclusive-toy-delayed',
+    'exclusive-toy with pending stores and registers',
+    toy(2, 1),
+    {
+      fidelity: 'F2',
+      weight: 60,
+    },
+  ),
+  configuration(
     'exclusive-4k',
     'one lock (2020), 4K granule, 40-bit addresses: 2 concatenated roots',
     real(12, 40, 3),

@@ -11,6 +11,7 @@ import { LockKind } from '../../sim/locks.ts';
 import type { ActorSpec, Machine, MachineSpec } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { Role } from '../../sim/pages.ts';
+import { StoreOrder } from '../../sim/stores.ts';
 import { Regime } from '../../sim/tables.ts';
 import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
@@ -102,6 +103,7 @@ export function machineSpec(configuration: KvmConfiguration): MachineSpec {
     guestTree: STAGE2,
     hypervisorTree: HYPERVISOR,
     hardwareAccessed: configuration.hardwareAccessed,
+    storeOrder: configuration.fidelity === 'F2' ? StoreOrder.Location : StoreOrder.Immediate,
   };
 }
 

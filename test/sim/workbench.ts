@@ -13,6 +13,7 @@ import { Machine, type MachineSpec, type RunLimits } from '../../sim/machine.ts'
 import { Role } from '../../sim/pages.ts';
 import type { Answers, Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { sites } from '../../sim/site.ts';
+import { StoreOrder } from '../../sim/stores.ts';
 import { Regime } from '../../sim/tables.ts';
 import type { Row } from '../../sim/trace.ts';
 
@@ -73,9 +74,14 @@ export const OTHER_LOCK = 1;
 export interface Setup {
   readonly geometry?: Geometry;
   readonly hardwareAccessed?: boolean;
+  readonly storeOrder?: StoreOrder;
 }
 
-function specOf({ geometry = TOY, hardwareAccessed = true }: Setup): MachineSpec {
+function specOf({
+  geometry = TOY,
+  hardwareAccessed = true,
+  storeOrder = StoreOrder.Immediate,
+}: Setup): MachineSpec {
   const tree = { geometry, lock: ONE_LOCK, annotations: false, counted: false };
   return {
     frames: FRAMES,
@@ -95,6 +101,7 @@ function specOf({ geometry = TOY, hardwareAccessed = true }: Setup): MachineSpec
     guestTree: 0,
     hypervisorTree: 1,
     hardwareAccessed,
+    storeOrder,
   };
 }
 
