@@ -1,7 +1,7 @@
 /** A program: for each actor a list of keyed operations with arguments. It is data and nothing else. */
 import type { OperationSpec, System, World } from '../models/system.ts';
 import type { Duty } from '../oracles/oracle.ts';
-import type { Actor, Operation } from '../sim/actor.ts';
+import { type Actor, ActorRole, type Operation } from '../sim/actor.ts';
 import { assert } from '../sim/assert.ts';
 import type { ProgramEntry } from '../sim/machine.ts';
 
@@ -54,11 +54,18 @@ export function loadProgram(
   const duties: Duty[] = [];
   const operations: OperationSpec[] = [];
   const entries: ProgramEntry[][] = [];
+  const hasOperations = (name: string): boolean =>
+    program.some((part) => part.actor === name && part.operations.length > 0);
+  const isServed = world.machine.actors.some(
+    (actor) => !actor.isHardware && hasOperations(actor.name),
+  );
   for (const actor of world.machine.actors) {
     const list: ProgramEntry[] = [];
     entries.push(list);
     const own = program.find((part) => part.actor === actor.name)?.operations ?? [];
-    if (own.length === 0) continue;
+    // callbacks run in every run in which somebody could defer one
+    const takesPart = actor.role === ActorRole.Rcu ? isServed : own.length > 0;
+    if (!takesPart) continue;
     for (const { key, operation, args } of own) {
       const spec = specOf(specs, operation);
       list.push(new Entry(key, false, spec, world, args, start));

@@ -31,6 +31,8 @@ export const Access = {
   Evict: 23,
   Retry: 24,
   Wait: 25,
+  Defer: 26,
+  Callback: 27,
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
@@ -69,6 +71,8 @@ export const ACCESS_TABLE: readonly AccessKind[] = Object.freeze([
   kind('evict', 5),
   kind('retry', 200),
   kind('wait', 20),
+  kind('defer', 20),
+  kind('callback', 5000),
 ]);
 
 /** Latency by access kind, for the hot path. */

@@ -24,8 +24,14 @@ export type Operation<Result> = Generator<void, Result, undefined>;
 /** One access: `yield*` it and get its result. */
 export type Step<Result> = Iterable<void, Result, undefined>;
 
-/** Program role of an actor. */
-export const ActorRole = { Vcpu: 'vcpu', Host: 'host', Hardware: 'pe' } as const;
+/** Role of an actor; programs name vCPUs, hosts and hardware. */
+export const ActorRole = {
+  Vcpu: 'vcpu',
+  Host: 'host',
+  Hardware: 'pe',
+  /** Runs deferred callbacks; part of every run of a system that has one, never of a program. */
+  Rcu: 'rcu',
+} as const;
 export type ActorRole = (typeof ActorRole)[keyof typeof ActorRole];
 
 const SUSPENDED: IteratorResult<void, number> = Object.freeze({ done: false, value: undefined });
@@ -35,6 +41,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   readonly index: number;
   readonly name: string;
   readonly role: ActorRole;
+  /** Its accesses are no steps of the program. */
   readonly isHardware: boolean;
   readonly pe: number;
 
@@ -67,7 +74,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     this.index = index;
     this.name = name;
     this.role = role;
-    this.isHardware = role === ActorRole.Hardware;
+    this.isHardware = role === ActorRole.Hardware || role === ActorRole.Rcu;
     this.pe = pe;
   }
 
@@ -195,6 +202,17 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   /** Waits for the read sections that are open when it begins: two events, begin and end. May sleep. */
   gracePeriod(site: Site, domain: number): Step<number> {
     return this.#request(Access.GracePeriod, site, domain, 0, 0, 0);
+  }
+
+  /** A callback with this number is to run after the sections that are open now, the caller's included. */
+  defer(site: Site, domain: number, value: number): Step<number> {
+    assert(value >= 0, 'a callback has a number');
+    return this.#request(Access.Defer, site, domain, value, 0, 0);
+  }
+
+  /** Waits for the oldest callback that is due and takes it: its number; -1 when none will come any more. */
+  nextCallback(site: Site, domain: number): Step<number> {
+    return this.#request(Access.Callback, site, domain, 0, 0, 0);
   }
 
   // ---- pages ----

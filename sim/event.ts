@@ -47,10 +47,12 @@ export const Event = {
   Unfinished: 41,
   GuestExit: 42,
   RunEnd: 43,
+  Deferred: 44,
+  Callback: 45,
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 
-export const EVENT_KINDS = 44;
+export const EVENT_KINDS = 46;
 
 /** Field kinds, so that a reader can format numbers as what they are. */
 export type Field =
@@ -136,4 +138,6 @@ export const EVENT_TABLE: readonly EventKind[] = Object.freeze([
   kind('unfinished', 'count'),
   kind('guest left'),
   kind('run ends'),
+  kind('deferred', 'count', 'value'),
+  kind('callback', 'count', 'value'),
 ]);

@@ -145,6 +145,8 @@ const RULES: ReadonlyMap<EventCode, Rule> = new Map<EventCode, Rule>([
   [Event.SectionEnter, writesSection],
   [Event.SectionExit, writesSection],
   [Event.GracePeriod, writesSection],
+  [Event.Deferred, writesSection],
+  [Event.Callback, writesSection],
   [Event.OperationBegin, judges],
   [Event.OperationEnd, judges],
   [Event.Claim, (_row, layout) => [write(ObjectClass.Claims, 0), ...judged(layout)]],

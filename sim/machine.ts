@@ -74,7 +74,9 @@ const RUN = siteOf('machine.run');
 
 /** By access kind: 0 never blocks; 1 waits for locks and sections; 2 for words, walks, fills, guests. */
 const CAN_BLOCK = new Uint8Array(32);
-for (const access of [Access.Acquire, Access.GracePeriod, Access.Invalidate]) CAN_BLOCK[access] = 1;
+for (const access of [Access.Acquire, Access.GracePeriod, Access.Invalidate, Access.Callback]) {
+  CAN_BLOCK[access] = 1;
+}
 for (const access of [
   Access.Barrier,
   Access.GuestExit,
@@ -141,7 +143,9 @@ export class Machine implements Scheduling {
   readonly #firstOperation: Int32Array;
   /** Operations of each actor that have ended. */
   readonly #ended: Int32Array;
+  /** Actors that have not ended and that the run waits for; those of them that run callbacks. */
   #running = 0;
+  #servants = 0;
   #starting = false;
   #upcoming = -1;
   #turn = 0;
@@ -213,6 +217,7 @@ export class Machine implements Scheduling {
     this.inTail = false;
     this.haltAt = -1;
     this.#running = 0;
+    this.#servants = 0;
     this.#upcoming = -1;
     this.#turn = 0;
     this.#awaitsWord = false;
@@ -269,6 +274,7 @@ export class Machine implements Scheduling {
       if (this.#program[actor.index]!.length === 0) continue;
       actor.ended = false;
       if (actor.role !== ActorRole.Hardware) this.#running += 1;
+      if (actor.role === ActorRole.Rcu) this.#servants += 1;
       this.#startNext(actor);
     }
     this.#starting = false;
@@ -568,6 +574,8 @@ export class Machine implements Scheduling {
         actor.generator = undefined;
         this.setReady(actor.index, false);
         if (actor.role !== ActorRole.Hardware) this.#running -= 1;
+        if (actor.role === ActorRole.Rcu) this.#servants -= 1;
+        else if (this.#running === this.#servants) this.recheck(Access.Callback);
         this.grant = 0;
         return;
       }
@@ -623,6 +631,10 @@ export class Machine implements Scheduling {
         return this.memory.load(actor.x) !== actor.y;
       case Access.GracePeriod:
         return actor.y === 1 && this.sections.waits(actor.x, actor.index);
+      case Access.Callback:
+        // when nobody is left who could defer one, the wait ends without
+        if (this.sections.deferred === 0) return this.#running > this.#servants;
+        return !this.sections.isDue(actor.x);
       case Access.Speculate:
         return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
       case Access.Invalidate:

@@ -65,6 +65,10 @@ export function perform(machine: Machine, actor: Actor): boolean {
       return true;
     case Access.GracePeriod:
       return gracePeriod(machine, actor);
+    case Access.Defer:
+    case Access.Callback:
+      callback(machine, actor);
+      return true;
     case Access.Guest:
       return guestStep(machine, actor);
     case Access.Speculate:
@@ -196,6 +200,20 @@ function section(machine: Machine, actor: Actor): void {
   machine.sections.exit(x, actor.index);
   machine.emit(Event.SectionExit, site, x, 0, 0, 0);
   machine.recheck(Access.GracePeriod);
+  if (machine.sections.deferred > 0) machine.recheck(Access.Callback);
+}
+
+function callback(machine: Machine, actor: Actor): void {
+  const { access, site, x, y } = actor;
+  if (access === Access.Defer) {
+    machine.sections.defer(x, y);
+    machine.emit(Event.Deferred, site, x, y, 0, 0);
+    machine.recheck(Access.Callback);
+    return;
+  }
+  const value = machine.sections.takeDue(x);
+  actor.result = value;
+  machine.emit(Event.Callback, site, x, value, 0, 0);
 }
 
 /** Begins to wait for the sections that are open now; the second event ends the wait. */

@@ -20,6 +20,8 @@ export const at = sites('test', [
   'access',
   'allocate',
   'barrier',
+  'callback',
+  'defer',
   'enter',
   'evict',
   'exit',
@@ -58,6 +60,7 @@ const ACTORS = [
   { name: 'host1', role: 'host', pe: 1 },
   { name: 'pe0', role: 'pe', pe: 0 },
   { name: 'pe1', role: 'pe', pe: 1 },
+  { name: 'rcu', role: 'rcu', pe: 1 },
 ] as const;
 
 type ActorName = (typeof ACTORS)[number]['name'];
