@@ -8,7 +8,7 @@ import { ORACLES } from '../oracles/registry.ts';
 import { SiteDirectory } from '../sim/site.ts';
 import { type Case, type CaseChoice, type Expectation, FORMAT } from './case.ts';
 import { checkShape, type Path, type Raw, Source } from './case-source.ts';
-import { actorNames } from './generate.ts';
+import { actorNames, operationsOf } from './generate.ts';
 import { END, type EventName, formatName, parseName } from './names.ts';
 import { type Constraint, findCycle, formatConstraint, parseConstraint } from './order.ts';
 import type { ActorProgram, Program, ProgramOperation } from './program.ts';
@@ -83,9 +83,7 @@ function readProgram(
       source.fail(['program', actor], `unknown actor "${actor}" (${list(known.all)})`, true);
     }
     const role = known.vcpu.includes(actor) ? 'vcpu' : known.host.includes(actor) ? 'host' : 'pe';
-    const allowed = system.operations.filter(
-      (spec) => spec.weight > 0 && spec.roles.includes(role),
-    );
+    const allowed = operationsOf(system, configuration, role);
     const read = Object.entries(operations).map(([key, text]) =>
       readOperation(source, ['program', actor, key], key, text, allowed, configuration),
     );
