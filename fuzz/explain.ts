@@ -5,6 +5,7 @@
 
 import type { Violation } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
+import { WORK_NAMES } from '../sim/card.ts';
 import { describe } from '../sim/descriptor.ts';
 import { Event } from '../sim/event.ts';
 import { coverBits, Invalidations } from '../sim/invalidation.ts';
@@ -231,6 +232,23 @@ function sentence(session: Session, violation: Violation): string {
       return `a linked table (${at.trim()}) was changed without its lock`;
     case 'context/sleep-under-lock':
       return `something that may sleep was done under ${session.machine.locks.specs[found ?? 0]?.name}`;
+    case 'context/store-outside-section':
+      return `a linked table (${at.trim()}) was changed with the lock shared, outside a read section`;
+    case 'context/excluded-together':
+      return (
+        `${WORK_NAMES[expected ?? 0]} and ${WORK_NAMES[found ?? 0]} (by ${operationName(session, violation.promisedBy ?? -1)}) ` +
+        'went on at the same time under the lock of one tree'
+      );
+    case 'freed-table/freed-while-read':
+      return `table page ${frame} was freed although a walker${on} was in a read section when it was taken out`;
+    case 'table-shape/busy-left':
+      return `an entry of table page ${frame} is still busy when the lock is dropped`;
+    case 'table-shape/busy-when-alone':
+      return `an entry of table page ${frame} is busy when the lock is taken alone`;
+    case 'table-shape/busy-overwritten':
+      return `the entry for${at} was written while the actor${on} had it busy`;
+    case 'progress/faulting-entry-left':
+      return `PE ${pe} still holds the translation of${at} that made the fault (${entry})`;
     case 'progress/faults-again':
       return `the guest faulted on${at} again and again although each fault was said to be handled`;
     default:

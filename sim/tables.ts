@@ -227,8 +227,9 @@ export class Tables {
   #unlink(frame: number, parent: number): void {
     if (this.parentOf[frame] !== parent || this.treeOf[frame]! < 0) return;
     const level = this.levelOf[frame]!;
-    this.treeOf[frame] = -1;
+    // told while it still belongs to its tree
     this.#observer.unlinked(frame, level, this.firstOf[frame]!, parent);
+    this.treeOf[frame] = -1;
     if (level >= LAST_LEVEL) return;
     for (let index = 0; index < this.#memory.wordsPerPage; index += 1) {
       const address = this.#memory.address(frame, index);
