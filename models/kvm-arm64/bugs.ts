@@ -82,7 +82,8 @@ export const BUGS = [
   },
   {
     id: 'A17-destroy-drops-table-in-use',
-    title: 'destruction in pieces drops a table whose other entries belong to a later piece',
+    title:
+      'destruction in pieces drops a table whenever it leaves it, though a later piece comes back',
     upstream:
       'KVM: arm64: Only drop references on empty tables in stage2_free_walker, 156f70afcfec (v6.19, 2025)',
     configuration: 'recent-toy-deep',

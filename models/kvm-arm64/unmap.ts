@@ -126,12 +126,13 @@ class Destroy implements Visitor {
     const at = destroySites;
     const old = yield* self.readOnce(at.readTable, walk.word);
     const child = frameOf(old);
-    if (world.generation.destroysInChunks) {
-      // the rest of the table may belong to a later piece
+    if (world.generation.destroysInChunks && !world.bug('A17-destroy-drops-table-in-use')) {
+      // the rest of the table may belong to a later piece, which must not find it when it is gone
       const references = yield* self.readOnce(at.countTable, world.count(child));
-      if (references !== 1 && !world.bug('A17-destroy-drops-table-in-use')) return Result.Ok;
-      if (!world.bug('A17b-destroy-leaves-entry-of-table'))
+      if (references !== 1) return Result.Ok;
+      if (!world.bug('A17b-destroy-leaves-entry-of-table')) {
         yield* self.store(at.clearTable, walk.word, 0);
+      }
     }
     yield* putPage(self, world, walk.table);
     yield* putPage(self, world, child);
