@@ -104,6 +104,7 @@ export class Session {
   load(program: Program): void {
     const loaded = loadProgram(
       this.system,
+      this.configuration,
       this.world,
       this.specs,
       program,

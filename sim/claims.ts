@@ -28,10 +28,12 @@ export const Claim = {
   ContextRetired: 10,
   /** Frame x changes owner to y. */
   OwnershipChanged: 11,
-  /** The fault handler gives up and lets the guest retry; x is the reason. */
+  /** The fault handler gives up on input page y and lets the guest retry; x is a `RetryReason`. */
   FaultRetry: 12,
   /** The fault handler is done with input page x; y is 1 when it believes that it repaired it. */
   FaultHandled: 13,
+  /** The operation begins to work on tree x under its lock; y is the kind of work (card.ts). */
+  WorkBegins: 14,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -50,4 +52,14 @@ export const CLAIM_NAMES = [
   'ownership changed',
   'fault retry',
   'fault handled',
+  'work begins',
 ] as const;
+
+/** Why a fault handler lets the guest try again without having repaired anything. */
+export const RetryReason = {
+  /** What it knows of the host may be stale: it has not looked at the table. */
+  Invalidation: 1,
+  /** The entry is not as it was when the fault was taken. */
+  Moved: 2,
+} as const;
+export type RetryReason = (typeof RetryReason)[keyof typeof RetryReason];
