@@ -37,7 +37,12 @@ export const walkSites = sites('walk', [
   'tagNew',
 ]);
 
-export const choiceSites = sites('choice', ['allocationFails', 'reuseOldest', 'evictOther']);
+export const choiceSites = sites('choice', [
+  'allocationFails',
+  'reuseOldest',
+  'evictOther',
+  'hostilePage',
+]);
 export const machineSites = sites('machine', ['run']);
 
 const LEVEL_SITES = [

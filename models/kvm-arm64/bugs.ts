@@ -148,11 +148,26 @@ export const BUGS = [
     caughtBy: ['reference-counts', 'break-before-make', 'stale-translation'],
   },
   {
+    id: 'A37-context-not-synchronised',
+    title: 'an invalidation may be executed with the VMID that was loaded before',
+    upstream:
+      'KVM: arm64: Restore missing ISB on nVHE __tlb_switch_to_guest, 452d62227958 (v5.9, 2020)',
+    configuration: 'exclusive-toy-delayed',
+    caughtBy: ['stale-translation', 'freed-table', 'freed-page', 'break-before-make', 'context'],
+  },
+  {
     id: 'A42-no-break-before-make',
     title: 'a valid entry is overwritten by another and invalidated afterwards',
     upstream: 'arm/arm64: KVM: Enforce Break-Before-Make on Stage-2 page tables (v4.7, 2016)',
     configuration: 'exclusive-*',
     caughtBy: ['break-before-make'],
+  },
+  {
+    id: 'A43-no-barrier-before-flush',
+    title: 'an invalidation is issued before the changed entry is visible to walkers',
+    upstream: 'ARM: KVM: add missing dsb before invalidating Stage-2 TLBs (v3.10, 2013)',
+    configuration: 'exclusive-toy-delayed',
+    caughtBy: ['stale-translation', 'break-before-make', 'freed-table', 'freed-page'],
   },
   {
     id: 'A45-test-young-empty-range',
@@ -203,6 +218,13 @@ export const BUGS = [
     title: 'a page is marked dirty before the lock under which it becomes writable is taken',
     upstream: 'shape M28 of spec/arm.md 8 (no single commit)',
     caughtBy: ['dirty-log'],
+  },
+  {
+    id: 'M30-linked-by-plain-store',
+    title: 'a new table is linked by a plain store, which may be visible before its entries are',
+    upstream: 'shape M30 of spec/arm.md 8 (no single commit)',
+    configuration: 'exclusive-toy-delayed',
+    caughtBy: ['freed-page', 'freed-table', 'table-shape', 'abstract-map', 'stale-translation'],
   },
   {
     id: 'N01-relax-ignores-level',

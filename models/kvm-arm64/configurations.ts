@@ -163,6 +163,12 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     },
   ),
   configuration(
+    'parallel-toy-delayed',
+    'parallel-toy with pending stores and registers, two vCPUs',
+    toy(2, 1),
+    { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], fidelity: 'F2', weight: 60 },
+  ),
+  configuration(
     'exclusive-4k',
     'one lock (2020), 4K granule, 40-bit addresses: 2 concatenated roots',
     real(12, 40, 3),
