@@ -63,8 +63,11 @@ class Observer implements Watcher {
     this.#movable.set(actor, []);
   }
 
+  site(site: number): void {
+    this.sites.add(site);
+  }
+
   request(actor: MutantActor): void {
-    this.sites.add(actor.site);
     for (const operator of OPERATORS) {
       if (operator.answer !== undefined && actor.access === Access.Read) continue;
       if (operator.concerns(actor)) this.#note(operator, actor, undefined);

@@ -10,6 +10,7 @@ import type { OperationSpec, World } from '../models/system.ts';
 import { Access } from '../sim/access.ts';
 import { Actor, type Operation } from '../sim/actor.ts';
 import { Result } from '../sim/card.ts';
+import type { ClaimCode } from '../sim/claims.ts';
 import type { ActorFactory, ActorSpec, Machine } from '../sim/machine.ts';
 import type { Site } from '../sim/site.ts';
 import type { Operator } from './operators.ts';
@@ -40,6 +41,8 @@ export interface Mutant {
 /** Looks at every access of a program's actors before it is made, and at what reads return. */
 export interface Watcher {
   begin(actor: MutantActor): void;
+  /** A site that is come to: of any access, or of a choice. */
+  site(site: Site): void;
   request(actor: MutantActor): void;
   /** @param earlier what this operation read or stored at the word before, if it did */
   answer(request: Readonly<Request>, value: number, earlier: number | undefined): void;
@@ -77,7 +80,12 @@ export class MutantActor extends Actor {
   /** Locks and section domains that it believes to be in, as bit masks. */
   #skippedLocks = 0;
   #skippedSections = 0;
-  #deferred: Request | undefined;
+  /** The access that is to be moved; what it is moved past has been made; its claims. */
+  #moved: Request | undefined;
+  #isDue = false;
+  readonly #claims: (readonly [ClaimCode, number, number, number])[] = [];
+  /** The moved access was the last one that the operation asked for. */
+  #isClaimHeld = false;
 
   constructor(machine: Machine, index: number, spec: ActorSpec, mutation: Mutation) {
     super(machine, index, spec.name, spec.role, spec.pe);
@@ -89,27 +97,48 @@ export class MutantActor extends Actor {
     this.#known.clear();
     this.#skippedLocks = 0;
     this.#skippedSections = 0;
-    this.#deferred = undefined;
+    this.#moved = undefined;
+    this.#claims.length = 0;
+    this.#isClaimHeld = false;
     this.#mutation.watcher?.begin(this);
   }
 
   /** An operation ends: an access that was still to be moved is made now. */
   *finish(): Operation<void> {
-    if (this.#deferred === undefined) return;
-    this.load(this.#deferred);
-    this.#deferred = undefined;
-    yield* new Sequence(this, undefined, 0);
+    if (this.#moved === undefined) return;
+    this.load(this.#moved);
+    this.#moved = undefined;
+    yield* new Sequence(this, undefined);
+  }
+
+  override choose(site: Site, alternatives: number): number {
+    this.#mutation.watcher?.site(site);
+    return super.choose(site, alternatives);
+  }
+
+  /** What is claimed about an access goes where the access goes. */
+  override claim(claim: ClaimCode, x: number, y: number, z: number): void {
+    if (this.#isClaimHeld) this.#claims.push([claim, x, y, z]);
+    else super.claim(claim, x, y, z);
+  }
+
+  /** The moved access has been made. */
+  claimMoved(): void {
+    for (const [claim, x, y, z] of this.#claims) super.claim(claim, x, y, z);
+    this.#claims.length = 0;
   }
 
   override [Symbol.iterator](): Iterator<void, number, undefined> {
     const { mutant, watcher } = this.#mutation;
+    watcher?.site(this.site);
     if (this.isHardware) return this;
     if (watcher !== undefined) {
       watcher.request(this);
       return this.#remember(watcher);
     }
     if (mutant === undefined) return this;
-    if (this.#deferred !== undefined) return this.#passes(this.#deferred, mutant);
+    this.#isClaimHeld = false;
+    if (this.#moved !== undefined) return this.#pass(this.#moved, mutant);
     if (this.#isSkippedExit()) return this.#skip();
     if (this.site === mutant.site) return this.#mutate(mutant);
     return mutant.operator.answer === undefined ? this : this.#remember(undefined);
@@ -147,7 +176,9 @@ export class MutantActor extends Actor {
       return new Answered(this, undefined);
     }
     if (mutant.other !== undefined) {
-      this.#deferred = this.request();
+      this.#moved = this.request();
+      this.#isDue = false;
+      this.#isClaimHeld = true;
       return this.#skip();
     }
     if (operator.change !== undefined) {
@@ -180,17 +211,20 @@ export class MutantActor extends Actor {
   }
 
   /** An access comes while another waits to be made after it. */
-  #passes(deferred: Request, mutant: Mutant): Iterator<void, number, undefined> {
-    if (isTransparent(deferred, this)) return this;
-    this.#deferred = undefined;
-    if (this.site === mutant.other) {
-      this.#mutation.changed += 1;
-      return new Sequence(this, deferred, 0);
+  #pass(moved: Request, mutant: Mutant): Iterator<void, number, undefined> {
+    if (!this.#isDue) {
+      if (isTransparent(moved, this)) return this;
+      if (this.site === mutant.other) {
+        this.#mutation.changed += 1;
+        this.#isDue = true;
+        return this;
+      }
+      // what came is not what it was to be moved past: as it was
     }
-    // what came is not what it was to be moved past: as it was
+    this.#moved = undefined;
     const next = this.request();
-    this.load(deferred);
-    return new Sequence(this, next, 1);
+    this.load(moved);
+    return new Sequence(this, next);
   }
 
   #skip(): Iterator<void, number, undefined> {
@@ -221,18 +255,14 @@ export class MutantActor extends Actor {
   }
 }
 
-/** Makes the pending access and then another; the result is that of the one with number `told`. */
+/** Makes the moved access, which is pending, and then the one that the operation asked for. */
 class Sequence implements Iterator<void, number, undefined>, Iterable<void, number, undefined> {
   readonly #actor: MutantActor;
-  #second: Request | undefined;
-  readonly #told: 0 | 1;
-  #made = 0;
-  #result = 0;
+  #next: Request | undefined;
 
-  constructor(actor: MutantActor, second: Request | undefined, told: 0 | 1) {
+  constructor(actor: MutantActor, next: Request | undefined) {
     this.#actor = actor;
-    this.#second = second;
-    this.#told = told;
+    this.#next = next;
   }
 
   [Symbol.iterator](): this {
@@ -240,15 +270,13 @@ class Sequence implements Iterator<void, number, undefined>, Iterable<void, numb
   }
 
   next(): IteratorResult<void, number> {
-    for (;;) {
-      const step = this.#actor.next();
-      if (step.done !== true) return step;
-      if (this.#made === this.#told) this.#result = step.value;
-      this.#made += 1;
-      if (this.#second === undefined) return { done: true, value: this.#result };
-      this.#actor.load(this.#second);
-      this.#second = undefined;
-    }
+    const step = this.#actor.next();
+    if (step.done !== true) return step;
+    this.#actor.claimMoved();
+    if (this.#next === undefined) return step;
+    this.#actor.load(this.#next);
+    this.#next = undefined;
+    return this.#actor.next();
   }
 }
 

@@ -107,6 +107,7 @@ test('a write after the round that took the mark has ended', (t) => {
 
 test('a mark made while the round ran counts for the next one', (t) => {
   const { stage } = logged();
+  mark(stage, 5);
   takeMarks(stage, 0, 1 << 5);
   mark(stage, 5);
   harvest(stage);
