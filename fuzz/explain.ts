@@ -207,6 +207,10 @@ function sentence(session: Session, violation: Violation): string {
       return `page ${frame} was freed while the table still maps it at${at}`;
     case 'freed-page/freed-while-cached':
       return `page ${frame} was freed while PE ${pe} still has a translation of${at} to it`;
+    case 'freed-page/not-revoked':
+      return `the revocation is said to be finished, but the host still grants page ${frame} at${at}`;
+    case 'reference-counts/left-empty':
+      return `table page ${frame} (from${at}) was emptied and stays linked`;
     case 'reference-counts/too-high':
     case 'reference-counts/too-low':
       return `table page ${frame} is counted ${found} times; its entries make ${expected}`;
@@ -224,6 +228,16 @@ function sentence(session: Session, violation: Violation): string {
       return `${at.trim()} can be written without a mark, and nobody is about to set it (${entry})`;
     case 'dirty-log/writable-cached':
       return `PE ${pe} can still write${at} without a mark`;
+    case 'dirty-log/marks-differ':
+      return `a round took ${found === 0 ? 'no mark' : 'a mark'} of${at}; ${expected === 0 ? 'nobody marked it' : 'it was marked'}`;
+    case 'dirty-log/marks-left':
+      return `the log was stopped, and the mark of${at} is still there`;
+    case 'dirty-log/refused':
+      return 'the operation was refused although the log was as it needs it all the time';
+    case 'dirty-log/not-done':
+      return 'the operation ended well although the log was not as it needs it';
+    case 'permissions/right-not-asked-for':
+      return `the operation gave a right to${at} that it may not give (${entry})`;
     case 'accessed-bit/old-though-used':
       return `the answer is "old" although${at} was young all the time (${entry})`;
     case 'accessed-bit/young-without-use':
@@ -249,6 +263,10 @@ function sentence(session: Session, violation: Violation): string {
       return `the entry for${at} was written while the actor${on} had it busy`;
     case 'progress/faulting-entry-left':
       return `PE ${pe} still holds the translation of${at} that made the fault (${entry})`;
+    case 'context/context-left':
+      return `a host thread ended with another guest context loaded${on} than it began with`;
+    case 'progress/access-not-made':
+      return 'the operation ended well although its last access faulted and was not made again';
     case 'progress/faults-again':
       return `the guest faulted on${at} again and again although each fault was said to be handled`;
     default:

@@ -93,7 +93,7 @@ class Observer implements Watcher {
   #note(operator: Operator, request: Readonly<Request>, other: number | undefined): void {
     const key = `${operator.id} ${request.site} ${other}`;
     if (this.#places.has(key)) return;
-    const needs = needsOf(request);
+    const needs = needsOf(operator, request);
     this.#places.set(key, { operator, site: request.site, other, needs });
   }
 

@@ -271,6 +271,6 @@ export const OPERATORS: readonly Operator[] = Object.freeze([
 ]);
 
 /** At F1 words are sequentially consistent and registers take effect at once. */
-export function needsOf(request: Readonly<Request>): 'F1' | 'F2' {
-  return isInert(request) || request.access === Access.StoreRelease ? 'F2' : 'F1';
+export function needsOf({ id }: Operator, request: Readonly<Request>): 'F1' | 'F2' {
+  return isInert(request) || id === 'plain-store' ? 'F2' : 'F1';
 }

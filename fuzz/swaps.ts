@@ -68,7 +68,7 @@ export function isSwap(first: Shape, second: Shape): boolean {
   if (!isMovable(first) || second.access === Access.Retry) return false;
   if (!ORDERS.has(first.access) && !ORDERS.has(second.access)) return false;
   // to move an access into a critical section is legal (the "roach motel" rule), unless it waits there
-  if (LEAVES.has(first.access) && !WAITS.has(second.access)) return false;
+  if (LEAVES.has(first.access)) return WAITS.has(second.access) && !isOnePlace(first, second);
   if (ENTERS.has(second.access) && !WAITS.has(first.access)) return false;
   if (first.access === Access.Barrier && second.access === Access.Barrier) return false;
   return !isOnePlace(first, second);

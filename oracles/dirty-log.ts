@@ -153,7 +153,7 @@ class DirtyLog implements Oracle {
     if (!isDone && result !== Result.Invalid) return;
     // a start that ends well has started the log, a stop has left none
     const isDue = isRound ? this.#isLogging : isStop ? !this.#isLogging : false;
-    const isRefusalDue = isRound ? !this.#isLogging : this.#isLogging;
+    const isRefusalDue = isRound || isStop ? !this.#isLogging : this.#isLogging;
     if (isDone ? isDue : isRefusalDue) return;
     report.add('dirty-log', isDone ? 'not-done' : 'refused', 'actor', { found: result });
   }
