@@ -28,7 +28,8 @@ export interface MutantOptions {
   readonly only: string | undefined;
   /** File of results, continued when it is there. */
   readonly out: string | undefined;
-  readonly judge: Judge;
+  /** Makes the judge of survivors. */
+  readonly judge: (mutation: Mutation) => Judge;
 }
 
 /** A mutant's result as it is printed and kept. */
@@ -64,6 +65,7 @@ const SLICE = 256;
 export class MutationRun {
   readonly #options: MutantOptions;
   readonly #workload: Workload;
+  readonly #judge: Judge;
   interrupted = false;
 
   constructor(options: MutantOptions) {
@@ -77,6 +79,7 @@ export class MutationRun {
     const targets = [{ system, configurations, bugs: [] }];
     const executor = new Executor(seed, targets, undefined, sessions);
     this.#options = options;
+    this.#judge = options.judge(mutation);
     this.#workload = { sessions, mutation, cases, executor };
   }
 
@@ -88,12 +91,11 @@ export class MutationRun {
     const { mutants, unreached, executions } = this.#profile();
     const wanted = mutants.filter(({ id }) => only === undefined || id.includes(only));
     const journal = new Journal(this.#options);
-    const names = new Map(mutants.map((mutant) => [mutant.id, mutant]));
     const items: MutantItem[] = [];
     for (const mutant of wanted) {
       if (this.interrupted) break;
       let item = journal.known.get(mutant.id);
-      if (item === undefined || !names.has(item.id)) {
+      if (item === undefined) {
         item = itemOf(await this.#try(mutant));
         // what was stopped is not the mutant's verdict
         if (this.interrupted && item.verdict !== MutantVerdict.Killed) break;
@@ -116,7 +118,7 @@ export class MutationRun {
   }
 
   async #try(mutant: Mutant): Promise<TrialResult> {
-    const { runs, seconds, judge, configurations } = this.#options;
+    const { runs, seconds, configurations } = this.#options;
     const isAtF1 = configurations.every(({ fidelity }) => fidelity === 'F1');
     if (mutant.needs !== 'F1' && isAtF1) return untried(mutant);
     const trial = new Trial(this.#workload, mutant, runs);
@@ -126,9 +128,12 @@ export class MutationRun {
       if (this.interrupted) break;
       if (seconds !== undefined && (performance.now() - started) / 1000 >= seconds) break;
     }
-    return trial.finish(this.interrupted ? () => undefined : judge);
+    return trial.finish(this.interrupted ? UNJUDGED : this.#judge);
   }
 }
+
+/** Leaves every survivor open. */
+export const UNJUDGED: Judge = () => undefined;
 
 /** Nothing can come of the mutant at the fidelity of the configurations. */
 function untried(mutant: Mutant): TrialResult {

@@ -1,6 +1,11 @@
 /** `mutants`: which changes of single accesses the oracles notice. */
 import { CORPUS_FOLDER } from '../campaign/corpus.ts';
-import { type MutantItem, type MutationReport, MutationRun } from '../campaign/mutants.ts';
+import {
+  type MutantItem,
+  type MutationReport,
+  MutationRun,
+  UNJUDGED,
+} from '../campaign/mutants.ts';
 import {
   configurationsOf,
   parseCount,
@@ -39,7 +44,7 @@ export async function mutants(id: string, flags: MutantFlags): Promise<number> {
     seconds: flags.time === undefined ? undefined : parseDuration(flags.time),
     only: flags.only,
     out: flags.out,
-    judge: () => undefined,
+    judge: () => UNJUDGED,
   });
   const stop = (): void => {
     run.interrupted = true;

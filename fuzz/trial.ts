@@ -2,6 +2,7 @@
  * The trial of one mutant: executions until an oracle objects or there are enough, in slices, so that
  * whoever owns the clock can stop in between. Deterministic but for where it is stopped.
  */
+import type { Violation } from '../oracles/oracle.ts';
 import { InternalError } from '../sim/assert.ts';
 import { guarded } from './leak-guard.ts';
 import type { Mutant } from './mutation.ts';
@@ -34,15 +35,19 @@ export interface TrialResult {
   readonly changed: number;
 }
 
+/** What is known of a mutant that no oracle objected to in the executions of its trial. */
+export interface Judgement {
+  readonly verdict: 'equivalent' | 'differs' | 'killed';
+  /** The violation that kills it, and where it was found. */
+  readonly violation?: Violation;
+  readonly place?: string;
+}
+
 /**
- * Whether a mutant that no oracle objected to can differ from the correct system at all; undefined when
- * that is open.
- * @param kept programs that came to its place
+ * Looks closer at a survivor; undefined when it remains open.
+ * @param kept programs in which the mutant made a difference
  */
-export type Judge = (
-  mutant: Mutant,
-  kept: readonly Sample[],
-) => 'equivalent' | 'differs' | undefined;
+export type Judge = (mutant: Mutant, kept: readonly Sample[]) => Judgement | undefined;
 
 export class Trial {
   readonly #workload: Workload;
@@ -98,23 +103,28 @@ export class Trial {
     const { mutation } = this.#workload;
     const { reached, changed } = mutation;
     mutation.select(undefined);
-    const violation = this.#killer?.result.violation;
+    const isOpen = this.#killer === undefined && changed > 0;
+    const judged = isOpen ? guarded(() => judge(this.#mutant, this.#keeper.kept)) : undefined;
+    const violation = this.#killer?.result.violation ?? judged?.violation;
     return {
       mutant: this.#mutant,
-      verdict: this.#verdict(reached, judge),
+      verdict: verdictOf(violation, reached, judged),
       oracle: violation?.oracle,
       rule: violation?.rule,
-      by: this.#killer?.place,
+      by: this.#killer?.place ?? judged?.place,
       executions: this.#executions,
       reached,
       changed,
     };
   }
+}
 
-  #verdict(reached: number, judge: Judge): MutantVerdict {
-    if (this.#killer !== undefined) return MutantVerdict.Killed;
-    if (reached === 0) return MutantVerdict.NotReached;
-    const isEquivalent = judge(this.#mutant, this.#keeper.kept) === 'equivalent';
-    return isEquivalent ? MutantVerdict.Equivalent : MutantVerdict.Survivor;
-  }
+function verdictOf(
+  violation: Violation | undefined,
+  reached: number,
+  judged: Judgement | undefined,
+): MutantVerdict {
+  if (violation !== undefined) return MutantVerdict.Killed;
+  if (reached === 0) return MutantVerdict.NotReached;
+  return judged?.verdict === 'equivalent' ? MutantVerdict.Equivalent : MutantVerdict.Survivor;
 }

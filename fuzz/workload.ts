@@ -15,8 +15,8 @@ import type { Sessions } from './sessions.ts';
 const SCHEDULES_PER_CASE = 24;
 const CASE_SEED = 0x4d55;
 /** Programs that are kept to be run again, and schedules of each per turn. */
-const FOCUS_PROGRAMS = 32;
-const FOCUS_SLICE = 25;
+const FOCUS_PROGRAMS = 128;
+const FOCUS_SLICE = 20;
 const FOCUS_SEED = 0x464f;
 
 export interface Workload {

@@ -216,12 +216,18 @@ test('the judge decides about survivors only, and sees programs that come to the
   const result = trial.finish((judged, kept) => {
     t.is(judged, mutant);
     t.true(kept.length > 0);
-    return 'equivalent';
+    return { verdict: 'equivalent' };
   });
   t.is(result.verdict, MutantVerdict.Equivalent);
   const dead = new Trial(kvm, mutantNamed('shared-lock fault.lock'), 50);
   while (dead.advance(64));
-  t.is(dead.finish(() => t.fail()).verdict, MutantVerdict.Killed);
+  const asked: string[] = [];
+  const killed = dead.finish(({ id }) => {
+    asked.push(id);
+    return undefined;
+  });
+  t.is(killed.verdict, MutantVerdict.Killed);
+  t.deepEqual(asked, []);
 });
 
 // ---- any system ----
