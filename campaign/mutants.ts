@@ -65,22 +65,20 @@ const SLICE = 256;
 export class MutationRun {
   readonly #options: MutantOptions;
   readonly #workload: Workload;
+  /** Only configurations where stores and registers are delayed; undefined when there are none. */
+  readonly #delayed: Workload | undefined;
   readonly #judge: Judge;
   interrupted = false;
 
   constructor(options: MutantOptions) {
-    const { system, configurations, corpus, seed } = options;
     const mutation = new Mutation();
     const sessions = new Sessions({ mutation });
-    const cases = caseFiles(corpus)
-      .map(readCase)
-      .filter((value) => value.system === system.id)
-      .filter((value) => configurations.some(({ id }) => id === value.configuration));
-    const targets = [{ system, configurations, bugs: [] }];
-    const executor = new Executor(seed, targets, undefined, sessions);
+    const { configurations } = options;
+    const delayed = configurations.filter(({ fidelity }) => fidelity !== 'F1');
     this.#options = options;
     this.#judge = options.judge(mutation);
-    this.#workload = { sessions, mutation, cases, executor };
+    this.#workload = workloadOf(options, mutation, sessions, configurations);
+    if (delayed.length > 0) this.#delayed = workloadOf(options, mutation, sessions, delayed);
   }
 
   /** @param progress called with each result as it is known, and how many there will be */
@@ -118,10 +116,10 @@ export class MutationRun {
   }
 
   async #try(mutant: Mutant): Promise<TrialResult> {
-    const { runs, seconds, configurations } = this.#options;
-    const isAtF1 = configurations.every(({ fidelity }) => fidelity === 'F1');
-    if (mutant.needs !== 'F1' && isAtF1) return untried(mutant);
-    const trial = new Trial(this.#workload, mutant, runs);
+    const { runs, seconds } = this.#options;
+    const workload = mutant.needs === 'F1' ? this.#workload : this.#delayed;
+    if (workload === undefined) return untried(mutant);
+    const trial = new Trial(workload, mutant, runs);
     const started = performance.now();
     while (trial.advance(SLICE)) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -130,6 +128,20 @@ export class MutationRun {
     }
     return trial.finish(this.interrupted ? UNJUDGED : this.#judge);
   }
+}
+
+function workloadOf(
+  { system, corpus, seed }: MutantOptions,
+  mutation: Mutation,
+  sessions: Sessions,
+  configurations: readonly Configuration[],
+): Workload {
+  const cases = caseFiles(corpus)
+    .map(readCase)
+    .filter((value) => value.system === system.id)
+    .filter((value) => configurations.some(({ id }) => id === value.configuration));
+  const targets = [{ system, configurations, bugs: [] }];
+  return { sessions, mutation, cases, executor: new Executor(seed, targets, undefined, sessions) };
 }
 
 /** Leaves every survivor open. */

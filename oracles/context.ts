@@ -44,7 +44,7 @@ class Context implements Oracle {
   /** Per actor: tree and kind of the work that its operation has announced; -1 for none. */
   readonly #tree: Int32Array;
   readonly #work: Int32Array;
-  /** By actor: the base register of its PE when its operation began. */
+  /** By actor: what its PE had loaded, or was about to load, when its operation began. */
   readonly #base: Int32Array;
 
   constructor(scene: Scene) {
@@ -173,11 +173,10 @@ class Context implements Oracle {
   /** A walker of the host's PE would use what is left loaded, when its tables are long gone. */
   #contextIsBack(): void {
     const { machine, report } = this.#scene;
-    const { role, pe } = machine.actors[machine.actor]!;
+    const { role, pe, vttbr: found } = machine.actors[machine.actor]!;
     if (role !== ActorRole.Host) return;
     this.judgements += 1;
     const expected = this.#base[machine.actor]!;
-    const found = machine.pes[pe]!.vttbr;
     if (found !== expected) report.add('context', 'context-left', 'actor', { pe, expected, found });
   }
 
