@@ -126,7 +126,10 @@ export class MutationRun {
       if (this.interrupted) break;
       if (seconds !== undefined && (performance.now() - started) / 1000 >= seconds) break;
     }
-    return trial.finish(this.interrupted ? UNJUDGED : this.#judge);
+    const result = trial.finish(this.interrupted ? UNJUDGED : this.#judge);
+    // the places of some accesses are in configurations of another fidelity only
+    const isOutOfReach = mutant.needs !== 'F1' && result.verdict === MutantVerdict.NotReached;
+    return isOutOfReach ? untried(mutant) : result;
   }
 }
 
