@@ -12,6 +12,7 @@ import {
   parseDuration,
   parseSeed,
   systemsNamed,
+  UsageError,
 } from '../campaign/options.ts';
 import { MutantVerdict } from '../fuzz/trial.ts';
 import { Exit, print, printJson, StatusLine, table, thousands } from './terminal.ts';
@@ -41,7 +42,7 @@ export async function mutants(id: string, flags: MutantFlags): Promise<number> {
     corpus: CORPUS_FOLDER,
     seed,
     runs,
-    seconds: flags.time === undefined ? undefined : parseDuration(flags.time),
+    seconds: secondsOf(flags.time),
     only: flags.only,
     out: flags.out,
     judge: () => UNJUDGED,
@@ -63,6 +64,13 @@ export async function mutants(id: string, flags: MutantFlags): Promise<number> {
     printJson({ command: 'mutants', system: system.id, seed, runs, ...report, totals });
   } else printReport(report, totals);
   return totals.survivors + totals.notReached > 0 ? Exit.Finding : Exit.Clean;
+}
+
+function secondsOf(time: string | undefined): number | undefined {
+  if (time === undefined) return undefined;
+  const value = parseDuration(time);
+  if (value > 0) return value;
+  throw new UsageError('--time is 0; a duration above 0 is allowed');
 }
 
 interface Totals {
