@@ -12,15 +12,18 @@ import { MutantVerdict, Trial, type TrialResult } from '../../fuzz/trial.ts';
 import type { Workload } from '../../fuzz/workload.ts';
 import { canary } from '../../models/canary/index.ts';
 import { kvmArm64 } from '../../models/kvm-arm64/index.ts';
-import type { System } from '../../models/system.ts';
+import type { Configuration, System } from '../../models/system.ts';
 import { Access, Domain } from '../../sim/access.ts';
+
+/** One generation in toy geometries: what is a mutant there stays one when other generations come. */
+function isSmall({ id }: Configuration): boolean {
+  return id === 'canary' || id.startsWith('exclusive-toy');
+}
 
 function workloadOf(system: System): Workload {
   const mutation = new Mutation();
   const sessions = new Sessions({ mutation });
-  const configurations = configurationsOf(system, undefined, undefined).filter(
-    ({ isReal }) => !isReal,
-  );
+  const configurations = configurationsOf(system, undefined, 'F1').filter(isSmall);
   const executor = new Executor(1, [{ system, configurations, bugs: [] }], undefined, sessions);
   const cases = caseFiles(CORPUS_FOLDER)
     .map(readCase)
@@ -146,7 +149,14 @@ const KILLED: readonly (readonly [id: string, oracles: readonly string[]])[] = [
   ],
   [
     'drop-barrier flush.completeStage1',
-    ['stale-translation', 'freed-page', 'freed-table', 'break-before-make', 'dirty-log'],
+    [
+      'progress',
+      'stale-translation',
+      'freed-page',
+      'freed-table',
+      'break-before-make',
+      'dirty-log',
+    ],
   ],
   [
     'local-tlbi flush.invalidateStage2',
@@ -201,7 +211,7 @@ test('a trial gives the same twice, and leaves nothing behind', (t) => {
   const targets = [
     {
       system: kvmArm64,
-      configurations: configurationsOf(kvmArm64, undefined, undefined).filter((c) => !c.isReal),
+      configurations: configurationsOf(kvmArm64, undefined, 'F1').filter(isSmall),
       bugs: [],
     },
   ];
