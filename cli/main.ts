@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
 import { type FuzzFlags, fuzz } from './fuzz.ts';
 import { LIST_NAMES, list } from './list.ts';
+import { type MutantFlags, mutants } from './mutants.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
 import { Exit, fail } from './terminal.ts';
 import { type DemoFlags, demo, type ZooFlags, zoo } from './zoo.ts';
@@ -122,6 +123,23 @@ function build(done: (code: number) => void): Command {
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright zoo kvm-arm64 --time 60s --seed 3')
     .action(async (systems: string[], flags: ZooFlags) => done(await zoo(systems, flags)));
+
+  program
+    .command('mutants')
+    .argument('<system>', 'the system whose accesses are changed, one at a time')
+    .description('drops, changes or swaps single accesses, and lists what no oracle notices')
+    .option('--configuration <id>', 'only this configuration; all correct toy ones by default')
+    .option('--seed <n>', 'seed of the campaign (1)')
+    .option(
+      '--runs <n>',
+      'executions per mutant, and again as many of programs that reach it (10000)',
+    )
+    .option('--time <duration>', 'at most this long per mutant')
+    .option('--only <text>', 'only mutants with this text in their id')
+    .option('--out <file>', 'keeps results here, a line each, and goes on where it was stopped')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright mutants kvm-arm64 --only swap')
+    .action(async (system: string, flags: MutantFlags) => done(await mutants(system, flags)));
 
   program
     .command('list')

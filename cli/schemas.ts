@@ -1,5 +1,6 @@
 /** Shapes of what `--json` prints: other programs rely on them, tests check them. */
 import { z } from 'zod';
+import { mutantSchema } from '../campaign/mutants.ts';
 
 const count = z.int().min(0);
 
@@ -111,4 +112,25 @@ export const minimiseSchema = z.strictObject({
   order: z.strictObject({ before: count, after: count }),
   executions: count,
   case: z.string(),
+});
+
+export const mutantsSchema = z.strictObject({
+  command: z.literal('mutants'),
+  system: z.string(),
+  seed: count,
+  runs: count,
+  mutants: z.array(mutantSchema),
+  unreached: z.array(z.string()),
+  profiled: count,
+  interrupted: z.boolean(),
+  totals: z.strictObject({
+    mutants: count,
+    killed: count,
+    survivors: count,
+    equivalent: count,
+    notReached: count,
+    needsFidelity: count,
+    killRate: z.number(),
+    equivalentShare: z.number(),
+  }),
 });

@@ -3,15 +3,19 @@
  * being reported; and when a round of the log ends, no page without a mark can still be written,
  * neither by the table nor by any TLB. An operation that makes a page writable may set the mark
  * later: until it does, writes itself or ends, the page counts as marked; at its end it is judged,
- * or with the round that took the mark.
+ * or with the round that took the mark. A round takes the marks that were made and no others, and no mark
+ * is left when the log has been stopped. An operation starts, reads or stops the log exactly if it was
+ * there to be started, read or stopped.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
- * Blind to: writes before the operation that starts the log has ended; writes by devices; which of
+ * Blind to: results of operations during which the log was started or stopped; writes before the
+ * operation that starts the log has ended; writes by devices; which of
  * several guest trees makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
  * and TLBs per round.
  * Source: spec/arm.md 4.5 invariant D and the round guarantee.
  */
+import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import { Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -23,7 +27,7 @@ import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 export const dirtyLog: OracleSpec = {
   id: 'dirty-log',
   claim: 'every guest write to a logged page is reported by this round or a later one',
-  listens: [Event.Claim, Event.Use, Event.Descriptor, Event.OperationEnd],
+  listens: [Event.Claim, Event.Use, Event.Descriptor, Event.OperationBegin, Event.OperationEnd],
   create: (scene) => new DirtyLog(scene),
 };
 
@@ -44,6 +48,9 @@ class DirtyLog implements Oracle {
   #first = 0;
   #end = 0;
   #isLogging = false;
+  /** Times that the log was started or stopped; and, by actor, the number when its operation began. */
+  #switches = 0;
+  readonly #switchesAtBegin: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -53,12 +60,14 @@ class DirtyLog implements Oracle {
     this.#opener = new Int32Array(pages);
     this.#isWritten = new Uint8Array(pages);
     this.#open = new Int32Array(pages);
+    this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
   }
 
   reset(): void {
     this.#marked.fill(0);
     this.#taken.fill(0);
     this.#isLogging = false;
+    this.#switches = 0;
     while (this.#openCount > 0) this.#close(0);
   }
 
@@ -71,8 +80,13 @@ class DirtyLog implements Oracle {
       if (!placeIsHardware(d)) this.#changed(this.#scene.machine.tables.trees[placeTree(d)]!);
       return;
     }
+    if (kind === Event.OperationBegin) {
+      this.#switchesAtBegin[this.#scene.machine.actor] = this.#switches;
+      return;
+    }
     if (kind === Event.OperationEnd) {
       if (this.#openCount > 0) this.#operationEnded(a + 1);
+      this.#judgeResult(b);
       return;
     }
     switch (a) {
@@ -80,6 +94,7 @@ class DirtyLog implements Oracle {
         this.#first = b;
         this.#end = b + c;
         this.#isLogging = true;
+        this.#switches += 1;
         this.#roundEnded();
         return;
       case Claim.LogMarked:
@@ -87,11 +102,7 @@ class DirtyLog implements Oracle {
         if (this.#openCount > 0) this.#closePage(b);
         return;
       case Claim.LogTaken:
-        for (let i = 0; i < 32; i += 1) {
-          if ((c & (1 << i)) === 0) continue;
-          this.#marked[b + i] = 0;
-          this.#taken[b + i] = 1;
-        }
+        this.#marksTaken(b, c);
         return;
       case Claim.LogHarvested:
         this.#taken.fill(0, this.#first, this.#end);
@@ -99,12 +110,59 @@ class DirtyLog implements Oracle {
         return;
       case Claim.LogStopped:
         this.#isLogging = false;
+        this.#switches += 1;
         this.#marked.fill(0);
         this.#taken.fill(0);
         return;
       default:
         return;
     }
+  }
+
+  #marksTaken(first: number, mask: number): void {
+    this.judgements += 1;
+    for (let i = 0; i < 32; i += 1) {
+      const page = first + i;
+      const isTaken = (mask >>> i) & 1;
+      if (page < this.#marked.length && this.#marked[page] !== isTaken) {
+        const facts = { page, expected: this.#marked[page]!, found: isTaken };
+        this.#scene.report.add('dirty-log', 'marks-differ', 'log', facts);
+        return;
+      }
+      if (isTaken === 0) continue;
+      this.#marked[page] = 0;
+      this.#taken[page] = 1;
+    }
+  }
+
+  /** Whether the result fits the log as it was all the time that the operation ran. */
+  #judgeResult(result: number): void {
+    const { machine, report, duties } = this.#scene;
+    const { actor } = machine;
+    const claims = duties[machine.operation]?.card.claims;
+    if (claims === undefined) return;
+    const isRound = claims.includes(Claim.LogHarvested);
+    const isStop = claims.includes(Claim.LogStopped);
+    if (this.#switchesAtBegin[actor] !== this.#switches) {
+      if (isStop && !this.#isLogging && result === Result.Ok) this.#judgeMarksLeft();
+      return;
+    }
+    if (!isRound && !isStop && !claims.includes(Claim.LogStarted)) return;
+    this.judgements += 1;
+    const isDone = result === Result.Ok;
+    if (!isDone && result !== Result.Invalid) return;
+    // a start that ends well has started the log, a stop has left none
+    const isDue = isRound ? this.#isLogging : isStop ? !this.#isLogging : false;
+    const isRefusalDue = isRound || isStop ? !this.#isLogging : this.#isLogging;
+    if (isDone ? isDue : isRefusalDue) return;
+    report.add('dirty-log', isDone ? 'not-done' : 'refused', 'actor', { found: result });
+  }
+
+  /** The operation has stopped the log: late marks would be reported by the next one. */
+  #judgeMarksLeft(): void {
+    this.judgements += 1;
+    const page = this.#marked.indexOf(1);
+    if (page >= 0) this.#scene.report.add('dirty-log', 'marks-left', 'log', { page });
   }
 
   #written(page: number, row: number): void {

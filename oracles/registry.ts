@@ -8,6 +8,7 @@ import { dirtyLog } from './dirty-log.ts';
 import { freedPage } from './freed-page.ts';
 import { freedTable } from './freed-table.ts';
 import type { OracleSpec } from './oracle.ts';
+import { permissions } from './permissions.ts';
 import { progress } from './progress.ts';
 import { referenceCounts } from './reference-counts.ts';
 import { staleTranslation } from './stale-translation.ts';
@@ -22,6 +23,7 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   context,
   tableShape,
   abstractMap,
+  permissions,
   referenceCounts,
   dirtyLog,
   accessedBit,

@@ -50,6 +50,12 @@ export interface ActorSpec {
   readonly pe: number;
 }
 
+/** Makes the actors of a machine; tests of the oracles make some that change an access. */
+export type ActorFactory = (machine: Machine, index: number, spec: ActorSpec) => Actor;
+
+const plainActor: ActorFactory = (machine, index, { name, role, pe }) =>
+  new Actor(machine, index, name, role, pe);
+
 /** Everything about a machine that does not change between runs. */
 export interface MachineSpec {
   readonly frames: number;
@@ -182,7 +188,7 @@ export class Machine implements Scheduling {
   #awaitsWord = false;
   #awaitsHardware = false;
 
-  constructor(spec: MachineSpec) {
+  constructor(spec: MachineSpec, actorFactory: ActorFactory = plainActor) {
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
     this.spec = spec;
     this.memory = new Memory(spec.frames, wordBits, spec.backedPages);
@@ -202,9 +208,7 @@ export class Machine implements Scheduling {
     this.locks = new Locks(spec.locks);
     this.sections = new Sections(spec.sectionDomains, spec.actors.length);
     this.pes = Array.from({ length: spec.pes }, (_, index) => new Pe(index));
-    this.actors = spec.actors.map(
-      ({ name, role, pe }, index) => new Actor(this, index, name, role, pe),
-    );
+    this.actors = spec.actors.map((actor, index) => actorFactory(this, index, actor));
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
     this.actorCount = this.actors.length;
     assert(this.actorCount <= 31, 'actors fit in a bit mask');

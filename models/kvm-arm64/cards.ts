@@ -4,6 +4,7 @@
  */
 import { type Card, Change, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
+import { EXEC, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 
 const STAGE2_TREE = 0;
@@ -48,6 +49,7 @@ export const ACCESS_CARD: Card = {
   outside: [Change.Remove, Change.Install, Change.Relax, Change.SetAccessed],
   unusable: 'removed',
   by: 'unlock',
+  grants: READ | WRITE,
   claims: [Claim.FaultHandled, Claim.HostGrants],
   results: [Result.Ok, Result.NoMemory],
 };
@@ -62,6 +64,11 @@ export const READERS_ACCESS_CARD: Card = {
   inside: [...ACCESS_CARD.inside, Change.Restrict],
 };
 
+/** 4.2 f12: the right to execute is given for instruction fetches only. */
+export function fetchCard(access: Card): Card {
+  return { ...access, grants: READ | WRITE | EXEC };
+}
+
 /** 2.5.5, 4.3: absent on at least the range; nothing usable before the lock is dropped. */
 export const UNMAP_CARD: Card = {
   ...NOTHING,
@@ -72,6 +79,7 @@ export const UNMAP_CARD: Card = {
   inside: [Change.Remove],
   outside: [Change.Remove],
   achieves: State.Absent,
+  prunes: true,
   unusable: 'removed',
   by: 'unlock',
   claims: [Claim.HostRevokes, Claim.RevocationReturned],
@@ -149,6 +157,7 @@ export const HYPERVISOR_MAP_CARD: Card = {
   pages: pageRange,
   inside: [Change.Install],
   achieves: State.Mapped,
+  grants: READ | WRITE,
   results: [Result.Ok, Result.NoMemory, Result.Invalid],
 };
 

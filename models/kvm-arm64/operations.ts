@@ -76,13 +76,20 @@ const ACCESS_CARDS = {
   [FaultLock.Shared]: card.SHARED_ACCESS_CARD,
 };
 
+const FETCH_CARDS = {
+  [FaultLock.Exclusive]: card.fetchCard(card.ACCESS_CARD),
+  [FaultLock.SharedToRelax]: card.fetchCard(card.READERS_ACCESS_CARD),
+  [FaultLock.Shared]: card.fetchCard(card.SHARED_ACCESS_CARD),
+};
+
 const access = (id: string, title: string, intent: Intent, weight: number): Spec => ({
   id,
   title,
   roles: ['vcpu'],
   parameters: [page],
   card: card.ACCESS_CARD,
-  cardIn: ({ generation }) => ACCESS_CARDS[generation.faultLock],
+  cardIn: ({ generation }) =>
+    (intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS)[generation.faultLock],
   weight,
   isGuestAccess: true,
   start: (self, world, [at = 0]) => accessPage(self, world, at, intent),

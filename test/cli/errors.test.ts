@@ -30,6 +30,12 @@ const MISTAKES: Readonly<Record<string, readonly [command: string, says: RegExp]
   'a bad number of runs': ['fuzz --runs 0 --json', /--runs is "0"/],
   'a number of runs that is none': ['minimise x.yaml --runs many --json', /--runs is "many"/],
   'a list of what there is not': ['list wishes --json', /cannot list "wishes" \(systems, /],
+  'mutants of an unknown system': ['mutants kvm --json', /unknown system "kvm"/],
+  'mutants without time': ['mutants canary --time 0s --json', /--time is 0/],
+  'mutants of which there are none': [
+    'mutants canary --only nothing --json',
+    /no mutant of canary has "nothing" in its id/,
+  ],
   'a missing argument': ['replay --json', /missing required argument 'file'/],
   'too many arguments': ['list bugs oracles --json', /too many arguments/],
   'a file that is not there': [

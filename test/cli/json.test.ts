@@ -1,5 +1,5 @@
 /** What `--json` prints is one document of the shape that cli/schemas.ts states. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { z } from 'zod';
@@ -9,6 +9,7 @@ import {
   fuzzSchema,
   listSchema,
   minimiseSchema,
+  mutantsSchema,
   replaySchema,
   zooSchema,
 } from '../../cli/schemas.ts';
@@ -162,3 +163,33 @@ for (const [index, [what, count]] of Object.entries(LISTS).entries()) {
     }
   });
 }
+
+test('mutants: a result for each, totals that add up, and the same when it goes on from a file', async (t) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'results.jsonl');
+    const words = ['mutants', 'canary', '--runs', '300', '--out', file];
+    const { value, code } = await documentOf(mutantsSchema, words);
+    const { mutants, totals, interrupted } = value;
+    t.false(interrupted);
+    t.true(mutants.length > 0);
+    const { killed, survivors, equivalent, notReached, needsFidelity } = totals;
+    t.is(totals.mutants, mutants.length);
+    t.is(killed + survivors + equivalent + notReached + needsFidelity, mutants.length);
+    t.is(code, survivors + notReached > 0 ? 1 : 0);
+    for (const { verdict, oracle, changed } of mutants) {
+      t.is(verdict === 'killed', oracle !== null);
+      if (verdict === 'killed') t.true(changed > 0);
+    }
+    // half of the results, the last of them torn
+    const lines = readFileSync(file, 'utf8').split('\n');
+    t.is(lines.length, mutants.length + 2);
+    writeFileSync(file, lines.slice(0, 6).join('\n').slice(0, -9));
+    const again = await documentOf(mutantsSchema, words);
+    t.deepEqual(again.value, value);
+    t.deepEqual(readFileSync(file, 'utf8').split('\n'), lines);
+
+    const other = await stagewright(['mutants', 'canary', '--runs', '301', '--out', file]);
+    t.is(other.code, 2);
+    t.regex(other.stderr, /results\.jsonl:1:1: holds .*"runs":300.*; allowed is .*"runs":301/);
+  });
+});
