@@ -1,0 +1,137 @@
+/**
+ * Schedules that are still to be run, by the number of switches they have. A schedule is its parent's up to
+ * some moment, and one exception from the default there: another source is picked, or a question gets
+ * another answer. Numbers only: there may be millions.
+ */
+
+/** The first schedule: no exception. */
+export const ROOT = 0;
+
+/** One exception, as the run of a schedule needs it. */
+export interface Exceptions {
+  /** Event numbers and the sources picked there, in order. */
+  readonly picks: number[];
+  readonly sources: number[];
+  /** Question numbers and their answers, in order. */
+  readonly questions: number[];
+  readonly answers: number[];
+}
+
+export interface Branch {
+  readonly parent: number;
+  /** Event before which (pick) or during which (answer) the exception is. */
+  readonly event: number;
+  /** Question number; -1 for a pick. */
+  readonly question: number;
+  /** Source or answer. */
+  readonly value: number;
+  readonly switches: number;
+  /** Share of the tree that is expected below. */
+  readonly weight: number;
+  /** The event was visible with the default answer, so that its alternatives are known. */
+  readonly isExpanded: boolean;
+}
+
+const FIELDS = 6;
+
+export class Frontier {
+  #numbers = new Int32Array(1024 * FIELDS);
+  #weights = new Float64Array(1024);
+  #count = 0;
+  /** By number of switches: schedules to run, the newest last. */
+  #levels: number[][] = [];
+  /** Number of schedules still to be run. */
+  pending = 0;
+
+  clear(): void {
+    this.#count = 0;
+    this.#levels = [];
+    this.pending = 0;
+    this.push({
+      parent: -1,
+      event: 0,
+      question: -1,
+      value: -1,
+      switches: 0,
+      weight: 1,
+      isExpanded: false,
+    });
+  }
+
+  push(branch: Branch): void {
+    const item = this.#count;
+    if (item === this.#weights.length) this.#grow();
+    this.#count = item + 1;
+    const at = item * FIELDS;
+    this.#numbers[at] = branch.parent;
+    this.#numbers[at + 1] = branch.event;
+    this.#numbers[at + 2] = branch.question;
+    this.#numbers[at + 3] = branch.value;
+    this.#numbers[at + 4] = branch.switches;
+    this.#numbers[at + 5] = branch.isExpanded ? 1 : 0;
+    this.#weights[item] = branch.weight;
+    while (this.#levels.length <= branch.switches) this.#levels.push([]);
+    this.#levels[branch.switches]!.push(item);
+    this.pending += 1;
+  }
+
+  /** The next schedule with `switches` switches; -1 when there is none. */
+  pop(switches: number): number {
+    const item = this.#levels[switches]?.pop();
+    if (item === undefined) return -1;
+    this.pending -= 1;
+    return item;
+  }
+
+  /** There are schedules with this number of switches, or more. */
+  hasFrom(switches: number): boolean {
+    return this.#levels.some((level, index) => index >= switches && level.length > 0);
+  }
+
+  event(item: number): number {
+    return this.#numbers[item * FIELDS + 1]!;
+  }
+
+  question(item: number): number {
+    return this.#numbers[item * FIELDS + 2]!;
+  }
+
+  switches(item: number): number {
+    return this.#numbers[item * FIELDS + 4]!;
+  }
+
+  isExpanded(item: number): boolean {
+    return this.#numbers[item * FIELDS + 5] === 1;
+  }
+
+  weight(item: number): number {
+    return this.#weights[item]!;
+  }
+
+  /** Every exception of a schedule, in the order of the run. */
+  exceptions(item: number): Exceptions {
+    const found: Exceptions = { picks: [], sources: [], questions: [], answers: [] };
+    for (let i = item; i > ROOT; i = this.#numbers[i * FIELDS]!) {
+      const question = this.question(i);
+      const value = this.#numbers[i * FIELDS + 3]!;
+      if (question >= 0) {
+        found.questions.push(question);
+        found.answers.push(value);
+      } else {
+        found.picks.push(this.event(i));
+        found.sources.push(value);
+      }
+    }
+    for (const list of [found.picks, found.sources, found.questions, found.answers]) list.reverse();
+    return found;
+  }
+
+  #grow(): void {
+    const numbers = new Int32Array(this.#numbers.length * 2);
+    numbers.set(this.#numbers);
+    this.#numbers = numbers;
+    const weights = new Float64Array(this.#weights.length * 2);
+    weights.set(this.#weights);
+    this.#weights = weights;
+  }
+}

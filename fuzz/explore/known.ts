@@ -1,0 +1,59 @@
+/** A set of 64-bit keys in typed arrays: open addressing, doubled when it is two thirds full. */
+export class KnownKeys {
+  #high: Int32Array;
+  #low: Int32Array;
+  #mask: number;
+  size = 0;
+
+  constructor(bits = 12) {
+    this.#high = new Int32Array(1 << bits);
+    this.#low = new Int32Array(1 << bits);
+    this.#mask = (1 << bits) - 1;
+  }
+
+  clear(): void {
+    this.#high.fill(0);
+    this.#low.fill(0);
+    this.size = 0;
+  }
+
+  /** True when the key is new. */
+  add(high: number, low: number): boolean {
+    // both lanes zero marks an empty place
+    const l = high === 0 && low === 0 ? 1 : low;
+    const at = this.#place(high, l);
+    if (this.#high[at] !== 0 || this.#low[at] !== 0) return false;
+    this.#high[at] = high;
+    this.#low[at] = l;
+    this.size += 1;
+    if (this.size * 3 > this.#mask * 2) this.#grow();
+    return true;
+  }
+
+  #place(high: number, low: number): number {
+    let at = (low ^ (high << 7)) & this.#mask;
+    for (;;) {
+      const h = this.#high[at]!;
+      const l = this.#low[at]!;
+      if ((h === 0 && l === 0) || (h === high && l === low)) return at;
+      at = (at + 1) & this.#mask;
+    }
+  }
+
+  #grow(): void {
+    const oldHigh = this.#high;
+    const oldLow = this.#low;
+    const length = oldHigh.length * 2;
+    this.#high = new Int32Array(length);
+    this.#low = new Int32Array(length);
+    this.#mask = length - 1;
+    for (let i = 0; i < oldHigh.length; i += 1) {
+      const high = oldHigh[i]!;
+      const low = oldLow[i]!;
+      if (high === 0 && low === 0) continue;
+      const at = this.#place(high, low);
+      this.#high[at] = high;
+      this.#low[at] = low;
+    }
+  }
+}
