@@ -37,6 +37,8 @@ class Space {
 export class Footprint {
   /** Objects of the machine: every object is below. */
   readonly objects: number;
+  /** Objects below are words, numbered as in memory. */
+  readonly words: number;
   /** Objects touched, each once. */
   readonly touched: Int32Array;
   count = 0;
@@ -48,7 +50,6 @@ export class Footprint {
   /** First reference count word, or -1. */
   readonly #countBase: number;
 
-  readonly #word: number;
   /** Role, generation and place of a page: what makes an access to it one to a freed page. */
   readonly #page: number;
   /** TLB, walks in flight and regime of a PE. */
@@ -74,7 +75,8 @@ export class Footprint {
     this.#countBase = countBase;
     const { spec, memory } = machine;
     const space = new Space();
-    this.#word = space.take(memory.frames << memory.shift);
+    space.take(memory.frames << memory.shift);
+    this.words = space.size;
     this.#page = space.take(memory.frames);
     this.#tlb = space.take(this.#pes);
     this.#register = space.take(this.#pes);
@@ -142,12 +144,12 @@ export class Footprint {
 
   /** Reads a word, and whether its page is still a table. */
   #readWord(word: number): void {
-    this.#read(this.#word + word);
+    this.#read(word);
     this.#read(this.#page + this.#machine.memory.frame(word));
   }
 
   #writeWord(word: number): void {
-    this.#write(this.#word + word);
+    this.#write(word);
     this.#read(this.#page + this.#machine.memory.frame(word));
     const frame = word - this.#countBase;
     if (this.#countBase >= 0 && frame >= 0 && frame < this.#machine.memory.frames)

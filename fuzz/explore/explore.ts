@@ -340,10 +340,7 @@ class Explorer implements Scheduler {
   #isNew(): boolean {
     if (this.#bounds.isUnpruned === true) return true;
     const { high, low } = this.#fingerprint.ideal;
-    return this.#known.add(
-      mix(mix(high, this.#actor + 2), this.#spinners.mask),
-      mix(low, this.#actor + 0x101),
-    );
+    return this.#known.add(mix(high, this.#actor + 2), mix(low, this.#actor + 0x101));
   }
 
   #openEvent(machine: Scheduling, event: number, source: number): void {
@@ -369,8 +366,8 @@ class Explorer implements Scheduler {
   #closeEvent(): void {
     if (this.#event < 0) return;
     const { actorCount } = this.#session.machine;
-    this.#spinners.event(this.#source, this.#isRetry);
     const isVisible = this.#fingerprint.event(this.#source) || this.#bounds.isUnpruned === true;
+    this.#spinners.event(this.#source, this.#isRetry, this.#fingerprint.print);
     const isChanged =
       this.#frontier.question(this.#item) >= 0 && this.#event === this.#freshFrom - 1;
     // the alternatives to an exception are its parent's

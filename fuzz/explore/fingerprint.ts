@@ -24,7 +24,8 @@ export class Fingerprint {
   /** Two sources turned out to conflict over an object: earlier answers of `event` may be wrong. */
   grew = false;
   readonly #machine: Machine;
-  readonly #print: Footprint;
+  /** Of the last event. */
+  readonly print: Footprint;
   // by object: hash of the last write, and the sum of the hashes of the reads after it
   readonly #writeHigh: Int32Array;
   readonly #writeLow: Int32Array;
@@ -47,8 +48,8 @@ export class Fingerprint {
   constructor(machine: Machine, countBase: number) {
     assert(machine.actorCount < 31, 'actors and arrivals fit in a bit mask');
     this.#machine = machine;
-    this.#print = new Footprint(machine, countBase);
-    const { objects } = this.#print;
+    this.print = new Footprint(machine, countBase);
+    const { objects } = this.print;
     const column = (): Int32Array => new Int32Array(objects);
     this.#writeHigh = column();
     this.#writeLow = column();
@@ -96,7 +97,7 @@ export class Fingerprint {
    */
   event(source: number): boolean {
     const { trace, actorCount } = this.#machine;
-    const print = this.#print;
+    const print = this.print;
     const first = this.#row;
     print.clear();
     print.add(trace, first, trace.count);
@@ -148,7 +149,7 @@ export class Fingerprint {
   }
 
   #leaves(high: number, low: number): void {
-    const print = this.#print;
+    const print = this.print;
     for (let i = 0; i < print.count; i += 1) {
       const object = print.touched[i]!;
       if (this.#isDirty[object] === 0) {
