@@ -13,12 +13,14 @@
  */
 import type { Violation } from '../../oracles/oracle.ts';
 import type { Answers, Scheduler, Scheduling } from '../../sim/scheduler.ts';
+import { type Site, siteOf } from '../../sim/site.ts';
 import type { Program } from '../program.ts';
 import { limitsFor, type RunResult, type Session } from '../session.ts';
 import { coarseSignature } from '../signature.ts';
 import { endState } from './end-state.ts';
+import { type Fill, Fills } from './fills.ts';
 import { Fingerprint, mix } from './fingerprint.ts';
-import { type Exceptions, Frontier, ROOT } from './frontier.ts';
+import { type Exceptions, Frontier, NO_EXCEPTIONS, ROOT } from './frontier.ts';
 import { KnownKeys } from './known.ts';
 import { Spinners } from './spin.ts';
 
@@ -100,6 +102,11 @@ export function explore(
 }
 
 const MANY = 0x7fffffff;
+const REUSE_OLDEST = siteOf('choice.reuseOldest');
+/** Numbers per branch in the list of branches that a run found. */
+const FIELDS = 6;
+/** Questions that a run may ask; more would need other keys. */
+const QUESTIONS_MAX = 0x10000;
 
 class Explorer implements Scheduler {
   readonly id = 'explore';
@@ -111,6 +118,7 @@ class Explorer implements Scheduler {
   readonly #answersMax: number;
   readonly #fingerprint: Fingerprint;
   readonly #spinners: Spinners;
+  readonly #fills: Fills;
   readonly #frontier = new Frontier();
   /** Where runs have been: fingerprint and running actor. */
   readonly #known = new KnownKeys();
@@ -126,13 +134,14 @@ class Explorer implements Scheduler {
   #fraction = 0;
   #isCut = false;
   #level = 0;
-  #bySwitches: number[] = [];
+  /** Questions (by schedule and number) whose answer "not cached" was found to matter. */
+  readonly #noticed = new Set<number>();
   readonly #endStates = new Set<string>();
   readonly #findings = new Map<string, ExploredFinding>();
 
   // ---- the run ----
   #item = ROOT;
-  #exceptions: Exceptions = { picks: [], sources: [], questions: [], answers: [] };
+  #exceptions: Exceptions = NO_EXCEPTIONS;
   #nextPick = 0;
   #nextAnswer = 0;
   /** From this event on, the run is nobody else's. */
@@ -152,7 +161,7 @@ class Explorer implements Scheduler {
   #wasReady = false;
   #switchesBefore = 0;
   readonly #others: number[] = [];
-  /** Branches found by this run: event, question (-1: pick), source or answer, switches, expanded. */
+  /** Branches found by this run: parent, event, question (-1: pick), value, switches, expanded. */
   readonly #found: number[] = [];
 
   constructor(
@@ -169,6 +178,7 @@ class Explorer implements Scheduler {
     this.#answersMax = bounds.answers ?? MANY;
     this.#fingerprint = new Fingerprint(session.machine, session.world.countBase);
     this.#spinners = new Spinners(session.machine);
+    this.#fills = new Fills(session.machine);
   }
 
   run(): Exploration {
@@ -178,18 +188,17 @@ class Explorer implements Scheduler {
     let ended: Ended = 'all';
     this.#restart();
     for (;;) {
-      const item = this.#frontier.pop(this.#level);
-      if (item < 0) {
+      const lowest = this.#frontier.lowest;
+      if (lowest < 0 || lowest > this.#level) {
         // more is dependent than was thought: what was left out may matter
         if (this.#fingerprint.grew && this.#bounds.isUnpruned !== true) this.#restart();
-        else if (this.#frontier.hasFrom(this.#level)) this.#level += 1;
-        else break;
-        continue;
+        else if (lowest < 0) break;
       }
+      this.#level = this.#frontier.lowest;
       if (this.#executions >= budget) ended = 'executions';
       else if (this.#bounds.goesOn?.(this.progress) === false) ended = 'stopped';
       if (ended !== 'all') break;
-      this.#start(item);
+      this.#start(this.#frontier.pop(this.#level));
       this.#executions += 1;
       const result = this.#session.run(this.#parameters, this, limits);
       this.#events += result.events;
@@ -220,7 +229,7 @@ class Explorer implements Scheduler {
       pruned: this.#pruned,
       truncated: this.#truncated,
       passes: this.#passes,
-      bySwitches: this.#bySwitches,
+      bySwitches: this.#ends.bySwitches,
       endStates: this.#endStates,
       findings: [...this.#findings.values()],
       events: this.#events,
@@ -241,7 +250,7 @@ class Explorer implements Scheduler {
     this.#fraction = 0;
     this.#isCut = false;
     this.#level = 0;
-    this.#bySwitches = [];
+    this.#noticed.clear();
   }
 
   #start(item: number): void {
@@ -267,6 +276,7 @@ class Explorer implements Scheduler {
   begin(_machine: Scheduling): void {
     this.#fingerprint.begin();
     this.#spinners.begin();
+    this.#fills.begin();
   }
 
   pick(machine: Scheduling): number {
@@ -290,22 +300,32 @@ class Explorer implements Scheduler {
     return source;
   }
 
-  choose(_machine: Scheduling, _site: number, alternatives: number): number {
+  choose(_machine: Scheduling, site: Site, alternatives: number): number {
     if (this.#isStopping) return 0;
     const question = this.#asked;
     this.#asked += 1;
+    this.#fills.asked(site);
     const { questions, answers } = this.#exceptions;
     let answer = 0;
     if (questions[this.#nextAnswer] === question) {
       answer = answers[this.#nextAnswer]!;
       this.#nextAnswer += 1;
       this.#changed += 1;
-    } else if (this.#isFreshQuestion(question)) {
+    } else if (this.#fills.isCaching(site) && this.#bounds.isUnpruned !== true) {
+      this.#fills.cached(question, this.#event, this.#switches, this.#changed);
+    } else if (this.#isFreshQuestion(question) && this.#matters(site)) {
       if (this.#changed >= this.#answersMax) this.#isCut = true;
       else for (let other = 1; other < alternatives; other += 1) this.#branch(question, other);
     }
     this.#fingerprint.answered(answer);
     return answer;
+  }
+
+  /** Pages that nobody has ever had are alike: which of them is taken is no difference. */
+  #matters(site: Site): boolean {
+    if (site !== REUSE_OLDEST) return true;
+    const { pages } = this.#session.machine;
+    return pages.generation[pages.next(true)] !== 0 || pages.generation[pages.next(false)] !== 0;
   }
 
   #isFreshQuestion(question: number): boolean {
@@ -340,7 +360,11 @@ class Explorer implements Scheduler {
   #isNew(): boolean {
     if (this.#bounds.isUnpruned === true) return true;
     const { high, low } = this.#fingerprint.ideal;
-    return this.#known.add(mix(high, this.#actor + 2), mix(low, this.#actor + 0x101));
+    return this.#known.reach(
+      mix(high, this.#actor + 2),
+      mix(low, this.#actor + 0x101),
+      this.#switches,
+    );
   }
 
   #openEvent(machine: Scheduling, event: number, source: number): void {
@@ -368,6 +392,8 @@ class Explorer implements Scheduler {
     const { actorCount } = this.#session.machine;
     const isVisible = this.#fingerprint.event(this.#source) || this.#bounds.isUnpruned === true;
     this.#spinners.event(this.#source, this.#isRetry, this.#fingerprint.print);
+    this.#fills.event();
+    for (const fill of this.#fills.take()) this.#notice(fill);
     const isChanged =
       this.#frontier.question(this.#item) >= 0 && this.#event === this.#freshFrom - 1;
     // the alternatives to an exception are its parent's
@@ -381,18 +407,29 @@ class Explorer implements Scheduler {
       const isSwitch = this.#wasReady && other < actorCount && other !== this.#before;
       const switches = this.#switchesBefore + (isSwitch ? 1 : 0);
       if (switches > this.#switchesMax) this.#isCut = true;
-      else this.#found.push(this.#event, -1, other, switches, 0);
+      else this.#found.push(this.#item, this.#event, -1, other, switches, 0);
     }
   }
 
+  /** Something looked at what a question had cached: now "not cached" matters. */
+  #notice({ question, event, switches, changed }: Fill): void {
+    const owner = this.#frontier.ownerOf(this.#exceptions.line, question, event);
+    const key = owner * QUESTIONS_MAX + question;
+    if (this.#noticed.has(key)) return;
+    this.#noticed.add(key);
+    if (changed >= this.#answersMax) this.#isCut = true;
+    else this.#found.push(owner, event, question, 1, switches, 0);
+  }
+
   #branch(question: number, answer: number): void {
-    this.#found.push(this.#event, question, answer, this.#switches, -1);
+    this.#found.push(this.#item, this.#event, question, answer, this.#switches, -1);
   }
 
   /** Tells the branches of this event's questions whether its alternatives were noted. */
   #markExpanded(isExpanded: boolean): void {
     const found = this.#found;
-    for (let i = found.length - 1; i >= 4 && found[i] === -1; i -= 5) found[i] = isExpanded ? 1 : 0;
+    for (let i = found.length - 1; i > 0 && found[i] === -1; i -= FIELDS)
+      found[i] = isExpanded ? 1 : 0;
   }
 
   // ---- after the run ----
@@ -401,20 +438,24 @@ class Explorer implements Scheduler {
     if (!this.#isStopping) {
       // the fair tail is nobody's event
       if (!this.#session.machine.inTail) this.#closeEvent();
+      if (result.violation !== undefined || this.#session.machine.inTail) {
+        this.#fills.noticeAll();
+        for (const fill of this.#fills.take()) this.#notice(fill);
+      }
       this.#record(result);
     }
     const found = this.#found;
-    const share = this.#frontier.weight(this.#item) / (1 + found.length / 5);
+    const share = this.#frontier.weight(this.#item) / (1 + found.length / FIELDS);
     this.#fraction += share;
-    for (let i = 0; i < found.length; i += 5) {
+    for (let i = 0; i < found.length; i += FIELDS) {
       this.#frontier.push({
-        parent: this.#item,
-        event: found[i]!,
-        question: found[i + 1]!,
-        value: found[i + 2]!,
-        switches: found[i + 3]!,
+        parent: found[i]!,
+        event: found[i + 1]!,
+        question: found[i + 2]!,
+        value: found[i + 3]!,
+        switches: found[i + 4]!,
         weight: share,
-        isExpanded: found[i + 4] === 1,
+        isExpanded: found[i + 5] === 1,
       });
     }
   }
@@ -423,8 +464,9 @@ class Explorer implements Scheduler {
     const { machine } = this.#session;
     const { high, low } = this.#fingerprint.ideal;
     if (machine.inTail) this.#truncated += 1;
-    const isNew = this.#ends.add(high, low);
-    if (isNew) this.#bySwitches[this.#switches] = (this.#bySwitches[this.#switches] ?? 0) + 1;
+    const before = this.#ends.size;
+    this.#ends.reach(high, low, this.#switches);
+    const isNew = this.#ends.size > before;
     if (violation === undefined) {
       if (isNew) this.#endStates.add(endState(machine));
       return;

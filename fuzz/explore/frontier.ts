@@ -15,7 +15,17 @@ export interface Exceptions {
   /** Question numbers and their answers, in order. */
   readonly questions: number[];
   readonly answers: number[];
+  /** The schedules that this one descends from, and itself, in order. */
+  readonly line: number[];
 }
+
+export const NO_EXCEPTIONS: Exceptions = {
+  picks: [],
+  sources: [],
+  questions: [],
+  answers: [],
+  line: [ROOT],
+};
 
 export interface Branch {
   readonly parent: number;
@@ -75,17 +85,15 @@ export class Frontier {
     this.pending += 1;
   }
 
-  /** The next schedule with `switches` switches; -1 when there is none. */
-  pop(switches: number): number {
-    const item = this.#levels[switches]?.pop();
-    if (item === undefined) return -1;
-    this.pending -= 1;
-    return item;
+  /** The least number of switches that a schedule to be run has; -1 when there is none. */
+  get lowest(): number {
+    return this.#levels.findIndex((level) => level.length > 0);
   }
 
-  /** There are schedules with this number of switches, or more. */
-  hasFrom(switches: number): boolean {
-    return this.#levels.some((level, index) => index >= switches && level.length > 0);
+  /** The next schedule with `switches` switches, of which there is one. */
+  pop(switches: number): number {
+    this.pending -= 1;
+    return this.#levels[switches]!.pop()!;
   }
 
   event(item: number): number {
@@ -108,10 +116,24 @@ export class Frontier {
     return this.#weights[item]!;
   }
 
+  /**
+   * The member of a line whose own part of the run contains a question: the last one whose exception came
+   * before it.
+   */
+  ownerOf(line: readonly number[], question: number, event: number): number {
+    for (let i = line.length - 1; i > 0; i -= 1) {
+      const item = line[i]!;
+      const own = this.question(item);
+      if (own >= 0 ? own < question : this.event(item) <= event) return item;
+    }
+    return ROOT;
+  }
+
   /** Every exception of a schedule, in the order of the run. */
   exceptions(item: number): Exceptions {
-    const found: Exceptions = { picks: [], sources: [], questions: [], answers: [] };
+    const found: Exceptions = { picks: [], sources: [], questions: [], answers: [], line: [] };
     for (let i = item; i > ROOT; i = this.#numbers[i * FIELDS]!) {
+      found.line.push(i);
       const question = this.question(i);
       const value = this.#numbers[i * FIELDS + 3]!;
       if (question >= 0) {
@@ -122,7 +144,8 @@ export class Frontier {
         found.sources.push(value);
       }
     }
-    for (const list of [found.picks, found.sources, found.questions, found.answers]) list.reverse();
+    found.line.push(ROOT);
+    for (const list of Object.values(found) as number[][]) list.reverse();
     return found;
   }
 
