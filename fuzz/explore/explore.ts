@@ -136,6 +136,8 @@ class Explorer implements Scheduler {
   #level = 0;
   /** Questions (by schedule and number) whose answer "not cached" was found to matter. */
   readonly #noticed = new Set<number>();
+  /** Events (by schedule and number) whose alternatives were noted for another answer than the first. */
+  readonly #expandedLate = new Set<number>();
   readonly #endStates = new Set<string>();
   readonly #findings = new Map<string, ExploredFinding>();
 
@@ -251,6 +253,7 @@ class Explorer implements Scheduler {
     this.#isCut = false;
     this.#level = 0;
     this.#noticed.clear();
+    this.#expandedLate.clear();
   }
 
   #start(item: number): void {
@@ -393,32 +396,43 @@ class Explorer implements Scheduler {
     const isVisible = this.#fingerprint.event(this.#source) || this.#bounds.isUnpruned === true;
     this.#spinners.event(this.#source, this.#isRetry, this.#fingerprint.print);
     this.#fills.event();
-    for (const fill of this.#fills.take()) this.#notice(fill);
-    const isChanged =
-      this.#frontier.question(this.#item) >= 0 && this.#event === this.#freshFrom - 1;
-    // the alternatives to an exception are its parent's
-    const isOwn = this.#event > this.#frontier.event(this.#item) || this.#item === ROOT;
-    const isLate = isChanged && isVisible && !this.#frontier.isExpanded(this.#item);
     const goesOn = this.#wasReady && this.#source === this.#before;
     const isExpanded = !goesOn || isVisible;
     this.#markExpanded(isExpanded);
-    if (!(isOwn || isLate) || !isExpanded) return;
+    this.#fills.markExpanded(this.#event, isExpanded);
+    for (const fill of this.#fills.take()) this.#notice(fill);
+    if (isExpanded) this.#expand(actorCount);
+  }
+
+  /** Notes the other sources that might have made the event. */
+  #expand(actorCount: number): void {
+    const frontier = this.#frontier;
+    let parent = this.#item;
+    if (this.#event <= frontier.event(parent) && parent !== ROOT) {
+      // the alternatives are an ancestor's, and it knows them, unless its answers made the event invisible
+      const isChanged = frontier.question(parent) >= 0 && this.#event === frontier.event(parent);
+      if (!isChanged || frontier.isExpanded(parent)) return;
+      parent = frontier.ownerOfEvent(this.#exceptions.line, this.#event);
+      const key = parent * QUESTIONS_MAX + this.#event;
+      if (this.#expandedLate.has(key)) return;
+      this.#expandedLate.add(key);
+    }
     for (const other of this.#others) {
       const isSwitch = this.#wasReady && other < actorCount && other !== this.#before;
       const switches = this.#switchesBefore + (isSwitch ? 1 : 0);
       if (switches > this.#switchesMax) this.#isCut = true;
-      else this.#found.push(this.#item, this.#event, -1, other, switches, 0);
+      else this.#found.push(parent, this.#event, -1, other, switches, 0);
     }
   }
 
   /** Something looked at what a question had cached: now "not cached" matters. */
-  #notice({ question, event, switches, changed }: Fill): void {
+  #notice({ question, event, switches, changed, isExpanded }: Fill): void {
     const owner = this.#frontier.ownerOf(this.#exceptions.line, question, event);
     const key = owner * QUESTIONS_MAX + question;
     if (this.#noticed.has(key)) return;
     this.#noticed.add(key);
     if (changed >= this.#answersMax) this.#isCut = true;
-    else this.#found.push(owner, event, question, 1, switches, 0);
+    else this.#found.push(owner, event, question, 1, switches, isExpanded ? 1 : 0);
   }
 
   #branch(question: number, answer: number): void {

@@ -24,6 +24,8 @@ export interface Fill {
   /** Row of the fill, if one was made. */
   readonly row: number;
   isNoticed: boolean;
+  /** The alternatives to its event are known. */
+  isExpanded: boolean;
 }
 
 export class Fills {
@@ -50,12 +52,24 @@ export class Fills {
   cached(question: number, event: number, switches: number, changed: number): void {
     // the fill is the next row, unless an equal entry is there already
     const { count } = this.#machine.trace;
-    this.#fills.push({ question, event, switches, changed, row: count, isNoticed: false });
+    this.#fills.push({
+      question,
+      event,
+      switches,
+      changed,
+      row: count,
+      isNoticed: false,
+      isExpanded: false,
+    });
   }
 
   /** Any other question. */
   asked(site: Site): void {
     if (PICKING.has(site)) this.noticeAll();
+  }
+
+  markExpanded(event: number, isExpanded: boolean): void {
+    for (const fill of this.#fills) if (fill.event === event) fill.isExpanded = isExpanded;
   }
 
   /** An event is over. */

@@ -129,6 +129,12 @@ export class Frontier {
     return ROOT;
   }
 
+  /** The last member of a line whose exception is in an earlier event. */
+  ownerOfEvent(line: readonly number[], event: number): number {
+    for (let i = line.length - 1; i > 0; i -= 1) if (this.event(line[i]!) < event) return line[i]!;
+    return ROOT;
+  }
+
   /** Every exception of a schedule, in the order of the run. */
   exceptions(item: number): Exceptions {
     const found: Exceptions = { picks: [], sources: [], questions: [], answers: [], line: [] };
