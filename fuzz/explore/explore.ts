@@ -12,6 +12,7 @@
  *   starts again.
  */
 import type { Violation } from '../../oracles/oracle.ts';
+import type { RunLimits } from '../../sim/machine.ts';
 import type { Answers, Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { type Site, siteOf } from '../../sim/site.ts';
 import type { Program } from '../program.ts';
@@ -24,6 +25,12 @@ import { type Exceptions, Frontier, NO_EXCEPTIONS, ROOT } from './frontier.ts';
 import { KnownKeys } from './known.ts';
 import { Spinners } from './spin.ts';
 
+/** What is explored; a case or a plan will do, their order and choices play no part. */
+export interface Subject {
+  readonly program: Program;
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
 export interface Bounds {
   /** Switches of an execution at most; undefined: any number. */
   readonly switches?: number | undefined;
@@ -31,7 +38,7 @@ export interface Bounds {
   readonly answers?: number | undefined;
   /** Executions that may be spent. */
   readonly executions?: number | undefined;
-  /** Asked before every execution; false ends the search. Time limits come from above. */
+  /** Asked after every execution; false ends the search. Time limits come from above. */
   readonly goesOn?: (progress: Progress) => boolean;
   /** For comparisons: every order is run, equivalent or not. */
   readonly isUnpruned?: boolean;
@@ -44,7 +51,7 @@ export interface Progress {
   readonly pending: number;
   /** Switches of the schedules that are being run. */
   readonly switches: number;
-  /** Estimate of the share of the search that is done, 0 to 1. */
+  /** Share of the executions known so far that is done, 0 to 1: the search is at most that far. */
   readonly fraction: number;
   readonly findings: number;
 }
@@ -92,13 +99,11 @@ export interface Exploration {
   readonly progress: Progress;
 }
 
-/** @param plan what to run; its order and choices play no part */
-export function explore(
-  session: Session,
-  plan: { readonly program: Program; readonly parameters: Readonly<Record<string, number>> },
-  bounds: Bounds = {},
-): Exploration {
-  return new Explorer(session, plan.program, plan.parameters, bounds).run();
+/** Explores a program to the end, or to its bounds. */
+export function explore(session: Session, plan: Subject, bounds: Bounds = {}): Exploration {
+  const explorer = new Explorer(session, plan, bounds);
+  while (explorer.step()) if (bounds.goesOn?.(explorer.progress) === false) break;
+  return explorer.exploration;
 }
 
 const MANY = 0x7fffffff;
@@ -108,10 +113,11 @@ const FIELDS = 6;
 /** Questions that a run may ask; more would need other keys. */
 const QUESTIONS_MAX = 0x10000;
 
-class Explorer implements Scheduler {
+/** A search that its owner moves on, one execution at a time. The session is its own meanwhile. */
+export class Explorer implements Scheduler {
   readonly id = 'explore';
   readonly #session: Session;
-  readonly #program: Program;
+  readonly #limits: RunLimits;
   readonly #parameters: Readonly<Record<string, number>>;
   readonly #bounds: Bounds;
   readonly #switchesMax: number;
@@ -126,12 +132,14 @@ class Explorer implements Scheduler {
   readonly #ends = new KnownKeys();
 
   // ---- results ----
+  #ended: Ended = 'stopped';
   #executions = 0;
   #pruned = 0;
   #truncated = 0;
   #events = 0;
   #passes = 0;
-  #fraction = 0;
+  /** Executions of this pass. */
+  #inPass = 0;
   #isCut = false;
   #level = 0;
   /** Questions (by schedule and number) whose answer "not cached" was found to matter. */
@@ -166,47 +174,51 @@ class Explorer implements Scheduler {
   /** Branches found by this run: parent, event, question (-1: pick), value, switches, expanded. */
   readonly #found: number[] = [];
 
-  constructor(
-    session: Session,
-    program: Program,
-    parameters: Readonly<Record<string, number>>,
-    bounds: Bounds,
-  ) {
+  constructor(session: Session, plan: Subject, bounds: Bounds) {
     this.#session = session;
-    this.#program = program;
-    this.#parameters = parameters;
+    this.#parameters = plan.parameters;
     this.#bounds = bounds;
     this.#switchesMax = bounds.switches ?? MANY;
     this.#answersMax = bounds.answers ?? MANY;
     this.#fingerprint = new Fingerprint(session.machine, session.world.countBase);
     this.#spinners = new Spinners(session.machine);
     this.#fills = new Fills(session.machine);
+    this.#limits = limitsFor(session.configuration, plan.program);
+    session.load(plan.program);
+    this.#restart();
   }
 
-  run(): Exploration {
-    this.#session.load(this.#program);
-    const limits = limitsFor(this.#session.configuration, this.#program);
-    const budget = this.#bounds.executions ?? MANY;
-    let ended: Ended = 'all';
-    this.#restart();
-    for (;;) {
-      const lowest = this.#frontier.lowest;
-      if (lowest < 0 || lowest > this.#level) {
-        // more is dependent than was thought: what was left out may matter
-        if (this.#fingerprint.grew && this.#bounds.isUnpruned !== true) this.#restart();
-        else if (lowest < 0) break;
+  /** Makes one execution; false when there is none left within the bounds. */
+  step(): boolean {
+    const item = this.#next();
+    if (item < 0) return false;
+    this.#start(item);
+    this.#executions += 1;
+    this.#inPass += 1;
+    const result = this.#session.run(this.#parameters, this, this.#limits);
+    this.#events += result.events;
+    this.#finish(result);
+    return true;
+  }
+
+  /** The schedule to be run next, or -1. */
+  #next(): number {
+    let lowest = this.#frontier.lowest;
+    if (lowest < 0 || lowest > this.#level) {
+      // more is dependent than was thought: what was left out may matter
+      if (this.#fingerprint.grew && this.#bounds.isUnpruned !== true) this.#restart();
+      lowest = this.#frontier.lowest;
+      if (lowest < 0) {
+        this.#ended = 'all';
+        return -1;
       }
-      this.#level = this.#frontier.lowest;
-      if (this.#executions >= budget) ended = 'executions';
-      else if (this.#bounds.goesOn?.(this.progress) === false) ended = 'stopped';
-      if (ended !== 'all') break;
-      this.#start(this.#frontier.pop(this.#level));
-      this.#executions += 1;
-      const result = this.#session.run(this.#parameters, this, limits);
-      this.#events += result.events;
-      this.#finish(result);
     }
-    return this.#exploration(ended);
+    this.#level = lowest;
+    if (this.#executions >= (this.#bounds.executions ?? MANY)) {
+      this.#ended = 'executions';
+      return -1;
+    }
+    return this.#frontier.pop(lowest);
   }
 
   get progress(): Progress {
@@ -215,12 +227,14 @@ class Explorer implements Scheduler {
       classes: this.#ends.size,
       pending: this.#frontier.pending,
       switches: this.#level,
-      fraction: this.#fraction,
+      fraction: this.#inPass / Math.max(1, this.#inPass + this.#frontier.pending),
       findings: this.#findings.size,
     };
   }
 
-  #exploration(ended: Ended): Exploration {
+  /** What was found so far. */
+  get exploration(): Exploration {
+    const ended = this.#ended;
     const complete = ended === 'all' && this.#truncated === 0;
     return {
       ended,
@@ -249,7 +263,7 @@ class Explorer implements Scheduler {
     this.#endStates.clear();
     this.#findings.clear();
     this.#truncated = 0;
-    this.#fraction = 0;
+    this.#inPass = 0;
     this.#isCut = false;
     this.#level = 0;
     this.#noticed.clear();
@@ -459,8 +473,6 @@ class Explorer implements Scheduler {
       this.#record(result);
     }
     const found = this.#found;
-    const share = this.#frontier.weight(this.#item) / (1 + found.length / FIELDS);
-    this.#fraction += share;
     for (let i = 0; i < found.length; i += FIELDS) {
       this.#frontier.push({
         parent: found[i]!,
@@ -468,7 +480,6 @@ class Explorer implements Scheduler {
         question: found[i + 2]!,
         value: found[i + 3]!,
         switches: found[i + 4]!,
-        weight: share,
         isExpanded: found[i + 5] === 1,
       });
     }

@@ -36,8 +36,6 @@ export interface Branch {
   /** Source or answer. */
   readonly value: number;
   readonly switches: number;
-  /** Share of the tree that is expected below. */
-  readonly weight: number;
   /** The event was visible with the default answer, so that its alternatives are known. */
   readonly isExpanded: boolean;
 }
@@ -46,7 +44,6 @@ const FIELDS = 6;
 
 export class Frontier {
   #numbers = new Int32Array(1024 * FIELDS);
-  #weights = new Float64Array(1024);
   #count = 0;
   /** By number of switches: schedules to run, the newest last. */
   #levels: number[][] = [];
@@ -63,14 +60,13 @@ export class Frontier {
       question: -1,
       value: -1,
       switches: 0,
-      weight: 1,
       isExpanded: false,
     });
   }
 
   push(branch: Branch): void {
     const item = this.#count;
-    if (item === this.#weights.length) this.#grow();
+    if (item * FIELDS === this.#numbers.length) this.#grow();
     this.#count = item + 1;
     const at = item * FIELDS;
     this.#numbers[at] = branch.parent;
@@ -79,7 +75,6 @@ export class Frontier {
     this.#numbers[at + 3] = branch.value;
     this.#numbers[at + 4] = branch.switches;
     this.#numbers[at + 5] = branch.isExpanded ? 1 : 0;
-    this.#weights[item] = branch.weight;
     while (this.#levels.length <= branch.switches) this.#levels.push([]);
     this.#levels[branch.switches]!.push(item);
     this.pending += 1;
@@ -110,10 +105,6 @@ export class Frontier {
 
   isExpanded(item: number): boolean {
     return this.#numbers[item * FIELDS + 5] === 1;
-  }
-
-  weight(item: number): number {
-    return this.#weights[item]!;
   }
 
   /**
@@ -159,8 +150,5 @@ export class Frontier {
     const numbers = new Int32Array(this.#numbers.length * 2);
     numbers.set(this.#numbers);
     this.#numbers = numbers;
-    const weights = new Float64Array(this.#weights.length * 2);
-    weights.set(this.#weights);
-    this.#weights = weights;
   }
 }
