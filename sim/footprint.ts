@@ -97,6 +97,13 @@ export class Footprint {
     this.count = 0;
   }
 
+  /** The objects that arrivals of invalidations write, wherever they come from. */
+  get arrivals(): readonly number[] {
+    const pes = Array.from({ length: this.#pes }, (_, pe) => this.#tlb + pe);
+    const ways = Array.from({ length: this.#pes * this.#pes }, (_, way) => this.#outstanding + way);
+    return [...pes, ...ways];
+  }
+
   writes(object: number): boolean {
     return this.#access[object] === 2;
   }

@@ -20,7 +20,7 @@ import { limitsFor, type RunResult, type Session } from '../session.ts';
 import { coarseSignature } from '../signature.ts';
 import { endState } from './end-state.ts';
 import { type Fill, Fills } from './fills.ts';
-import { Fingerprint, mix } from './fingerprint.ts';
+import { Fingerprint, type Lanes, mix } from './fingerprint.ts';
 import { type Exceptions, Frontier, NO_EXCEPTIONS, ROOT } from './frontier.ts';
 import { KnownKeys } from './known.ts';
 import { Spinners } from './spin.ts';
@@ -120,6 +120,8 @@ export class Explorer implements Scheduler {
   readonly #limits: RunLimits;
   readonly #parameters: Readonly<Record<string, number>>;
   readonly #bounds: Bounds;
+  /** The program has operations of hardware. */
+  readonly #hasHardware: boolean;
   readonly #switchesMax: number;
   readonly #answersMax: number;
   readonly #fingerprint: Fingerprint;
@@ -185,6 +187,10 @@ export class Explorer implements Scheduler {
     this.#fills = new Fills(session.machine);
     this.#limits = limitsFor(session.configuration, plan.program);
     session.load(plan.program);
+    const { machine } = session;
+    this.#hasHardware = machine.actors.some(
+      ({ index, isHardware }) => isHardware && machine.takesPart(index),
+    );
     this.#restart();
   }
 
@@ -219,6 +225,11 @@ export class Explorer implements Scheduler {
       return -1;
     }
     return this.#frontier.pop(lowest);
+  }
+
+  /** A complete execution with this fingerprint (of its last event) was made. */
+  covers({ high, low }: Lanes): boolean {
+    return this.#ends.has(high, low);
   }
 
   get progress(): Progress {
@@ -415,11 +426,18 @@ export class Explorer implements Scheduler {
     this.#markExpanded(isExpanded);
     this.#fills.markExpanded(this.#event, isExpanded);
     for (const fill of this.#fills.take()) this.#notice(fill);
-    if (isExpanded) this.#expand(actorCount);
+    if (isExpanded) this.#expand(actorCount, this.#others);
+    else if (this.#hasHardware) this.#expand(actorCount, this.#hardware());
   }
 
-  /** Notes the other sources that might have made the event. */
-  #expand(actorCount: number): void {
+  /** Runs may end before hardware did what the program names: it may come in before every event. */
+  #hardware(): readonly number[] {
+    const { actors } = this.#session.machine;
+    return this.#others.filter((source) => actors[source]?.isHardware === true);
+  }
+
+  /** Notes other sources that might have made the event. */
+  #expand(actorCount: number, others: readonly number[]): void {
     const frontier = this.#frontier;
     let parent = this.#item;
     if (this.#event <= frontier.event(parent) && parent !== ROOT) {
@@ -431,7 +449,7 @@ export class Explorer implements Scheduler {
       if (this.#expandedLate.has(key)) return;
       this.#expandedLate.add(key);
     }
-    for (const other of this.#others) {
+    for (const other of others) {
       const isSwitch = this.#wasReady && other < actorCount && other !== this.#before;
       const switches = this.#switchesBefore + (isSwitch ? 1 : 0);
       if (switches > this.#switchesMax) this.#isCut = true;

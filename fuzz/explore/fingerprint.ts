@@ -59,6 +59,8 @@ export class Fingerprint {
     this.#isDirty = new Uint8Array(objects);
     this.#readers = column();
     this.#writers = column();
+    // a run may end before the last arrivals: what they do is known beforehand
+    for (const object of this.print.arrivals) this.#writers[object] = 1 << machine.actorCount;
     this.#lastHigh = new Int32Array(machine.ready.length);
     this.#lastLow = new Int32Array(machine.ready.length);
   }

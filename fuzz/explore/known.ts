@@ -40,6 +40,11 @@ export class KnownKeys {
     return true;
   }
 
+  has(high: number, low: number): boolean {
+    const at = this.#place(high, high === 0 && low === 0 ? 1 : low);
+    return this.#high[at] !== 0 || this.#low[at] !== 0;
+  }
+
   /** Number of keys by their least number of switches. */
   get bySwitches(): readonly number[] {
     const counts: number[] = [];
