@@ -1,58 +1,33 @@
 /** `explore`: every inequivalent execution of a small case, or of a small case for every pair of operations. */
 import { join } from 'node:path';
 import { caseName, readCase, writeCase } from '../campaign/corpus.ts';
-import {
-  configurationsOf,
-  parseCount,
-  parseDuration,
-  systemsNamed,
-  UsageError,
-} from '../campaign/options.ts';
+import { parseCount, parseDuration, UsageError } from '../campaign/options.ts';
 import type { Case } from '../fuzz/case.ts';
 import { formatCase } from '../fuzz/case-text.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { estimateUnpruned } from '../fuzz/explore/estimate.ts';
-import {
-  type Exploration,
-  type ExploredFinding,
-  Explorer,
-  explore,
-  type Progress,
-  type Subject,
-} from '../fuzz/explore/explore.ts';
-import { pairsOf } from '../fuzz/explore/pairs.ts';
+import { explore } from '../fuzz/explore/explore.ts';
+import type { Exploration, ExploredFinding } from '../fuzz/explore/result.ts';
 import { type Finding, findingOf } from '../fuzz/finding.ts';
 import { operationCount, type Program } from '../fuzz/program.ts';
 import { deriveSchedule, type Plan, runAnswers, runPlan } from '../fuzz/schedule.ts';
 import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
 import { assert } from '../sim/assert.ts';
-import { Exit, print, printJson, StatusLine, seconds, table, thousands } from './terminal.ts';
-
-export interface ExploreFlags {
-  readonly switches?: string;
-  readonly answers?: string;
-  readonly executions?: string;
-  readonly time?: string;
-  readonly withoutBug?: boolean;
-  readonly save?: string;
-  readonly pairs?: string;
-  readonly configuration?: string;
-  readonly json?: boolean;
-}
+import { explorePairs } from './explore-pairs.ts';
+import {
+  boundText,
+  type ExploreFlags,
+  type Limits,
+  statusText,
+  Watch,
+  watched,
+} from './explore-run.ts';
+import { Exit, print, printJson, StatusLine, seconds, thousands } from './terminal.ts';
 
 /** Executions spent on the unpruned search; above, the figure is an estimate. */
 const UNPRUNED_EXECUTIONS = 20_000;
 const PROBES = 2000;
-/** Between two looks at the terminal and at signals. */
-const SHOW_SECONDS = 0.2;
-
-interface Limits {
-  readonly switches: number | undefined;
-  readonly answers: number | undefined;
-  readonly executions: number | undefined;
-  readonly seconds: number | undefined;
-}
 
 export async function exploreCommand(
   file: string | undefined,
@@ -81,64 +56,6 @@ function whole(name: string, text: string | undefined): number | undefined {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new UsageError(`${name} is "${text}"; a whole number from 0 is allowed`);
 }
-
-/** Ctrl-C and the time limit, asked before every execution. */
-class Watch {
-  isInterrupted = false;
-  readonly #began = performance.now();
-  readonly #seconds: number | undefined;
-  readonly #stop = (): void => {
-    if (this.isInterrupted) process.exit(Exit.Finding);
-    this.isInterrupted = true;
-  };
-
-  constructor(limit: number | undefined) {
-    this.#seconds = limit;
-    process.on('SIGINT', this.#stop);
-  }
-
-  get elapsed(): number {
-    return (performance.now() - this.#began) / 1000;
-  }
-
-  get isOver(): boolean {
-    return this.isInterrupted || (this.#seconds !== undefined && this.elapsed >= this.#seconds);
-  }
-
-  close(): void {
-    process.off('SIGINT', this.#stop);
-  }
-}
-
-/** Explores until it is done or the watch ends it; lets signals in now and then. */
-async function watched(
-  session: Session,
-  subject: Subject,
-  limits: Limits,
-  watch: Watch,
-  show: (progress: Progress) => void,
-): Promise<Exploration> {
-  const explorer = new Explorer(session, subject, limits);
-  let shown = watch.elapsed;
-  while (!watch.isOver && explorer.step()) {
-    if (watch.elapsed - shown < SHOW_SECONDS) continue;
-    shown = watch.elapsed;
-    show(explorer.progress);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return explorer.exploration;
-}
-
-function statusText(progress: Progress, elapsed: number): string {
-  const { executions, classes, switches, pending, fraction, findings } = progress;
-  return (
-    `${elapsed.toFixed(0)} s  ${thousands(executions)} executions (${thousands(executions / Math.max(elapsed, 0.001))}/s), ` +
-    `${thousands(classes)} inequivalent; at ${switches} switches, ${thousands(pending)} schedules known to come, ` +
-    `at most ${(100 * fraction).toFixed(1)} % done; ${findings} findings`
-  );
-}
-
-// ---- one case ----
 
 async function exploreFile(file: string, flags: ExploreFlags, limits: Limits): Promise<number> {
   const value = readCase(file);
@@ -214,18 +131,6 @@ function savedFactor(session: Session, value: Case, limits: Limits, result: Expl
   if (plain.ended === 'all') return { executions: plain.executions, isMeasured: true };
   const estimate = estimateUnpruned(session, value, { switches, answers }, PROBES);
   return { executions: estimate, isMeasured: false };
-}
-
-function boundText({ switches, answers }: Limits): string {
-  const texts = [
-    ...(switches === undefined
-      ? []
-      : [`at most ${switches} ${switches === 1 ? 'switch' : 'switches'}`]),
-    ...(answers === undefined
-      ? []
-      : [`at most ${answers} ${answers === 1 ? 'answer' : 'answers'} other than the default`]),
-  ];
-  return texts.length === 0 ? '' : ` with ${texts.join(' and ')}`;
 }
 
 /** `2 vCPUs x 2 operations x 3 pages`: the size of a program. */
@@ -329,95 +234,4 @@ function summary(
       }),
     ),
   };
-}
-
-// ---- pairs ----
-
-const PAIR_SWITCHES = 3;
-const PAIR_ANSWERS = 1;
-
-interface PairRow {
-  readonly one: string;
-  readonly other: string;
-  readonly shape: string;
-  /** Undefined: there was no time for it. */
-  readonly result: Exploration | undefined;
-  readonly seconds: number;
-}
-
-async function explorePairs(id: string, flags: ExploreFlags, given: Limits): Promise<number> {
-  if (flags.save !== undefined) throw new UsageError('--save goes with a case FILE');
-  const [system] = systemsNamed([id]);
-  const [configuration] = configurationsOf(system!, flags.configuration, undefined);
-  const session = new Sessions().get(system!.id, configuration!.id, []);
-  const limits: Limits = {
-    ...given,
-    switches: given.switches ?? PAIR_SWITCHES,
-    answers: given.answers ?? PAIR_ANSWERS,
-  };
-  const watch = new Watch(limits.seconds);
-  const line = new StatusLine(flags.json === true);
-  const pairs = pairsOf(session);
-  const rows: PairRow[] = [];
-  for (const [index, { operations, shape, program }] of pairs.entries()) {
-    const [one, other] = operations;
-    const name = { one, other, shape };
-    if (watch.isOver) {
-      rows.push({ ...name, result: undefined, seconds: 0 });
-      continue;
-    }
-    const began = watch.elapsed;
-    const label = `${index + 1}/${pairs.length} ${one} || ${other} (${shape}): `;
-    const result = await watched(session, { program, parameters: {} }, limits, watch, (progress) =>
-      line.show(label + statusText(progress, watch.elapsed - began)),
-    );
-    rows.push({ ...name, result, seconds: watch.elapsed - began });
-  }
-  line.clear();
-  watch.close();
-  const done = rows.filter(({ result }) => result?.complete === true);
-  const failing = rows.filter(({ result }) => (result?.findings.length ?? 0) > 0);
-  if (flags.json === true) {
-    printJson({
-      command: 'explore pairs',
-      system: system!.id,
-      configuration: configuration!.id,
-      bound: { switches: limits.switches ?? null, answers: limits.answers ?? null },
-      pairs: rows.map(({ one, other, shape, result, seconds: took }) => ({
-        operations: [one, other],
-        shape,
-        schedules: result?.classes ?? 0,
-        executions: result?.executions ?? 0,
-        complete: result?.complete ?? false,
-        seconds: took,
-        findings: result?.findings.map(({ signature }) => signature) ?? [],
-      })),
-    });
-  } else {
-    print(
-      table(
-        ['pair', 'where', 'schedules', 'executions', 'seconds', 'verdict'],
-        rows.map(({ one, other, shape, result, seconds: took }) => [
-          `${one} || ${other}`,
-          shape,
-          thousands(result?.classes ?? 0),
-          thousands(result?.executions ?? 0),
-          seconds(took),
-          pairVerdict(result),
-        ]),
-      ),
-    );
-    print(
-      `${done.length} of ${rows.length} programs of ${system!.id} (${configuration!.id}) explored completely` +
-        `${boundText(limits)}; ${failing.length === 0 ? 'no violation' : `${failing.length} with violations`}`,
-    );
-  }
-  return failing.length > 0 ? Exit.Finding : Exit.Clean;
-}
-
-function pairVerdict(result: Exploration | undefined): string {
-  if (result === undefined) return 'not run';
-  if (result.findings.length > 0)
-    return result.findings.map(({ signature }) => signature).join(', ');
-  return result.complete ? 'clean' : `clean so far (${result.ended})`;
 }

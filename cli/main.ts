@@ -1,7 +1,8 @@
 /** The command line: flags, dispatch, exit codes. 0 clean, 1 finding, 2 usage, 70 our own fault. */
 import { Command, CommanderError } from 'commander';
 import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
-import { type ExploreFlags, exploreCommand } from './explore.ts';
+import { exploreCommand } from './explore.ts';
+import type { ExploreFlags } from './explore-run.ts';
 import { type FuzzFlags, fuzz } from './fuzz.ts';
 import { LIST_NAMES, list } from './list.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
@@ -89,7 +90,7 @@ function build(done: (code: number) => void): Command {
     .option('--switches <n>', 'at most so many switches (any number; 3 with --pairs)')
     .option(
       '--answers <n>',
-      'at most so many answers other than the default (any number; 1 with --pairs)',
+      'at most so many answers other than the default (any number; 0 with --pairs)',
     )
     .option('--executions <n>', 'ends after so many executions')
     .option('--time <duration>', 'ends after this time, and says what was covered')

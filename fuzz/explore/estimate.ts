@@ -6,8 +6,8 @@
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { Random } from '../random.ts';
 import { limitsFor, type Session } from '../session.ts';
-import type { Bounds, Subject } from './explore.ts';
 import { Fingerprint } from './fingerprint.ts';
+import type { Bounds, Subject } from './result.ts';
 import { Spinners } from './spin.ts';
 
 const SEED = 19750101;

@@ -11,93 +11,17 @@
  *   any run. Which events these are is learned on the way; when more is learned, the search
  *   starts again.
  */
-import type { Violation } from '../../oracles/oracle.ts';
 import type { RunLimits } from '../../sim/machine.ts';
-import type { Answers, Scheduler, Scheduling } from '../../sim/scheduler.ts';
+import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { type Site, siteOf } from '../../sim/site.ts';
-import type { Program } from '../program.ts';
 import { limitsFor, type RunResult, type Session } from '../session.ts';
-import { coarseSignature } from '../signature.ts';
-import { endState } from './end-state.ts';
 import { type Fill, Fills } from './fills.ts';
 import { Fingerprint, type Lanes, mix } from './fingerprint.ts';
 import { type Exceptions, Frontier, NO_EXCEPTIONS, ROOT } from './frontier.ts';
+import { Harvest } from './harvest.ts';
 import { KnownKeys } from './known.ts';
+import type { Bounds, Ended, Exploration, Progress, Subject } from './result.ts';
 import { Spinners } from './spin.ts';
-
-/** What is explored; a case or a plan will do, their order and choices play no part. */
-export interface Subject {
-  readonly program: Program;
-  readonly parameters: Readonly<Record<string, number>>;
-}
-
-export interface Bounds {
-  /** Switches of an execution at most; undefined: any number. */
-  readonly switches?: number | undefined;
-  /** Answers of an execution that differ from their default at most; undefined: any number. */
-  readonly answers?: number | undefined;
-  /** Executions that may be spent. */
-  readonly executions?: number | undefined;
-  /** Asked after every execution; false ends the search. Time limits come from above. */
-  readonly goesOn?: (progress: Progress) => boolean;
-  /** For comparisons: every order is run, equivalent or not. */
-  readonly isUnpruned?: boolean;
-}
-
-export interface Progress {
-  readonly executions: number;
-  readonly classes: number;
-  /** Schedules known and not yet run. */
-  readonly pending: number;
-  /** Switches of the schedules that are being run. */
-  readonly switches: number;
-  /** Share of the executions known so far that is done, 0 to 1: the search is at most that far. */
-  readonly fraction: number;
-  readonly findings: number;
-}
-
-/** A violation, and the first schedule (one with the fewest switches) that leads to it. */
-export interface ExploredFinding {
-  /** Coarse signature. */
-  readonly signature: string;
-  readonly violation: Violation;
-  readonly switches: number;
-  /** Answers that differ from their default. */
-  readonly answersChanged: number;
-  readonly answers: Answers;
-  /** Inequivalent executions that end with it. */
-  hits: number;
-}
-
-/** Why the search ended. */
-export type Ended = 'all' | 'executions' | 'stopped';
-
-export interface Exploration {
-  readonly ended: Ended;
-  /**
-   * Every execution within `switches` and `answers` is equivalent to one that was run to its end. False
-   * when the search ended early or some execution ran out of steps.
-   */
-  readonly complete: boolean;
-  /** Complete, and no schedule was left out because of the bounds: nothing else exists. */
-  readonly unbounded: boolean;
-  /** Runs from the start, over all passes. */
-  readonly executions: number;
-  /** Inequivalent executions that ended: all classes when complete. */
-  readonly classes: number;
-  /** Of the executions: ended early where an earlier one had been. */
-  readonly pruned: number;
-  /** Executions that ran out of steps and were judged in the fair tail only. */
-  readonly truncated: number;
-  /** Passes over the search: one more than the times that something was learned. */
-  readonly passes: number;
-  /** Classes by the least number of switches that shows them. */
-  readonly bySwitches: readonly number[];
-  readonly endStates: ReadonlySet<string>;
-  readonly findings: readonly ExploredFinding[];
-  readonly events: number;
-  readonly progress: Progress;
-}
 
 /** Explores a program to the end, or to its bounds. */
 export function explore(session: Session, plan: Subject, bounds: Bounds = {}): Exploration {
@@ -130,14 +54,12 @@ export class Explorer implements Scheduler {
   readonly #frontier = new Frontier();
   /** Where runs have been: fingerprint and running actor. */
   readonly #known = new KnownKeys();
-  /** Ends of complete executions. */
-  readonly #ends = new KnownKeys();
+  readonly #harvest = new Harvest();
 
   // ---- results ----
   #ended: Ended = 'stopped';
   #executions = 0;
   #pruned = 0;
-  #truncated = 0;
   #events = 0;
   #passes = 0;
   /** Executions of this pass. */
@@ -148,8 +70,6 @@ export class Explorer implements Scheduler {
   readonly #noticed = new Set<number>();
   /** Events (by schedule and number) whose alternatives were noted for another answer than the first. */
   readonly #expandedLate = new Set<number>();
-  readonly #endStates = new Set<string>();
-  readonly #findings = new Map<string, ExploredFinding>();
 
   // ---- the run ----
   #item = ROOT;
@@ -229,36 +149,36 @@ export class Explorer implements Scheduler {
 
   /** A complete execution with this fingerprint (of its last event) was made. */
   covers({ high, low }: Lanes): boolean {
-    return this.#ends.has(high, low);
+    return this.#harvest.ends.has(high, low);
   }
 
   get progress(): Progress {
     return {
       executions: this.#executions,
-      classes: this.#ends.size,
+      classes: this.#harvest.ends.size,
       pending: this.#frontier.pending,
       switches: this.#level,
       fraction: this.#inPass / Math.max(1, this.#inPass + this.#frontier.pending),
-      findings: this.#findings.size,
+      findings: this.#harvest.findings.size,
     };
   }
 
   /** What was found so far. */
   get exploration(): Exploration {
     const ended = this.#ended;
-    const complete = ended === 'all' && this.#truncated === 0;
+    const complete = ended === 'all' && this.#harvest.truncated === 0;
     return {
       ended,
       complete,
       unbounded: complete && !this.#isCut,
       executions: this.#executions,
-      classes: this.#ends.size,
+      classes: this.#harvest.ends.size,
       pruned: this.#pruned,
-      truncated: this.#truncated,
+      truncated: this.#harvest.truncated,
       passes: this.#passes,
-      bySwitches: this.#ends.bySwitches,
-      endStates: this.#endStates,
-      findings: [...this.#findings.values()],
+      bySwitches: this.#harvest.ends.bySwitches,
+      endStates: this.#harvest.endStates,
+      findings: [...this.#harvest.findings.values()],
       events: this.#events,
       progress: this.progress,
     };
@@ -270,10 +190,7 @@ export class Explorer implements Scheduler {
     this.#fingerprint.grew = false;
     this.#frontier.clear();
     this.#known.clear();
-    this.#ends.clear();
-    this.#endStates.clear();
-    this.#findings.clear();
-    this.#truncated = 0;
+    this.#harvest.clear();
     this.#inPass = 0;
     this.#isCut = false;
     this.#level = 0;
@@ -488,7 +405,13 @@ export class Explorer implements Scheduler {
         this.#fills.noticeAll();
         for (const fill of this.#fills.take()) this.#notice(fill);
       }
-      this.#record(result);
+      this.#harvest.add(
+        this.#session,
+        result.violation,
+        this.#fingerprint.ideal,
+        this.#switches,
+        this.#changed,
+      );
     }
     const found = this.#found;
     for (let i = 0; i < found.length; i += FIELDS) {
@@ -501,33 +424,6 @@ export class Explorer implements Scheduler {
         isExpanded: found[i + 5] === 1,
       });
     }
-  }
-
-  #record({ violation }: RunResult): void {
-    const { machine } = this.#session;
-    const { high, low } = this.#fingerprint.ideal;
-    if (machine.inTail) this.#truncated += 1;
-    const before = this.#ends.size;
-    this.#ends.reach(high, low, this.#switches);
-    const isNew = this.#ends.size > before;
-    if (violation === undefined) {
-      if (isNew) this.#endStates.add(endState(machine));
-      return;
-    }
-    const signature = coarseSignature(this.#session, violation);
-    const known = this.#findings.get(signature);
-    if (known !== undefined) {
-      if (isNew) known.hits += 1;
-      return;
-    }
-    this.#findings.set(signature, {
-      signature,
-      violation,
-      switches: this.#switches,
-      answersChanged: this.#changed,
-      answers: this.#session.answers,
-      hits: 1,
-    });
   }
 }
 

@@ -2,9 +2,10 @@
 import test from 'ava';
 import { CORPUS_FOLDER, caseFiles, readCase } from '../../campaign/corpus.ts';
 import { parseCase } from '../../fuzz/case-text.ts';
-import { type Exploration, Explorer, explore } from '../../fuzz/explore/explore.ts';
+import { Explorer, explore } from '../../fuzz/explore/explore.ts';
 import { Fingerprint } from '../../fuzz/explore/fingerprint.ts';
 import { pairsOf } from '../../fuzz/explore/pairs.ts';
+import type { Exploration } from '../../fuzz/explore/result.ts';
 import type { Program } from '../../fuzz/program.ts';
 import { Random } from '../../fuzz/random.ts';
 import { runAnswers, runPlan } from '../../fuzz/schedule.ts';
