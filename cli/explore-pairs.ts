@@ -5,6 +5,7 @@ import type { Exploration } from '../fuzz/explore/result.ts';
 import { Sessions } from '../fuzz/sessions.ts';
 import {
   boundText,
+  checkFidelity,
   type ExploreFlags,
   type Limits,
   statusText,
@@ -33,6 +34,7 @@ export async function explorePairs(
   if (flags.save !== undefined) throw new UsageError('--save goes with a case FILE');
   const [system] = systemsNamed([id]);
   const [configuration] = configurationsOf(system!, flags.configuration, undefined);
+  checkFidelity(configuration!);
   const session = new Sessions().get(system!.id, configuration!.id, []);
   const limits: Limits = {
     ...given,

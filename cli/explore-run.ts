@@ -1,7 +1,9 @@
 /** What both forms of `explore` share: flags, limits, and a search that lets signals and the clock in. */
+import { UsageError } from '../campaign/options.ts';
 import { Explorer } from '../fuzz/explore/explore.ts';
 import type { Exploration, Progress, Subject } from '../fuzz/explore/result.ts';
 import type { Session } from '../fuzz/session.ts';
+import type { Configuration } from '../models/system.ts';
 import { Exit, thousands } from './terminal.ts';
 
 /** Between two looks at the terminal and at signals. */
@@ -92,4 +94,10 @@ export function boundText({ switches, answers }: Limits): string {
       : [`at most ${answers} ${answers === 1 ? 'answer' : 'answers'} other than the default`]),
   ];
   return texts.length === 0 ? '' : ` with ${texts.join(' and ')}`;
+}
+
+/** Where stores have an event of their own for becoming visible, footprints are not tested: no certificate. */
+export function checkFidelity({ id, fidelity }: Configuration): void {
+  if (fidelity === 'F1') return;
+  throw new UsageError(`${id} has fidelity ${fidelity}; explore covers F1`);
 }

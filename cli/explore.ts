@@ -17,6 +17,7 @@ import { assert } from '../sim/assert.ts';
 import { explorePairs } from './explore-pairs.ts';
 import {
   boundText,
+  checkFidelity,
   type ExploreFlags,
   type Limits,
   statusText,
@@ -62,6 +63,7 @@ async function exploreFile(file: string, flags: ExploreFlags, limits: Limits): P
   const sessions = new Sessions();
   const bugs = value.bug === undefined || flags.withoutBug === true ? [] : [value.bug];
   const session = sessions.get(value.system, value.configuration, bugs);
+  checkFidelity(session.configuration);
   const watch = new Watch(limits.seconds);
   const line = new StatusLine(flags.json === true);
   const result = await watched(session, value, limits, watch, (progress) =>

@@ -61,6 +61,10 @@ export class Footprint {
   readonly #tree: number;
   readonly #lock: number;
   readonly #section: number;
+  /** Callbacks that wait for readers, and whether more may come. */
+  readonly #callbacks: number;
+  /** Stores that a PE has issued and nobody else sees. */
+  readonly #stores: number;
   /** The order of the pool of free pages. */
   readonly #pool: number;
   /** What claims are about: grants, the log, questions about age. */
@@ -84,6 +88,8 @@ export class Footprint {
     this.#tree = space.take(this.#trees);
     this.#lock = space.take(spec.locks.length);
     this.#section = space.take(spec.sectionDomains);
+    this.#callbacks = space.take(1);
+    this.#stores = space.take(this.#pes);
     this.#pool = space.take(1);
     this.#claims = space.take(1);
     this.#counts = space.take(1);
@@ -180,8 +186,11 @@ export class Footprint {
         this.#readWord(a);
         return;
       case Event.StoreIssue:
+        this.#write(this.#stores + pe);
+        return;
       case Event.StoreVisible:
         this.#writeWord(a);
+        if (this.#machine.delays) this.#write(this.#stores + pe);
         return;
       case Event.Descriptor:
         this.#write(this.#tree + placeTree(d));
@@ -198,6 +207,7 @@ export class Footprint {
         for (let target = 0; target < this.#pes; target += 1)
           this.#read(this.#outstanding + pe * this.#pes + target);
         this.#read(this.#tlb + pe);
+        if (this.#machine.delays) this.#write(this.#stores + pe);
         return;
       case Event.Register:
         this.#write(this.#register + pe);
@@ -258,13 +268,31 @@ export class Footprint {
         this.#write(this.#pool);
         this.#judges();
         return;
+      case Event.Deferred:
+      case Event.Callback:
+        this.#write(this.#callbacks);
+        this.#write(this.#section + a);
+        return;
+      case Event.Zeroed:
+        this.#write(this.#page + a);
+        this.#write(this.#pool);
+        this.#judges();
+        return;
+      case Event.RegisterEffect:
+        this.#write(this.#register + c);
+        this.#judges();
+        return;
       case Event.SectionEnter:
       case Event.SectionExit:
       case Event.GracePeriod:
         this.#write(this.#section + a);
         return;
-      case Event.OperationBegin:
       case Event.OperationEnd:
+        // with the last one, who runs callbacks need not wait for more
+        this.#read(this.#callbacks);
+        this.#judges();
+        return;
+      case Event.OperationBegin:
         this.#judges();
         return;
       case Event.Claim:

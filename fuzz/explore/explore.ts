@@ -11,6 +11,7 @@
  *   any run. Which events these are is learned on the way; when more is learned, the search
  *   starts again.
  */
+import { assert } from '../../sim/assert.ts';
 import type { RunLimits } from '../../sim/machine.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { type Site, siteOf } from '../../sim/site.ts';
@@ -97,6 +98,7 @@ export class Explorer implements Scheduler {
   readonly #found: number[] = [];
 
   constructor(session: Session, plan: Subject, bounds: Bounds) {
+    assert(!session.machine.delays, 'stores are visible at once: exploration covers fidelity F1');
     this.#session = session;
     this.#parameters = plan.parameters;
     this.#bounds = bounds;
