@@ -1,6 +1,8 @@
 /** The command line: flags, dispatch, exit codes. 0 clean, 1 finding, 2 usage, 70 our own fault. */
 import { Command, CommanderError } from 'commander';
 import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
+import { exploreCommand } from './explore.ts';
+import type { ExploreFlags } from './explore-run.ts';
 import { type FuzzFlags, fuzz } from './fuzz.ts';
 import { LIST_NAMES, list } from './list.ts';
 import { type MutantFlags, mutants } from './mutants.ts';
@@ -81,6 +83,30 @@ function build(done: (code: number) => void): Command {
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright minimise found.yaml --out small.yaml')
     .action((file: string, flags: MinimiseFlags) => done(minimiseFile(file, flags)));
+
+  program
+    .command('explore')
+    .argument('[file]', 'a small case')
+    .description('runs every inequivalent schedule of a small case within bounds')
+    .option('--switches <n>', 'at most so many switches (any number; 3 with --pairs)')
+    .option(
+      '--answers <n>',
+      'at most so many answers other than the default (any number; 0 with --pairs)',
+    )
+    .option('--executions <n>', 'ends after so many executions')
+    .option('--time <duration>', 'ends after this time, and says what was covered')
+    .option('--without-bug', 'on the correct model')
+    .option('--save <dir>', 'writes each finding as a case below this folder')
+    .option('--pairs <system>', 'a small case for every pair of operations instead of a file')
+    .option('--configuration <id>', 'with --pairs: in this configuration (the first)')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stagewright explore corpus/kvm-arm64/A20-table-level-as-hint.yaml --switches 2',
+    )
+    .action(async (file: string | undefined, flags: ExploreFlags) =>
+      done(await exploreCommand(file, flags)),
+    );
 
   const corpus = program.command('corpus').description('keeps the corpus of cases');
   corpus

@@ -134,3 +134,56 @@ export const mutantsSchema = z.strictObject({
     equivalentShare: z.number(),
   }),
 });
+
+export const exploreSchema = z.strictObject({
+  command: z.literal('explore'),
+  file: z.string(),
+  executions: count,
+  pruned: count,
+  complete: z.boolean(),
+  bound: z.strictObject({
+    switches: count.nullable(),
+    answers: count.nullable(),
+    executions: count.nullable(),
+    seconds: z.number().nullable(),
+  }),
+  ended: z.enum(['all', 'executions', 'stopped', 'interrupted']),
+  unbounded: z.boolean(),
+  classes: count,
+  bySwitches: z.array(count),
+  truncated: count,
+  passes: count,
+  /** Share of the executions known so far that was made. */
+  fraction: z.number(),
+  seconds: z.number(),
+  unpruned: z.strictObject({ executions: z.number(), isMeasured: z.boolean() }).nullable(),
+  endStates: z.array(z.string()),
+  findings: z.array(
+    z.strictObject({
+      signature: z.string(),
+      oracle: z.string(),
+      switches: count,
+      answers: count,
+      hits: count,
+      case: z.string(),
+    }),
+  ),
+});
+
+export const pairsSchema = z.strictObject({
+  command: z.literal('explore pairs'),
+  system: z.string(),
+  configuration: z.string(),
+  bound: z.strictObject({ switches: count.nullable(), answers: count.nullable() }),
+  pairs: z.array(
+    z.strictObject({
+      operations: z.array(z.string()).length(2),
+      shape: z.string(),
+      schedules: count,
+      executions: count,
+      complete: z.boolean(),
+      seconds: z.number(),
+      findings: z.array(z.string()),
+    }),
+  ),
+});

@@ -107,6 +107,15 @@ export class Trace {
     return [kind, step, actor, operation, site, a, b, c, d][index]!;
   }
 
+  /** One of the fields a, b, c, d (0 to 3), without an object for the row. */
+  operand(row: number, index: number): number {
+    return this.#rows[row * ROW_WORDS + 3 + index]!;
+  }
+
+  actor(row: number): number {
+    return ((this.#rows[row * ROW_WORDS]! >>> 8) & 0xff) - 1;
+  }
+
   site(row: number): number {
     return this.#rows[row * ROW_WORDS + 2]!;
   }

@@ -9,6 +9,15 @@ const CASE = 'corpus/kvm-arm64/A07-reference-taken-twice.yaml';
 const MISTAKES: Readonly<Record<string, readonly [command: string, says: RegExp]>> = {
   'an unknown command': ['fuzs --json', /unknown command 'fuzs'/],
   'an unknown command of corpus': ['corpus verfy --json', /unknown command 'verfy'/],
+  'explore without a file': ['explore --json', /needs a case FILE, or --pairs SYSTEM/],
+  'explore with a file and pairs': [
+    'explore x.yaml --pairs kvm-arm64 --json',
+    /takes FILE or --pairs, and got both/,
+  ],
+  'switches that are no number': [
+    'explore x.yaml --switches few --json',
+    /--switches is "few"; a whole number from 0/,
+  ],
   'an unknown flag': ['fuzz --bgu A07 --json', /unknown option '--bgu'/],
   'an unknown system': ['fuzz kvm-arm46 --json', /unknown system "kvm-arm46" \(kvm-arm64, /],
   'an unknown bug': ['fuzz --bug Z99 --json', /unknown bug "Z99" \(A01/],

@@ -6,10 +6,12 @@ import type { z } from 'zod';
 import { listedSystems } from '../../campaign/options.ts';
 import {
   corpusSchema,
+  exploreSchema,
   fuzzSchema,
   listSchema,
   minimiseSchema,
   mutantsSchema,
+  pairsSchema,
   replaySchema,
   zooSchema,
 } from '../../cli/schemas.ts';
@@ -192,4 +194,50 @@ test('mutants: a result for each, totals that add up, and the same when it goes 
     t.is(other.code, 2);
     t.regex(other.stderr, /results\.jsonl:1:1: holds .*"runs":300.*; allowed is .*"runs":301/);
   });
+});
+
+test('explore prints its document, and exits 1 with a finding', async (t) => {
+  const args = ['explore', A07, '--switches', '1', '--answers', '0'];
+  const { value, code } = await documentOf(exploreSchema, args);
+  t.is(code, 1);
+  t.true(value.complete);
+  t.is(value.findings[0]?.oracle, 'reference-counts');
+  t.is(value.findings[0]?.switches, 1);
+  t.true(value.unpruned !== null && value.unpruned.executions > 0);
+  const clean = await documentOf(exploreSchema, [...args, '--without-bug']);
+  t.is(clean.code, 0);
+  t.deepEqual(clean.value.findings, []);
+  t.true(clean.value.classes > value.findings.length && clean.value.endStates.length > 1);
+});
+
+test('explore says that it was cut', async (t) => {
+  const { value, code } = await documentOf(exploreSchema, [
+    'explore',
+    A20,
+    '--without-bug',
+    '--executions',
+    '9',
+  ]);
+  t.is(code, 0);
+  t.false(value.complete);
+  t.is(value.ended, 'executions');
+  t.is(value.executions, 9);
+});
+
+test('explore --pairs prints its document', async (t) => {
+  const args = [
+    'explore',
+    '--pairs',
+    'kvm-arm64',
+    '--switches',
+    '0',
+    '--answers',
+    '0',
+    '--time',
+    '3s',
+  ];
+  const { value, code } = await documentOf(pairsSchema, args);
+  t.is(code, 0);
+  t.true(value.pairs.length > 100);
+  t.true(value.pairs[0]!.complete && value.pairs[0]!.schedules > 0);
 });
