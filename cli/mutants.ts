@@ -4,7 +4,6 @@ import {
   type MutantItem,
   type MutationReport,
   MutationRun,
-  UNJUDGED,
 } from '../campaign/mutants.ts';
 import {
   configurationsOf,
@@ -14,6 +13,7 @@ import {
   systemsNamed,
   UsageError,
 } from '../campaign/options.ts';
+import { exploreJudge } from '../fuzz/judge.ts';
 import { MutantVerdict } from '../fuzz/trial.ts';
 import { Exit, print, printJson, StatusLine, table, thousands } from './terminal.ts';
 
@@ -45,7 +45,7 @@ export async function mutants(id: string, flags: MutantFlags): Promise<number> {
     seconds: secondsOf(flags.time),
     only: flags.only,
     out: flags.out,
-    judge: () => UNJUDGED,
+    judge: exploreJudge,
   });
   const stop = (): void => {
     run.interrupted = true;
