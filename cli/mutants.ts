@@ -1,10 +1,6 @@
 /** `mutants`: which changes of single accesses the oracles notice. */
 import { CORPUS_FOLDER } from '../campaign/corpus.ts';
-import {
-  type MutantItem,
-  type MutationReport,
-  MutationRun,
-} from '../campaign/mutants.ts';
+import { type MutantItem, type MutationReport, MutationRun } from '../campaign/mutants.ts';
 import {
   configurationsOf,
   parseCount,

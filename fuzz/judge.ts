@@ -4,7 +4,8 @@
  * programs could be explored and every one of them ends in the same states with it as without. Explored
  * is at F1 only: a mutant that needs more remains open.
  */
-import { type Exploration, explore } from './explore/explore.ts';
+import { explore } from './explore/explore.ts';
+import type { Exploration } from './explore/result.ts';
 import type { Mutant, Mutation } from './mutation.ts';
 import { operationCount, type Program } from './program.ts';
 import type { Judge, Judgement } from './trial.ts';
