@@ -11,11 +11,39 @@
  * Objects are small integers, dense per machine, so that an explorer keeps what it knows about each
  * in arrays.
  */
+import { CLAIM_NAMES, Claim } from './claims.ts';
 import { Intent } from './descriptor.ts';
 import { Event, type EventCode } from './event.ts';
 import type { Machine } from './machine.ts';
 import { placeTree } from './machine.ts';
 import type { Trace } from './trace.ts';
+
+/** Families of claims: what is said in one is of no interest to the others. */
+const Family = { Host: 0, Log: 1, Age: 2, Other: 3, Fault: 4 } as const;
+type Family = (typeof Family)[keyof typeof Family];
+const FAMILIES = 4;
+
+const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
+  switch (claim) {
+    case Claim.HostGrants:
+    case Claim.HostRevokes:
+    case Claim.RevocationReturned:
+      return Family.Host;
+    case Claim.LogStarted:
+    case Claim.LogMarked:
+    case Claim.LogTaken:
+    case Claim.LogHarvested:
+    case Claim.LogStopped:
+      return Family.Log;
+    case Claim.YoungAnswered:
+      return Family.Age;
+    case Claim.FaultRetry:
+    case Claim.FaultHandled:
+      return Family.Fault;
+    default:
+      return Family.Other;
+  }
+});
 
 /** What the objects of a machine are, in the order of their numbers. */
 class Space {
@@ -67,7 +95,7 @@ export class Footprint {
   readonly #stores: number;
   /** The order of the pool of free pages. */
   readonly #pool: number;
-  /** What claims are about: grants, the log, questions about age. */
+  /** What claims are about, by family. */
   readonly #claims: number;
   /** All reference counts, as far as they are judged when a lock is dropped. */
   readonly #counts: number;
@@ -91,7 +119,7 @@ export class Footprint {
     this.#callbacks = space.take(1);
     this.#stores = space.take(this.#pes);
     this.#pool = space.take(1);
-    this.#claims = space.take(1);
+    this.#claims = space.take(FAMILIES);
     this.#counts = space.take(1);
     this.objects = space.size;
     this.touched = new Int32Array(this.objects);
@@ -135,6 +163,7 @@ export class Footprint {
         trace.operand(row, 2),
         trace.operand(row, 3),
       );
+      if (trace.looked(row)) for (let pe = 0; pe < this.#pes; pe += 1) this.#read(this.#tlb + pe);
     }
   }
 
@@ -169,10 +198,12 @@ export class Footprint {
       this.#write(this.#counts);
   }
 
-  /** All TLBs and maps: what an oracle looks at when a promise falls due. */
-  #judges(): void {
-    this.#read(this.#claims);
-    for (let pe = 0; pe < this.#pes; pe += 1) this.#read(this.#tlb + pe);
+  /**
+   * What oracles look at when they judge, besides TLBs (which the trace knows): the abstract maps, and what
+   * claims of some families said.
+   */
+  #judges(...families: readonly Family[]): void {
+    for (const family of families) this.#read(this.#claims + family);
     for (let tree = 0; tree < this.#trees; tree += 1) this.#read(this.#tree + tree);
   }
 
@@ -194,7 +225,7 @@ export class Footprint {
         return;
       case Event.Descriptor:
         this.#write(this.#tree + placeTree(d));
-        this.#judges();
+        this.#judges(Family.Host, Family.Log, Family.Age);
         return;
       case Event.Linked:
       case Event.Unlinked:
@@ -243,7 +274,8 @@ export class Footprint {
       case Event.Use:
         this.#read(this.#register + pe);
         this.#write(this.#tlb + pe);
-        this.#read(this.#claims);
+        this.#read(this.#claims + Family.Host);
+        this.#read(this.#claims + Family.Log);
         if (b >= this.#machine.memory.frames) return;
         if (c === Intent.Write) this.#writeWord(this.#machine.memory.address(b, 0));
         else this.#readWord(this.#machine.memory.address(b, 0));
@@ -257,12 +289,15 @@ export class Footprint {
         this.#judges();
         return;
       case Event.Allocate:
+        this.#write(this.#page + a);
+        this.#write(this.#pool);
+        return;
       case Event.Free:
       case Event.DoubleFree:
         this.#write(this.#page + a);
         this.#write(this.#pool);
         this.#read(this.#counts);
-        this.#judges();
+        this.#judges(Family.Host);
         return;
       case Event.AllocateFailed:
         this.#write(this.#pool);
@@ -290,13 +325,15 @@ export class Footprint {
       case Event.OperationEnd:
         // with the last one, who runs callbacks need not wait for more
         this.#read(this.#callbacks);
-        this.#judges();
+        this.#judges(Family.Log, Family.Other);
         return;
       case Event.OperationBegin:
-        this.#judges();
+        this.#judges(Family.Log, Family.Age, Family.Other);
         return;
       case Event.Claim:
-        this.#write(this.#claims);
+        // what a vCPU says of its faults concerns its own TLB, and nobody else
+        if (FAMILY[a] === Family.Fault) this.#read(this.#tlb + pe);
+        else this.#write(this.#claims + FAMILY[a]!);
         this.#judges();
         return;
       default:

@@ -154,8 +154,8 @@ class Sampler implements Scheduler {
 const SAMPLES = 60_000;
 
 for (const text of [
-  'host: log-stop | host1: test-age 0',
-  'host: hyp-write 0 | host1: hyp-write 0',
+  'host: hyp-map 0 1 | host1: hyp-map 1 1',
+  'host: age 0 1 | host1: test-age 0',
   'host: hyp-write 0 | host1: hyp-map 0 1',
   'host: test-age 0 | host1: test-age 0',
   'host: log-stop | host1: log-stop',
