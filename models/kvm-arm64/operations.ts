@@ -5,7 +5,7 @@ import { sites } from '../../sim/site.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
 import { EAGER, type KvmConfiguration } from './configurations.ts';
-import { collectLog, startLog, stopLog } from './dirty-log.ts';
+import { clearLog, collectLog, startLog, stopLog } from './dirty-log.ts';
 import { FaultLock } from './generation.ts';
 import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
@@ -131,8 +131,12 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [],
     card: card.START_LOG_CARD,
-    cardIn: ({ parameters }) =>
-      parameters.includes(EAGER) ? card.SPLITTING_START_LOG_CARD : card.START_LOG_CARD,
+    cardIn: ({ parameters, hasLayout }) =>
+      hasLayout
+        ? card.LAYOUT_START_LOG_CARD
+        : parameters.includes(EAGER)
+          ? card.SPLITTING_START_LOG_CARD
+          : card.START_LOG_CARD,
     weight: 5,
     start: (self, world) => startLog(self, world),
   },
@@ -144,6 +148,17 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     card: card.COLLECT_LOG_CARD,
     weight: 5,
     start: (self, world) => collectLog(self, world),
+  },
+  {
+    id: 'log-clear',
+    title:
+      'manual protection: report the marks, then clear, write-protect and flush what was reported',
+    roles: ['host'],
+    parameters: [],
+    card: card.CLEAR_LOG_CARD,
+    weight: 5,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => clearLog(self, world),
   },
   {
     id: 'log-stop',
