@@ -63,6 +63,14 @@ export const BUGS = [
     caughtBy: ['freed-table', 'reference-counts'],
   },
   {
+    id: 'A09-sequence-read-after-lookup',
+    title: 'the notifier sequence is read after the lock that protects the VMA was dropped',
+    upstream:
+      'KVM: arm64: Retry fault if vma_lookup results become invalid, 13ec9308a857 (v6.3, 2023)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['freed-page', 'abstract-map'],
+  },
+  {
     id: 'A14-root-kept-across-lock-break',
     title: 'a long range operation goes on with its old root after it dropped the lock',
     upstream: 'kvm: arm/arm64: Fix use after free of stage2 page table, 0c428a6a9256 (v4.12, 2017)',
@@ -148,6 +156,14 @@ export const BUGS = [
     caughtBy: ['reference-counts', 'break-before-make', 'stale-translation'],
   },
   {
+    id: 'A29-mapped-into-deleted-slot',
+    title: 'a page that the host replaces is mapped although its slot is being deleted',
+    upstream: 'KVM: Avoid illegal stage2 mapping on invalid memory slot, 2230f9e1171a (v6.4, 2023)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['abstract-map', 'freed-page'],
+    isHidden: true,
+  },
+  {
     id: 'A37-context-not-synchronised',
     title: 'an invalidation may be executed with the VMID that was loaded before',
     upstream:
@@ -174,6 +190,13 @@ export const BUGS = [
     title: 'the question whether a page is young visits an empty range',
     upstream: 'KVM: arm/arm64: Fix young bit from mmu notifier (v5.6, 2020)',
     caughtBy: ['accessed-bit'],
+  },
+  {
+    id: 'M10-unlinked-table-put-twice',
+    title: 'a table that became a block is given back by the callback and once more by the map',
+    upstream: 'shape M10 of spec/arm.md 8 (no single commit)',
+    configuration: 'parallel-*',
+    caughtBy: ['reference-counts', 'freed-table'],
   },
   {
     id: 'M14-cache-filled-under-lock',
