@@ -34,6 +34,7 @@ export const context: OracleSpec = {
     Event.OperationEnd,
     Event.Deadlock,
     Event.Claim,
+    Event.LockDrop,
   ],
   create: (scene) => new Context(scene),
 };
@@ -41,7 +42,7 @@ export const context: OracleSpec = {
 class Context implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
-  /** Per actor: tree and kind of the work that its operation has announced; -1 for none. */
+  /** Per actor: tree and kind of the work that it does under the tree's lock; -1 for none. */
   readonly #tree: Int32Array;
   readonly #work: Int32Array;
   /** By actor: what its PE had loaded, or was about to load, when its operation began. */
@@ -68,11 +69,12 @@ class Context implements Oracle {
       this.#mayNotSleep(-1);
     } else if (kind === Event.LockTake) {
       if (this.#scene.machine.locks.specs[a]!.kind === LockKind.Mutex) this.#mayNotSleep(a);
-      this.#goesOnWith(a);
     } else if (kind === Event.Claim) {
       if (a === Claim.WorkBegins) this.#begins(b, c);
     } else if (kind === Event.OperationBegin) {
       this.#operationBegins();
+    } else if (kind === Event.LockDrop) {
+      this.#ends(a);
     } else if (kind === Event.Deadlock) {
       this.#waitingInVain();
     } else if (kind === Event.OperationEnd) {
@@ -114,11 +116,11 @@ class Context implements Oracle {
     this.#besideOthers(machine.actor);
   }
 
-  /** An operation that has announced work takes the lock (again). */
-  #goesOnWith(lock: number): void {
-    const { machine } = this.#scene;
-    const tree = this.#tree[machine.actor]!;
-    if (tree >= 0 && machine.tables.trees[tree]!.lock === lock) this.#besideOthers(machine.actor);
+  /** Work ends with the hold of the tree's lock. */
+  #ends(lock: number): void {
+    const { actor, tables } = this.#scene.machine;
+    const tree = this.#tree[actor]!;
+    if (tree >= 0 && tables.trees[tree]!.lock === lock) this.#tree[actor] = -1;
   }
 
   /** What the actor does and what others do under the lock of the same tree, at this moment. */

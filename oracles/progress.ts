@@ -17,6 +17,7 @@ import { Claim, RetryReason } from '../sim/claims.ts';
 import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import type { Tree } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
@@ -116,7 +117,7 @@ class Progress implements Oracle {
         if (!placeIsHardware(d)) this.#remember(placeTree(d));
         return;
       case Event.LockTake:
-        if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#version[this.#page[actor]!]!;
+        if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#versionOf(this.#page[actor]!);
         return;
       case Event.LockDrop:
         if (this.#changedCount > 0) this.#settle(a);
@@ -173,6 +174,18 @@ class Progress implements Oracle {
     }
   }
 
+  /** Its version now; where somebody who shares the lock has changed the page, one of its own. */
+  #versionOf(page: number): number {
+    const { machine } = this.#scene;
+    const tree = machine.tables.trees[machine.spec.guestTree]!;
+    return this.#isChanged[page] === 1 && this.#differs(tree, page) ? -1 : this.#version[page]!;
+  }
+
+  #differs(tree: Tree, page: number): boolean {
+    const now = tree.entries[page]!;
+    return now !== this.#entry[page] || (now !== 0 && tree.levels[page] !== this.#level[page]);
+  }
+
   #settle(lock: number): void {
     const { machine } = this.#scene;
     const tree = machine.tables.trees[machine.spec.guestTree]!;
@@ -180,10 +193,7 @@ class Progress implements Oracle {
     for (let i = 0; i < this.#changedCount; i += 1) {
       const page = this.#changed[i]!;
       this.#isChanged[page] = 0;
-      const now = tree.entries[page]!;
-      const isSame =
-        now === this.#entry[page] && (now === 0 || tree.levels[page] === this.#level[page]);
-      if (!isSame) this.#version[page]! += 1;
+      if (this.#differs(tree, page)) this.#version[page]! += 1;
     }
     this.#changedCount = 0;
   }

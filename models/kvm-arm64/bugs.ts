@@ -63,6 +63,14 @@ export const BUGS = [
     caughtBy: ['freed-table', 'reference-counts'],
   },
   {
+    id: 'A09-sequence-read-after-lookup',
+    title: 'the notifier sequence is read after the lock that protects the VMA was dropped',
+    upstream:
+      'KVM: arm64: Retry fault if vma_lookup results become invalid, 13ec9308a857 (v6.3, 2023)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['freed-page', 'abstract-map'],
+  },
+  {
     id: 'A14-root-kept-across-lock-break',
     title: 'a long range operation goes on with its old root after it dropped the lock',
     upstream: 'kvm: arm/arm64: Fix use after free of stage2 page table, 0c428a6a9256 (v4.12, 2017)',
@@ -146,6 +154,14 @@ export const BUGS = [
     upstream: 'KVM: arm/arm64: Fix handling of stage2 huge mappings, 3c3736cd32bf (v5.1, 2019)',
     configuration: 'exclusive-*',
     caughtBy: ['reference-counts', 'break-before-make', 'stale-translation'],
+  },
+  {
+    id: 'A29-mapped-into-deleted-slot',
+    title: 'a page that the host replaces is mapped although its slot is being deleted',
+    upstream: 'KVM: Avoid illegal stage2 mapping on invalid memory slot, 2230f9e1171a (v6.4, 2023)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['abstract-map', 'freed-page'],
+    isHidden: true,
   },
   {
     id: 'A37-context-not-synchronised',

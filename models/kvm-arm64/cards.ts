@@ -19,6 +19,12 @@ const wholeSlot = (_args: readonly number[], geometry: Geometry): Range => [
   geometry.windowPages,
 ];
 
+/** The slot that comes and goes: half a block, from the second one on. */
+const deletedSlot = (_args: readonly number[], geometry: Geometry): Range => [
+  1 << geometry.bitsPerLevel,
+  1 << (geometry.bitsPerLevel - 1),
+];
+
 /** The blocks that contain the range: what a block entry drags along. */
 function blocksOf(range: Range, geometry: Geometry): Range {
   const size = 1 << geometry.bitsPerLevel;
@@ -57,6 +63,11 @@ export const ACCESS_CARD: Card = {
 /** 3.1, 3.3: the same, beside other faults; every store is made inside a read section. */
 export const SHARED_ACCESS_CARD: Card = { ...ACCESS_CARD, lock: 'shared' };
 
+/** 4.1: without a slot the access is not served by the table. */
+export function layoutCard(access: Card): Card {
+  return { ...access, results: [...access.results, Result.Refused] };
+}
+
 /** E25: two faults that relax one page store without looking; one of them may lose what it granted. */
 export const READERS_ACCESS_CARD: Card = {
   ...ACCESS_CARD,
@@ -83,6 +94,38 @@ export const UNMAP_CARD: Card = {
   unusable: 'removed',
   by: 'unlock',
   claims: [Claim.HostRevokes, Claim.RevocationReturned],
+};
+
+/** 4.3, munmap and mmap of a whole region: as unmap; what backs it afterwards is another matter. */
+export const REMAP_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: (args, geometry) => blocksOf(onePage(args), geometry),
+  claims: [Claim.HostRevokes],
+};
+
+/** 4.3 change-pte: the page is unmapped, and may come back with the frame that replaces the old one. */
+export const CHANGE_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: onePage,
+  reach: (args, geometry) => blocksOf(onePage(args), geometry),
+  inside: [Change.Remove, Change.Install],
+  claims: [Claim.HostRevokes, Claim.HostGrants],
+  results: [Result.Ok, Result.NoMemory, Result.Invalid],
+};
+
+/** 3.1, 4.5: nothing is mapped for a slot that is deleted. */
+export const DELETE_SLOT_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: deletedSlot,
+  reach: deletedSlot,
+  claims: [Claim.HostRevokes],
+  results: [Result.Ok, Result.Invalid],
+};
+
+export const CREATE_SLOT_CARD: Card = {
+  ...NOTHING,
+  claims: [Claim.HostGrants],
+  results: [Result.Ok, Result.Invalid],
 };
 
 /** 4.3 age: accessed flags of the range and of blocks that reach into it. */

@@ -15,6 +15,8 @@ import { defaultWordBits, rootShape } from './geometry.ts';
 
 export interface KvmConfiguration extends Configuration {
   readonly generation: Generation;
+  /** The host's address space has VMAs, pages are replaced, and memory slots come and go. */
+  readonly hasLayout: boolean;
   /** The walker sets the accessed flag itself; otherwise access-flag faults reach the handler. */
   readonly hardwareAccessed: boolean;
   /** Physical pages of the machine. */
@@ -37,6 +39,13 @@ export const EAGER: RunParameter = {
   title: 'blocks are split when logging starts',
   default: 0,
   max: 1,
+};
+
+const VMAS: RunParameter = {
+  name: 'vmas',
+  title: 'bit mask of block-sized regions that the host maps as one block by rule (hugetlb)',
+  default: 1,
+  max: 3,
 };
 
 /** Two index bits per level: four entries per table. */
@@ -82,6 +91,7 @@ function configuration(
     weight: 100,
     parameters: PARAMETERS,
     generation: EXCLUSIVE,
+    hasLayout: false,
     hardwareAccessed: true,
     frames: 96,
     ...rest,
@@ -134,6 +144,18 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     'parallel faults with two root pages and 52-bit addresses, where level 0 is a level hint',
     { ...toy(2, 2), isWide: true },
     { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], weight: 40, frames: 160 },
+  ),
+  configuration(
+    'parallel-toy-layout',
+    'parallel faults; VMAs, replaced pages, and a memory slot that is deleted and created',
+    toy(2, 1),
+    {
+      generation: PARALLEL,
+      parameters: [...PARAMETERS, EAGER, VMAS],
+      hasLayout: true,
+      weight: 60,
+      frames: 112,
+    },
   ),
   configuration(
     'parallel-toy-immediate',

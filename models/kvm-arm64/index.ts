@@ -12,6 +12,7 @@ import { flushSites } from './flush.ts';
 import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { hypervisorSites } from './hypervisor.ts';
+import { layoutSites } from './layout.ts';
 import { mapSites } from './map.ts';
 import { takingSites } from './map-taking.ts';
 import { ageSites, notifierSites } from './notifier.ts';
@@ -50,6 +51,7 @@ export const kvmArm64 = defineSystem({
     hardwareSites,
     hostSites,
     hypervisorSites,
+    layoutSites,
     logSites,
     mapSites,
     notifierSites,

@@ -10,6 +10,7 @@ import { FaultLock } from './generation.ts';
 import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
+import { changePage, createSlot, deleteSlot, remapRegion } from './layout.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { exitOwner } from './teardown.ts';
 import { runCallbacks } from './unlinked.ts';
@@ -23,7 +24,9 @@ type Spec = OperationSpec<KvmConfiguration, KvmWorld>;
 function interestingPages(configuration: KvmConfiguration): readonly number[] {
   const size = blockPages(configuration.geometry);
   const { windowPages } = configuration.geometry;
-  const pages = [0, 1, size - 1, size, size + 1, 2 * size - 1, 2 * size];
+  // the slot that comes and goes, its neighbour in the same table, and a page outside
+  const first = configuration.hasLayout ? [size, 2 * size - 1, 0] : [];
+  const pages = [...first, 0, 1, size - 1, size, size + 1, 2 * size - 1, 2 * size];
   return [...new Set(pages.filter((page) => page < windowPages))];
 }
 
@@ -88,8 +91,10 @@ const access = (id: string, title: string, intent: Intent, weight: number): Spec
   roles: ['vcpu'],
   parameters: [page],
   card: card.ACCESS_CARD,
-  cardIn: ({ generation }) =>
-    (intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS)[generation.faultLock],
+  cardIn: ({ generation, hasLayout }) => {
+    const known = (intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS)[generation.faultLock];
+    return hasLayout ? card.layoutCard(known) : known;
+  },
   weight,
   isGuestAccess: true,
   start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
@@ -156,6 +161,46 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     card: card.STOP_LOG_CARD,
     weight: 3,
     start: (self, world) => stopLog(self, world),
+  },
+  {
+    id: 'remap',
+    title: 'the host unmaps a region and maps it anew with another page size',
+    roles: ['host'],
+    parameters: [page],
+    card: card.REMAP_CARD,
+    weight: 5,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world, [at = 0]) => remapRegion(self, world, at),
+  },
+  {
+    id: 'change',
+    title: 'the host replaces the frame of a page by another one (change-pte)',
+    roles: ['host'],
+    parameters: [page],
+    card: card.CHANGE_CARD,
+    weight: 8,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world, [at = 0]) => changePage(self, world, at),
+  },
+  {
+    id: 'slot-delete',
+    title: 'the memory slot is deleted: invalidate, wait for readers, unmap, remove',
+    roles: ['host'],
+    parameters: [],
+    card: card.DELETE_SLOT_CARD,
+    weight: 8,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => deleteSlot(self, world),
+  },
+  {
+    id: 'slot-create',
+    title: 'the memory slot is created again',
+    roles: ['host'],
+    parameters: [],
+    card: card.CREATE_SLOT_CARD,
+    weight: 4,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => createSlot(self, world),
   },
   {
     id: 'exit',
