@@ -192,6 +192,13 @@ export const BUGS = [
     caughtBy: ['accessed-bit'],
   },
   {
+    id: 'M10-unlinked-table-put-twice',
+    title: 'a table that became a block is given back by the callback and once more by the map',
+    upstream: 'shape M10 of spec/arm.md 8 (no single commit)',
+    configuration: 'parallel-*',
+    caughtBy: ['reference-counts', 'freed-table'],
+  },
+  {
     id: 'M14-cache-filled-under-lock',
     title: 'the page cache is topped up while the MMU lock is held',
     upstream: 'shape M14 of spec/arm.md 8 (no single commit)',
