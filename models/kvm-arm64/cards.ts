@@ -170,6 +170,26 @@ export const SPLITTING_START_LOG_CARD: Card = {
   inside: [...START_LOG_CARD.inside, Change.RemoveSplit, Change.Install],
 };
 
+/** 4.5 with "initially all set": what is writable stays so, since all of it is marked. */
+const { achieves: _, ...WEAK_START_LOG_CARD } = START_LOG_CARD;
+export const LAYOUT_START_LOG_CARD: Card = {
+  ...WEAK_START_LOG_CARD,
+  inside: [...START_LOG_CARD.inside, Change.RemoveSplit, Change.Install],
+};
+
+/** 4.5 clear: as get-and-clear, with the blocks split in the mode that starts with all marks set. */
+export const CLEAR_LOG_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: wholeSlot,
+  inside: [Change.Restrict, Change.RemoveSplit, Change.Install],
+  unusable: 'tightened',
+  by: 'end',
+  claims: [Claim.LogTaken, Claim.LogHarvested],
+  results: [Result.Ok, Result.Invalid],
+};
+
 /** 4.5 get-and-clear: what was marked is read-only at the end of the flush. */
 export const COLLECT_LOG_CARD: Card = {
   ...NOTHING,

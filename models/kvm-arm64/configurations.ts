@@ -41,6 +41,13 @@ export const EAGER: RunParameter = {
   max: 1,
 };
 
+const ALL_SET: RunParameter = {
+  name: 'allset',
+  title: 'logging starts with every page marked and protects nothing (initially all set)',
+  default: 0,
+  max: 1,
+};
+
 const VMAS: RunParameter = {
   name: 'vmas',
   title: 'bit mask of block-sized regions that the host maps as one block by rule (hugetlb)',
@@ -151,7 +158,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     toy(2, 1),
     {
       generation: PARALLEL,
-      parameters: [...PARAMETERS, EAGER, VMAS],
+      parameters: [...PARAMETERS, EAGER, ALL_SET, VMAS],
       hasLayout: true,
       weight: 60,
       frames: 112,

@@ -97,10 +97,10 @@ function* mapReplaced(self: Actor, world: KvmWorld, page: number, frame: number)
   world.beginWork(self, Work.Map);
   const slot = yield* self.readOnce(at.readSlotAgain, world.slot);
   // a slot that is being deleted has been flushed: nothing may be mapped for it any more
-  const isUsable =
-    !world.isInSlot(page) ||
-    slot === Slot.Valid ||
-    (slot === Slot.Invalid && world.bug('A29-mapped-into-deleted-slot'));
+  const isThere = world.bug('A29-mapped-into-deleted-slot')
+    ? slot !== Slot.None
+    : slot === Slot.Valid;
+  const isUsable = isThere || !world.isInSlot(page);
   const root = yield* self.readOnce(at.readRoot, world.root);
   if (isUsable && root !== 0) {
     yield* mapRange(self, world, root, page, 1, frame, READ, Mode.Exclusive);

@@ -5,7 +5,7 @@ import { sites } from '../../sim/site.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
 import { EAGER, type KvmConfiguration } from './configurations.ts';
-import { collectLog, startLog, stopLog } from './dirty-log.ts';
+import { clearLog, collectLog, startLog, stopLog } from './dirty-log.ts';
 import { FaultLock } from './generation.ts';
 import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
@@ -85,20 +85,21 @@ const FETCH_CARDS = {
   [FaultLock.Shared]: card.fetchCard(card.SHARED_ACCESS_CARD),
 };
 
-const access = (id: string, title: string, intent: Intent, weight: number): Spec => ({
-  id,
-  title,
-  roles: ['vcpu'],
-  parameters: [page],
-  card: card.ACCESS_CARD,
-  cardIn: ({ generation, hasLayout }) => {
-    const known = (intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS)[generation.faultLock];
-    return hasLayout ? card.layoutCard(known) : known;
-  },
-  weight,
-  isGuestAccess: true,
-  start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
-});
+function access(id: string, title: string, intent: Intent, weight: number): Spec {
+  const cards = intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS;
+  const layout = card.layoutCard(cards[FaultLock.Shared]);
+  return {
+    id,
+    title,
+    roles: ['vcpu'],
+    parameters: [page],
+    card: card.ACCESS_CARD,
+    cardIn: ({ generation, hasLayout }) => (hasLayout ? layout : cards[generation.faultLock]),
+    weight,
+    isGuestAccess: true,
+    start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
+  };
+}
 
 export const OPERATIONS: readonly Spec[] = Object.freeze([
   access('read', 'the guest reads a page', Intent.Read, 10),
@@ -139,8 +140,12 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [],
     card: card.START_LOG_CARD,
-    cardIn: ({ parameters }) =>
-      parameters.includes(EAGER) ? card.SPLITTING_START_LOG_CARD : card.START_LOG_CARD,
+    cardIn: ({ parameters, hasLayout }) =>
+      hasLayout
+        ? card.LAYOUT_START_LOG_CARD
+        : parameters.includes(EAGER)
+          ? card.SPLITTING_START_LOG_CARD
+          : card.START_LOG_CARD,
     weight: 5,
     start: (self, world) => startLog(self, world),
   },
@@ -152,6 +157,17 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     card: card.COLLECT_LOG_CARD,
     weight: 5,
     start: (self, world) => collectLog(self, world),
+  },
+  {
+    id: 'log-clear',
+    title:
+      'manual protection: report the marks, then clear, write-protect and flush what was reported',
+    roles: ['host'],
+    parameters: [],
+    card: card.CLEAR_LOG_CARD,
+    weight: 5,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => clearLog(self, world),
   },
   {
     id: 'log-stop',

@@ -178,6 +178,8 @@ export class KvmWorld implements World {
   hugeRegions = 0;
   /** Blocks are split when logging starts, not by the faults that follow. */
   splitsEagerly = false;
+  /** Initially all set: logging starts with every page marked and protects nothing. */
+  marksAllAtStart = false;
   /** Table pages that each actor has set aside; private to it. */
   readonly caches: readonly number[][];
   readonly walks: readonly TableWalk[];
@@ -260,6 +262,7 @@ export class KvmWorld implements World {
     this.#work.length = 0;
     this.hugeRegions = parameters.huge ?? 1;
     this.splitsEagerly = (parameters.eager ?? 0) === 1;
+    this.marksAllAtStart = (parameters.allset ?? 0) === 1;
 
     const root = this.#plant(STAGE2, this.geometry, this.root);
     machine.memory.store(this.rootBase, root, 0);

@@ -21,7 +21,7 @@ const MISTAKES: Readonly<Record<string, readonly [command: string, says: RegExp]
   'an unknown flag': ['fuzz --bgu A07 --json', /unknown option '--bgu'/],
   'an unknown system': ['fuzz kvm-arm46 --json', /unknown system "kvm-arm46" \(kvm-arm64, /],
   'an unknown bug': ['fuzz --bug Z99 --json', /unknown bug "Z99" \(A01/],
-  'a bug that is not unique': ['fuzz --bug M1 --json', /bug "M1" is not unique \(M14-/],
+  'a bug that is not unique': ['fuzz --bug M1 --json', /bug "M1" is not unique \(M10-/],
   'a bug of another system': ['zoo canary --bug A07 --json', /unknown bug "A07" \(canary/],
   'an unknown configuration': [
     'fuzz kvm-arm64 --configuration toy --json',
