@@ -108,8 +108,7 @@ function* clearMarks(self: Actor, world: KvmWorld, index: number, marks: number)
   const word = world.bitmap + index;
   for (;;) {
     const old = yield* self.readOnce(at.readMarks, word);
-    const left = world.bug('V02-clear-drops-later-marks') ? 0 : old & ~marks;
-    if ((yield* self.compareExchange(at.clearMarks, word, old, left)) === old) break;
+    if ((yield* self.compareExchange(at.clearMarks, word, old, old & ~marks)) === old) break;
   }
   self.claim(Claim.LogTaken, index * 32, marks, 0);
 }
