@@ -73,7 +73,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 parallel-toy': '07e347812a15d4e9',
   'kvm-arm64 parallel-toy-soft-af': '3040e10b286f6871',
   'kvm-arm64 parallel-toy-wide': '34f2322d253d28f5',
-  'kvm-arm64 parallel-toy-layout': '02a980ff32e71259',
+  'kvm-arm64 parallel-toy-layout': '2fb842e33baa36c7',
   'kvm-arm64 parallel-toy-immediate': '3c2397cb1b313483',
   'kvm-arm64 recent-toy-deep': '2c6717372f186459',
   'kvm-arm64 exclusive-toy-delayed': '08e7847d3cdf3701',

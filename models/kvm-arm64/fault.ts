@@ -125,12 +125,9 @@ function* handleMissing(
   if (needsTables && !fillsLate && !(yield* fillCache(self, world))) return Result.NoMemory;
 
   // f5-f8: the sequence is read before the host is asked, so that an invalidation in between is noticed
-  const found = world.vma === 0 ? 0 : yield* lookUpVma(self, world, page);
+  const found = yield* lookUp(self, world, page);
   const isBlockVma = (found & 1) !== 0;
-  const sequence =
-    world.vma === 0 || world.bug('A09-sequence-read-after-lookup')
-      ? yield* self.readOnce(at.readSequence, world.sequence)
-      : found >>> 1;
+  const sequence = found >>> 1;
   const frame = yield* resolvePage(self, world, page);
   if (frame < 0) return Result.NoMemory;
   const isWritable = isWrite || !isLogging;
@@ -149,18 +146,11 @@ function* handleMissing(
   }
   if (needsTables && fillsLate) yield* fillCache(self, world);
 
-  // f11: the size, from what the host maps now; nothing can change it while the lock is held
+  // f11
   let pages = 1;
   if (!isLogging && mayBeBlock(world, page)) {
     if (isPermission && faultPages > 1) pages = faultPages;
-    else if (isBlockVma) pages = blockPages(geometry);
-    else {
-      const block = yield* self.readOnce(
-        at.readHostBlock,
-        world.hostBlock + regionOf(geometry, page),
-      );
-      if (isBlock(block)) pages = blockPages(geometry);
-    }
+    else if (isBlockVma || (yield* isHostBlock(self, world, page))) pages = blockPages(geometry);
   }
   const first = alignDown(page, pages);
 
@@ -190,6 +180,12 @@ function* handleMissing(
   return outcome === Result.Again ? Result.Ok : outcome;
 }
 
+/** f11: what the host maps now; nothing can change it while the lock is held. */
+function* isHostBlock(self: Actor, world: KvmWorld, page: number): Operation<boolean> {
+  const word = world.hostBlock + regionOf(world.geometry, page);
+  return isBlock(yield* self.readOnce(at.readHostBlock, word));
+}
+
 /** f3: a block lies inside one slot. */
 function mayBeBlock(world: KvmWorld, page: number): boolean {
   const [first] = slotRange(world.geometry);
@@ -197,14 +193,17 @@ function mayBeBlock(world: KvmWorld, page: number): boolean {
 }
 
 /**
- * f3-f6: the size that the VMA asks for, in bit 0, and the sequence, read while the mmap lock still keeps the
- * VMA as it is.
+ * f3-f6: whether the VMA asks for a block, in bit 0, and above it the sequence, read while the mmap lock
+ * still keeps the VMA as it is.
  */
-function* lookUpVma(self: Actor, world: KvmWorld, page: number): Operation<number> {
+function* lookUp(self: Actor, world: KvmWorld, page: number): Operation<number> {
+  if (world.vma === 0) return (yield* self.readOnce(at.readSequence, world.sequence)) << 1;
   yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Shared);
   const vma = yield* self.readOnce(at.readVma, world.vma + regionOf(world.geometry, page));
-  const sequence = yield* self.readOnce(at.readSequence, world.sequence);
+  const readsLate = world.bug('A09-sequence-read-after-lookup');
+  let sequence = readsLate ? 0 : yield* self.readOnce(at.readSequence, world.sequence);
   yield* self.release(at.unlockSpace, Lock.Mmap);
+  if (readsLate) sequence = yield* self.readOnce(at.readSequence, world.sequence);
   return (sequence << 1) | (vma === Vma.Block ? 1 : 0);
 }
 

@@ -55,11 +55,11 @@ export function* remapRegion(self: Actor, world: KvmWorld, page: number): Operat
   const first = alignDown(page, pages);
   const vma = world.vma + regionOf(world.geometry, page);
   yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Exclusive);
+  const old = yield* self.readOnce(at.readVma, vma);
   yield* beginInvalidation(self, world);
   yield* applyRange(self, world, first, pages, unmapRange);
   yield* self.release(notifierSites.unlockStart, Lock.Mmu);
   for (let i = 0; i < pages; i += 1) yield* revokePage(self, world, first + i);
-  const old = yield* self.readOnce(at.readVma, vma);
   yield* self.store(at.writeVma, vma, old === Vma.Block ? Vma.Pages : Vma.Block);
   yield* emptyRegion(self, world, first, old === Vma.Pages);
   yield* endInvalidation(self, world);
