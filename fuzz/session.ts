@@ -65,7 +65,7 @@ export class Session {
   readonly specs: ReadonlyMap<string, OperationSpec>;
   readonly directory: SiteDirectory;
   readonly oracles: ReadonlyMap<string, Oracle>;
-  /** How often each operation began, ended with Ok, and ended otherwise. */
+  /** How often each operation of the configuration began, ended with Ok, and ended otherwise. */
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly scene: Scene;
   loaded: LoadedProgram | undefined;
@@ -108,7 +108,9 @@ export class Session {
     this.oracles = oracles;
     this.#oracleList = [...oracles.values()];
     this.tallies = new Map(
-      system.operations.map((spec) => [spec.id, { begun: 0, finished: 0, failed: 0 }]),
+      system.operations
+        .filter((spec) => spec.isIn?.(configuration) !== false)
+        .map((spec) => [spec.id, { begun: 0, finished: 0, failed: 0 }]),
     );
   }
 
