@@ -23,7 +23,9 @@ export interface Pair {
 /** The pairs of a system, each program once. */
 export function pairsOf(session: Session): readonly Pair[] {
   const { system, configuration, machine } = session;
-  const specs = system.operations.filter(({ weight }) => weight > 0);
+  const specs = system.operations.filter(
+    (spec) => spec.weight > 0 && spec.isIn?.(configuration) !== false,
+  );
   const pairs: Pair[] = [];
   for (const [index, one] of specs.entries()) {
     for (const other of specs.slice(index)) {
