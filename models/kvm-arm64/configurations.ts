@@ -213,7 +213,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     real(14, 36, 2),
     {
       isReal: true,
-      weight: 5,
+      weight: 8,
       frames: 12288,
     },
   ),
@@ -223,7 +223,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     real(16, 43, 2),
     {
       isReal: true,
-      weight: 4,
+      weight: 8,
       frames: 49152,
     },
   ),
@@ -235,7 +235,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       generation: PARALLEL,
       parameters: [...PARAMETERS, EAGER],
       isReal: true,
-      weight: 4,
+      weight: 8,
       frames: 2560,
     },
   ),

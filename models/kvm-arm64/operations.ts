@@ -237,7 +237,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
       { ...count, arbitrary: () => fc.constantFrom(1, 1, 2), max: () => 8 },
     ],
     card: card.HYPERVISOR_MAP_CARD,
-    weight: 2,
+    weight: 4,
     start: (self, world, [at = 0, pages = 1]) => mapHypervisor(self, world, at, pages),
   },
   {
