@@ -218,7 +218,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
 
   /** A guest access to an input page: 0, or a fault (see `fault` in access.ts). */
   guestAccess(site: Site, page: number, intent: Intent, value: number): Step<number> {
-    this.machine.enterGuest(this);
+    if (this.machine.hardware.entersByItself) this.machine.enterGuest(this);
     return this.#request(Access.Guest, site, page, intent, value, Regime.Guest);
   }
 

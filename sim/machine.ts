@@ -8,7 +8,8 @@ import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
 import { Claim, type ClaimCode } from './claims.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
-import { arrivalHeld, arrive, pendingSite, walkInFlight } from './hardware.ts';
+import { pendingSite, type TranslationHardware, walkInFlight } from './hardware.ts';
+import { armHardware } from './hardware-arm.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
 import { type LockSpec, Locks } from './locks.ts';
 import { Memory, type WordAddress } from './memory.ts';
@@ -45,6 +46,8 @@ export interface MachineSpec {
   readonly hypervisorTree: number;
   /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */
   readonly hardwareAccessed: boolean;
+  /** What translates; Arm's when not named. */
+  readonly hardware?: TranslationHardware;
 }
 
 /** One keyed operation of a program, ready to run. */
@@ -92,6 +95,7 @@ export class Machine implements Scheduling {
   readonly tables: Tables;
   readonly locks: Locks;
   readonly sections: Sections;
+  readonly hardware: TranslationHardware;
   readonly invalidations = new Invalidations();
   readonly pes: readonly Pe[];
   readonly actors: readonly Actor[];
@@ -152,6 +156,7 @@ export class Machine implements Scheduling {
   constructor(spec: MachineSpec) {
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
     this.spec = spec;
+    this.hardware = spec.hardware ?? armHardware;
     this.memory = new Memory(spec.frames, wordBits, spec.backedPages);
     this.pages = new Pages(spec.frames, spec.kernelFrames);
     this.tables = new Tables(
@@ -482,7 +487,7 @@ export class Machine implements Scheduling {
     this.pes[pe]!.arrivals += 1;
     const source = this.arrivalSource(slot, pe);
     this.#readyAt[source] = this.clock + ARRIVAL_LATENCY;
-    this.setReady(source, !arrivalHeld(this, slot, pe));
+    this.setReady(source, !this.hardware.arrivalHeld(this, slot, pe));
   }
 
   /** A lock or a read section changed: actors that are parked at such an access look again. */
@@ -505,7 +510,7 @@ export class Machine implements Scheduling {
     const pending = this.invalidations.pending;
     for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
       if ((pending[slot]! & (1 << pe)) === 0) continue;
-      this.setReady(this.arrivalSource(slot, pe), !arrivalHeld(this, slot, pe));
+      this.setReady(this.arrivalSource(slot, pe), !this.hardware.arrivalHeld(this, slot, pe));
     }
   }
 
@@ -590,7 +595,7 @@ export class Machine implements Scheduling {
     this.answers.event(source);
     this.setReady(source, false);
     this.pes[pe]!.arrivals -= 1;
-    arrive(this, slot, pe);
+    this.hardware.arrive(this, slot, pe);
     this.#settle();
   }
 

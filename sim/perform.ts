@@ -6,7 +6,7 @@ import { Access, isFull, Register } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
-import { guestStep, issueInvalidation, speculateStep, tlbDrop } from './hardware.ts';
+import { tlbDrop } from './hardware.ts';
 import type { Mode } from './locks.ts';
 import type { Machine } from './machine.ts';
 import { RETRY_BOUND } from './machine.ts';
@@ -46,7 +46,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
       writeRegister(machine, actor);
       return true;
     case Access.Invalidate:
-      issueInvalidation(machine, actor);
+      machine.hardware.issue(machine, actor);
       return true;
     case Access.Acquire:
     case Access.Release:
@@ -66,9 +66,9 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.GracePeriod:
       return gracePeriod(machine, actor);
     case Access.Guest:
-      return guestStep(machine, actor);
+      return machine.hardware.guestStep(machine, actor);
     case Access.Speculate:
-      return speculateStep(machine, actor);
+      return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:
       machine.pes[actor.pe]!.guest = false;
       machine.stirred = true;
