@@ -31,6 +31,9 @@ export const Access = {
   Evict: 23,
   Retry: 24,
   Wait: 25,
+  And: 26,
+  GuestEnter: 27,
+  FreeLater: 28,
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
@@ -69,6 +72,9 @@ export const ACCESS_TABLE: readonly AccessKind[] = Object.freeze([
   kind('evict', 5),
   kind('retry', 200),
   kind('wait', 20),
+  kind('and', 30),
+  kind('guest entry', 300),
+  kind('free later', 20),
 ]);
 
 /** Latency by access kind, for the hot path. */
@@ -78,11 +84,21 @@ export const LATENCY: Int32Array = Int32Array.from(ACCESS_TABLE, ({ latency }) =
 export const WALK_LATENCY = 25;
 export const ARRIVAL_LATENCY = 150;
 
-/** Barrier domains (spec/arm.md 1.7): store-only barriers do not complete invalidations. */
-export const Domain = { Invalid: 0, Inner: 1, InnerStore: 2, Local: 3, LocalStore: 4 } as const;
+/**
+ * Barrier domains (spec/arm.md 1.7): store-only barriers do not complete invalidations. `Request` is
+ * the wait for flushes that this PE requested of others, and orders nothing else (x86).
+ */
+export const Domain = {
+  Invalid: 0,
+  Inner: 1,
+  InnerStore: 2,
+  Local: 3,
+  LocalStore: 4,
+  Request: 5,
+} as const;
 export type Domain = (typeof Domain)[keyof typeof Domain];
 
-export const DOMAIN_NAMES = ['none', 'ISH', 'ISHST', 'NSH', 'NSHST'] as const;
+export const DOMAIN_NAMES = ['none', 'ISH', 'ISHST', 'NSH', 'NSHST', 'request'] as const;
 
 export function isFull(domain: Domain): boolean {
   return domain === Domain.Inner || domain === Domain.Local;
@@ -94,11 +110,26 @@ export type Register = (typeof Register)[keyof typeof Register];
 
 export const REGISTER_NAMES = ['none', 'VTTBR_EL2', 'TTBR0_EL2'] as const;
 
-/** Fault classes, as a guest access reports them; 0 is no fault. */
-export const FaultClass = { None: 0, Translation: 1, AccessFlag: 2, Permission: 3 } as const;
+/**
+ * Fault classes, as a guest access reports them; 0 is no fault. `Interrupted` is none either: the PE was
+ * made to leave the guest before the access, which is to be tried again.
+ */
+export const FaultClass = {
+  None: 0,
+  Translation: 1,
+  AccessFlag: 2,
+  Permission: 3,
+  Interrupted: 4,
+} as const;
 export type FaultClass = (typeof FaultClass)[keyof typeof FaultClass];
 
-export const FAULT_NAMES = ['none', 'translation', 'access flag', 'permission'] as const;
+export const FAULT_NAMES = [
+  'none',
+  'translation',
+  'access flag',
+  'permission',
+  'interrupted',
+] as const;
 
 /** Result of a guest access: 0, or class in bits 7:4 and level in bits 3:0. */
 export function fault(fault: FaultClass, level: number): number {

@@ -47,10 +47,11 @@ export const Event = {
   Unfinished: 41,
   GuestExit: 42,
   RunEnd: 43,
+  FreeRequested: 44,
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 
-export const EVENT_KINDS = 44;
+export const EVENT_KINDS = 45;
 
 /** Field kinds, so that a reader can format numbers as what they are. */
 export type Field =
@@ -136,4 +137,5 @@ export const EVENT_TABLE: readonly EventKind[] = Object.freeze([
   kind('unfinished', 'count'),
   kind('guest left'),
   kind('run ends'),
+  kind('free requested', 'frame', 'count'),
 ]);

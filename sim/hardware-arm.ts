@@ -29,7 +29,7 @@ import {
   USE_OTHER,
   use,
 } from './hardware.ts';
-import { hintedLevel, INVALIDATION_SLOTS, Shareability, Tlbi } from './invalidation.ts';
+import { hintedLevel, Shareability, Tlbi } from './invalidation.ts';
 import type { Machine } from './machine.ts';
 import { Role } from './pages.ts';
 import { Regime, type Tree } from './tables.ts';
@@ -303,7 +303,7 @@ function issueInvalidation(machine: Machine, actor: Actor): void {
   const operation = actor.x & 0xff;
   const isBroadcast = actor.x >>> 8 === Shareability.Inner;
   const slot = queue.freeSlot();
-  assert(slot >= 0, `at most ${INVALIDATION_SLOTS} invalidations are outstanding`);
+  assert(slot >= 0, `at most ${queue.slots} invalidations are outstanding`);
   const tree = treeOf(machine, operation >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest);
   queue.operation[slot] = operation;
   queue.vmid[slot] = pe.vttbr & 0xff;
@@ -412,6 +412,8 @@ function arrive(machine: Machine, slot: number, pe: number): void {
 
 export const armHardware: TranslationHardware = Object.freeze({
   entersByItself: true,
+  breaksBeforeMake: true,
+  flags: ACCESSED,
   guestStep,
   speculateStep,
   issue: issueInvalidation,

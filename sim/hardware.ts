@@ -22,6 +22,10 @@ import { type Held, Phase } from './walk.ts';
 export interface TranslationHardware {
   /** A guest access by a PE outside the guest enters it first, without a step of its own. */
   readonly entersByItself: boolean;
+  /** A valid entry must be made invalid, and invalidated, before another takes its place. */
+  readonly breaksBeforeMake: boolean;
+  /** Flags of descriptors that walkers may set. */
+  readonly flags: number;
   /** One event of a demand access. The actor's result is 0 or a fault. */
   guestStep(machine: Machine, actor: Actor): boolean;
   /** One event of a speculative walk: fills what it may, reports nothing. */

@@ -16,6 +16,7 @@ import { Memory, type WordAddress } from './memory.ts';
 import { Pages, Role } from './pages.ts';
 import { Pe } from './pe.ts';
 import { perform } from './perform.ts';
+import { Reclaimer } from './reclaim.ts';
 import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './scheduler.ts';
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
@@ -48,6 +49,8 @@ export interface MachineSpec {
   readonly hardwareAccessed: boolean;
   /** What translates; Arm's when not named. */
   readonly hardware?: TranslationHardware;
+  /** Deferred frees that may be outstanding at a time; none when not given. */
+  readonly reclaims?: number;
 }
 
 /** One keyed operation of a program, ready to run. */
@@ -77,7 +80,9 @@ const RUN = siteOf('machine.run');
 
 /** By access kind: 0 never blocks; 1 waits for locks and sections; 2 for words, walks, fills, guests. */
 const CAN_BLOCK = new Uint8Array(32);
-for (const access of [Access.Acquire, Access.GracePeriod, Access.Invalidate]) CAN_BLOCK[access] = 1;
+for (const access of [Access.Acquire, Access.GracePeriod, Access.Invalidate, Access.FreeLater]) {
+  CAN_BLOCK[access] = 1;
+}
 for (const access of [
   Access.Barrier,
   Access.GuestExit,
@@ -96,7 +101,9 @@ export class Machine implements Scheduling {
   readonly locks: Locks;
   readonly sections: Sections;
   readonly hardware: TranslationHardware;
-  readonly invalidations = new Invalidations();
+  /** Invalidations and deferred frees on their way. */
+  readonly invalidations: Invalidations;
+  readonly reclaimer: Reclaimer;
   readonly pes: readonly Pe[];
   readonly actors: readonly Actor[];
   /** Actors of each PE; their walks are the PE's walks in flight. */
@@ -173,14 +180,19 @@ export class Machine implements Scheduling {
     );
     this.locks = new Locks(spec.locks);
     this.sections = new Sections(spec.sectionDomains, spec.actors.length);
-    this.pes = Array.from({ length: spec.pes }, (_, index) => new Pe(index));
+    const reclaims = spec.reclaims ?? 0;
+    this.invalidations = new Invalidations(INVALIDATION_SLOTS + reclaims);
+    // deferred frees arrive at a place of their own, where no actor runs and nothing is cached
+    const places = spec.pes + (reclaims > 0 ? 1 : 0);
+    this.pes = Array.from({ length: places }, (_, index) => new Pe(index));
+    this.reclaimer = new Reclaimer(this.invalidations, spec.pes);
     this.actors = spec.actors.map(
       ({ name, role, pe }, index) => new Actor(this, index, name, role, pe),
     );
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
     this.actorCount = this.actors.length;
     assert(this.actorCount <= 31, 'actors fit in a bit mask');
-    const sources = this.actorCount + INVALIDATION_SLOTS * spec.pes;
+    const sources = this.actorCount + this.invalidations.slots * places;
     this.ready = new Int32Array(sources);
     this.#position = new Int32Array(sources).fill(-1);
     this.#readyAt = new Float64Array(sources);
@@ -198,6 +210,7 @@ export class Machine implements Scheduling {
     this.locks.reset();
     this.sections.reset();
     this.invalidations.reset();
+    this.reclaimer.reset();
     for (const pe of this.pes) pe.reset();
     this.trace.reset();
     this.answers.reset();
@@ -275,7 +288,8 @@ export class Machine implements Scheduling {
     scheduler.begin(this);
     const hardwareOnly = this.#running === 0;
     let tailEnd = 0;
-    while (!this.halted && (this.#running > 0 || hardwareOnly)) {
+    // deferred frees are done when the program has ended
+    while (!this.halted && (this.#running > 0 || hardwareOnly || this.reclaimer.count > 0)) {
       if (this.readyCount === 0) {
         if (!hardwareOnly) this.#about(-1, Event.Deadlock, 0);
         break;
@@ -383,6 +397,11 @@ export class Machine implements Scheduling {
 
   claim(claim: ClaimCode, x: number, y: number, z: number): void {
     if (claim === Claim.ContextRetired) this.tables.uproot(x);
+    else if (claim === Claim.ContextObsolete) this.tables.trees[x]!.loadable = false;
+    else if (claim === Claim.ContextCreated) {
+      this.pages.role[y] = Role.Table;
+      this.tables.plant(x, y);
+    }
     this.emit(Event.Claim, this.#site(), claim, x, y, z);
   }
 
@@ -459,8 +478,8 @@ export class Machine implements Scheduling {
       return { operation: actor.operation, site: pendingSite(actor), pe: -1 };
     }
     const index = source - this.actorCount;
-    const pe = index % this.spec.pes;
-    const slot = (index - pe) / this.spec.pes;
+    const pe = index % this.pes.length;
+    const slot = (index - pe) / this.pes.length;
     const { instance, site } = this.invalidations;
     return { operation: instance[slot]!, site: site[slot]!, pe };
   }
@@ -473,13 +492,13 @@ export class Machine implements Scheduling {
   /** The source is an invalidation on its way, held back or not. */
   isExpected(source: number): boolean {
     const index = source - this.actorCount;
-    const pe = index % this.spec.pes;
-    const slot = (index - pe) / this.spec.pes;
+    const pe = index % this.pes.length;
+    const slot = (index - pe) / this.pes.length;
     return (this.invalidations.pending[slot]! & (1 << pe)) !== 0;
   }
 
   arrivalSource(slot: number, pe: number): number {
-    return this.actorCount + slot * this.spec.pes + pe;
+    return this.actorCount + slot * this.pes.length + pe;
   }
 
   /** An invalidation is on its way to a PE. */
@@ -487,7 +506,10 @@ export class Machine implements Scheduling {
     this.pes[pe]!.arrivals += 1;
     const source = this.arrivalSource(slot, pe);
     this.#readyAt[source] = this.clock + ARRIVAL_LATENCY;
-    this.setReady(source, !this.hardware.arrivalHeld(this, slot, pe));
+    const isHeld = this.reclaimer.isReclaim(slot)
+      ? this.reclaimer.isHeld(slot)
+      : this.hardware.arrivalHeld(this, slot, pe);
+    this.setReady(source, !isHeld);
   }
 
   /** A lock or a read section changed: actors that are parked at such an access look again. */
@@ -508,7 +530,7 @@ export class Machine implements Scheduling {
     if (this.walkers[pe]!.length > 1) this.stir();
     if (this.pes[pe]!.arrivals === 0) return;
     const pending = this.invalidations.pending;
-    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
+    for (let slot = 0; slot < this.invalidations.slots; slot += 1) {
       if ((pending[slot]! & (1 << pe)) === 0) continue;
       this.setReady(this.arrivalSource(slot, pe), !this.hardware.arrivalHeld(this, slot, pe));
     }
@@ -585,8 +607,8 @@ export class Machine implements Scheduling {
   }
 
   #arrival(index: number): void {
-    const pe = index % this.spec.pes;
-    const slot = (index - pe) / this.spec.pes;
+    const pe = index % this.pes.length;
+    const slot = (index - pe) / this.pes.length;
     const source = index + this.actorCount;
     this.events += 1;
     if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
@@ -595,7 +617,8 @@ export class Machine implements Scheduling {
     this.answers.event(source);
     this.setReady(source, false);
     this.pes[pe]!.arrivals -= 1;
-    this.hardware.arrive(this, slot, pe);
+    if (this.reclaimer.isReclaim(slot)) this.reclaimer.reclaim(this, slot);
+    else this.hardware.arrive(this, slot, pe);
     this.#settle();
   }
 
@@ -609,6 +632,7 @@ export class Machine implements Scheduling {
       case Access.Acquire:
         return !this.locks.available(actor.x, actor.y as 1 | 2);
       case Access.Barrier:
+        if (actor.x === Domain.Request) return this.pes[actor.pe]!.outstanding > 0;
         if (!isFull(actor.x as 1)) return false;
         if (walkInFlight(this, actor.pe, actor.index)) return true;
         // a local barrier completes what was invalidated here, not on other PEs
@@ -624,6 +648,7 @@ export class Machine implements Scheduling {
       case Access.Speculate:
         return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
       case Access.Invalidate:
+      case Access.FreeLater:
         // the queue is full: the PE waits until one of its invalidations has arrived
         return this.invalidations.freeSlot() < 0;
       case Access.Evict:

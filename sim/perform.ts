@@ -11,7 +11,7 @@ import type { Mode } from './locks.ts';
 import type { Machine } from './machine.ts';
 import { RETRY_BOUND } from './machine.ts';
 import { Role } from './pages.ts';
-import { siteOf } from './site.ts';
+import { type Site, siteOf } from './site.ts';
 import { samePage } from './tlb.ts';
 
 const ALLOCATION_FAILS = siteOf('choice.allocationFails');
@@ -34,6 +34,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Exchange:
     case Access.Add:
     case Access.Or:
+    case Access.And:
       readModifyWrite(machine, actor);
       return true;
     case Access.Barrier:
@@ -73,6 +74,12 @@ export function perform(machine: Machine, actor: Actor): boolean {
       machine.pes[actor.pe]!.guest = false;
       machine.stirred = true;
       machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
+      return true;
+    case Access.GuestEnter:
+      machine.enterGuest(actor);
+      return true;
+    case Access.FreeLater:
+      machine.reclaimer.request(machine, actor);
       return true;
     case Access.Evict:
       evict(machine, actor);
@@ -120,7 +127,8 @@ function readModifyWrite(machine: Machine, actor: Actor): void {
     return;
   }
   actor.result = old;
-  machine.write(site, x, access === Access.Exchange ? y : old | y, false);
+  const value = access === Access.Exchange ? y : access === Access.And ? old & y : old | y;
+  machine.write(site, x, value, false);
 }
 
 function writeRegister(machine: Machine, actor: Actor): void {
@@ -173,17 +181,20 @@ function allocate(machine: Machine, actor: Actor): void {
 }
 
 function free(machine: Machine, actor: Actor): void {
-  const { pages } = machine;
   for (let frame = actor.x; frame < actor.x + actor.y; frame += 1) {
-    const role = pages.role[frame]!;
-    if (role === Role.Free) {
-      machine.emit(Event.DoubleFree, actor.site, frame, 0, 0, 0);
-      continue;
-    }
-    // listeners judge while the page still has its role
-    machine.emit(Event.Free, actor.site, frame, role, 0, 0);
-    pages.give(frame);
+    freePage(machine, actor.site, frame);
   }
+}
+
+export function freePage(machine: Machine, site: Site, frame: number): void {
+  const role = machine.pages.role[frame]!;
+  if (role === Role.Free) {
+    machine.emit(Event.DoubleFree, site, frame, 0, 0, 0);
+    return;
+  }
+  // listeners judge while the page still has its role
+  machine.emit(Event.Free, site, frame, role, 0, 0);
+  machine.pages.give(frame);
 }
 
 function section(machine: Machine, actor: Actor): void {
@@ -194,6 +205,7 @@ function section(machine: Machine, actor: Actor): void {
     return;
   }
   machine.sections.exit(x, actor.index);
+  machine.reclaimer.sectionEnded(machine, x, actor.index);
   machine.emit(Event.SectionExit, site, x, 0, 0, 0);
   machine.recheck(Access.GracePeriod);
 }
