@@ -496,6 +496,12 @@ function isAllowed(change: Change, before: Entry, after: Entry): boolean {
   const is = isValid(after.value);
   if (!was && is) return change === Install;
   if (was && !is) return change === Remove || (change === RemoveSplit && before.level < 3);
+  if (change === Protect && was) {
+    const kept = [FRAME_MASK, TYPE_MASK, READ, EXEC].every(
+      (mask) => (before.value & mask) === (after.value & mask),
+    );
+    return kept && (after.value & WRITE) === 0;
+  }
   const same = FRAME_MASK | TYPE_MASK | SOFTWARE_MASK;
   if (!was || ((before.value ^ after.value) & same) !== 0) return false;
   const hasMore = (after.value & ~before.value & RIGHTS) !== 0;
