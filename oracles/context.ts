@@ -10,6 +10,7 @@
  * Source: spec/arm.md 3.1, 7.2 I-LOCK; zoo oracle CTX.
  */
 import { Access } from '../sim/access.ts';
+import { concerns } from '../sim/card.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Tlbi } from '../sim/invalidation.ts';
 import { LockKind, Mode } from '../sim/locks.ts';
@@ -63,7 +64,7 @@ class Context implements Oracle {
     const mode = machine.locks.mode(tree.lock, machine.actor);
     const card = duties[machine.operation]?.card;
     // the mode of a card is for the tree that it names
-    const allowed = card?.tree === index ? card.lock : 'exclusive';
+    const allowed = card !== undefined && concerns(card, tree) ? card.lock : 'exclusive';
     if (mode === Mode.Exclusive || allowed === 'none') return;
     if (mode === Mode.Shared && allowed === 'shared') return;
     report.add('context', 'store-without-lock', 'lock', {

@@ -185,7 +185,8 @@ class DirtyLog implements Oracle {
     const { machine, report } = this.#scene;
     if (this.#marked[page] === 1) return false;
     for (const tree of machine.tables.trees) {
-      if (!tree.live || tree.regime !== Regime.Guest || !isWritable(tree.entries[page]!)) continue;
+      if (!tree.loadable || tree.regime !== Regime.Guest || !isWritable(tree.entries[page]!))
+        continue;
       report.add('dirty-log', 'writable-unmarked', 'log', { page, found: tree.entries[page]! });
       return true;
     }

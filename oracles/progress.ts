@@ -5,13 +5,15 @@
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
- * repaired nothing; changes of other trees than the guest's.
+ * repaired nothing; which of several guest trees changed.
  * Cost: the pages covered per descriptor change; constant per fault and claim.
  * Source: spec/arm.md 7.2 I-PROG, 3.3; zoo A23, A25.
  */
 import { Claim } from '../sim/claims.ts';
 import { Event, type EventCode } from '../sim/event.ts';
+import { Mode } from '../sim/locks.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { Regime } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 /** Handled faults of one access without any lasting change in between, before it is a finding. */
@@ -39,11 +41,12 @@ class Progress implements Oracle {
   readonly #scene: Scene;
   /** Lasting changes by input page: entries that differ when the lock is dropped from when it was taken. */
   readonly #version: Int32Array;
-  /** Entry and level of each page when the lock was taken, for pages changed since. */
+  /** By tree and page: entry and level when the lock was taken, for pages changed since. */
   readonly #entry: Int32Array;
   readonly #level: Uint8Array;
   readonly #isChanged: Uint8Array;
   readonly #changed: Int32Array;
+  readonly #pages: number;
   #changedCount = 0;
   /** Per actor: page and version when a fault was last handled; version when its lock was taken; count. */
   readonly #page: Int32Array;
@@ -54,12 +57,15 @@ class Progress implements Oracle {
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
+    const { trees } = scene.machine.tables;
+    const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
+    const size = pages * trees.length;
+    this.#pages = pages;
     this.#version = new Int32Array(pages);
-    this.#entry = new Int32Array(pages);
-    this.#level = new Uint8Array(pages);
-    this.#isChanged = new Uint8Array(pages);
-    this.#changed = new Int32Array(pages);
+    this.#entry = new Int32Array(size);
+    this.#level = new Uint8Array(size);
+    this.#isChanged = new Uint8Array(size);
+    this.#changed = new Int32Array(size);
     const actors = scene.machine.actors.length;
     this.#page = new Int32Array(actors).fill(-1);
     this.#handled = new Int32Array(actors);
@@ -93,7 +99,10 @@ class Progress implements Oracle {
         this.judgements += 1;
         return;
       case Event.Descriptor:
-        if (!placeIsHardware(d)) this.#remember(placeTree(d));
+        if (placeIsHardware(d)) return;
+        this.#remember(placeTree(d));
+        // without the lock there is nobody to settle it later
+        if (this.#changedCount > 0 && this.#isLockless(placeTree(d))) this.#settleAll();
         return;
       case Event.LockTake:
         if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#version[this.#page[actor]!]!;
@@ -103,6 +112,7 @@ class Progress implements Oracle {
         return;
       case Event.Fault:
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
+        this.#atLock[actor] = this.#version[a]!;
         if (this.#page[actor] !== a) this.#page[actor] = -1;
         return;
       case Event.OperationBegin:
@@ -120,31 +130,46 @@ class Progress implements Oracle {
   #remember(index: number): void {
     const { tables } = this.#scene.machine;
     const tree = tables.trees[index]!;
-    if (index !== this.#scene.machine.spec.guestTree) return;
+    const { lock } = tables.trees[this.#scene.machine.spec.guestTree]!;
+    if (tree.regime !== Regime.Guest || tree.lock !== lock) return;
+    const base = index * this.#pages;
     for (
       let page = tables.changedFirst;
       page < tables.changedFirst + tables.changedCount;
       page += 1
     ) {
-      if (this.#isChanged[page] === 1) continue;
-      this.#isChanged[page] = 1;
-      this.#entry[page] = tree.before[page]!;
-      this.#level[page] = tree.levelsBefore[page]!;
-      this.#changed[this.#changedCount] = page;
+      if (this.#isChanged[base + page] === 1) continue;
+      this.#isChanged[base + page] = 1;
+      this.#entry[base + page] = tree.before[page]!;
+      this.#level[base + page] = tree.levelsBefore[page]!;
+      this.#changed[this.#changedCount] = base + page;
       this.#changedCount += 1;
     }
   }
 
+  #isLockless(index: number): boolean {
+    const { machine, duties } = this.#scene;
+    if (duties[machine.operation]?.card.lock !== 'none') return false;
+    const mode = machine.locks.mode(machine.tables.trees[index]!.lock, machine.actor);
+    return mode === Mode.Invalid;
+  }
+
   #settle(lock: number): void {
     const { machine } = this.#scene;
-    const tree = machine.tables.trees[machine.spec.guestTree]!;
-    if (tree.lock !== lock) return;
+    if (machine.tables.trees[machine.spec.guestTree]!.lock === lock) this.#settleAll();
+  }
+
+  /** What differs now from when it was first changed counts as a lasting change of the page. */
+  #settleAll(): void {
+    const { trees } = this.#scene.machine.tables;
     for (let i = 0; i < this.#changedCount; i += 1) {
-      const page = this.#changed[i]!;
-      this.#isChanged[page] = 0;
+      const at = this.#changed[i]!;
+      const page = at % this.#pages;
+      const tree = trees[Math.floor(at / this.#pages)]!;
+      this.#isChanged[at] = 0;
       const now = tree.entries[page]!;
       const isSame =
-        now === this.#entry[page] && (now === 0 || tree.levels[page] === this.#level[page]);
+        now === this.#entry[at] && (now === 0 || tree.levels[page] === this.#level[at]);
       if (!isSame) this.#version[page]! += 1;
     }
     this.#changedCount = 0;

@@ -32,6 +32,26 @@ export const Claim = {
   FaultRetry: 12,
   /** The fault handler is done with input page x; y is 1 when it believes that it repaired it. */
   FaultHandled: 13,
+  /** Page y becomes the root of tree x, with no entries. */
+  ContextCreated: 14,
+  /** No PE uses tree x any more, and none will without having dropped what it cached of it. */
+  ContextObsolete: 15,
+  /** The host knows that frame x was written. */
+  HostDirtied: 16,
+  /** Input page x may not be written by the guest from now on (y = 1), or may again (y = 0). */
+  WriteForbidden: 17,
+  /** The store just made displaced y, as far as its maker knows, in word x. */
+  EntryReplaced: 18,
+  /** A walk over input pages [x, y) of tree `z & 15` began; `z >>> 4` is the level at which it stops. */
+  WalkBegan: 19,
+  /** The walk works on the entry of level z for the pages from x; y is 1 if it goes on below it. */
+  WalkVisited: 20,
+  /** The walk asked whether it should give up its lock. */
+  WalkTested: 21,
+  /** The walk gave up its lock and took it again; it goes on at page x. */
+  WalkYielded: 22,
+  /** The walk came to its end, or gave up early (x = 1). */
+  WalkEnded: 23,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -50,4 +70,14 @@ export const CLAIM_NAMES = [
   'ownership changed',
   'fault retry',
   'fault handled',
+  'context created',
+  'context obsolete',
+  'host dirtied',
+  'write forbidden',
+  'entry replaced',
+  'walk began',
+  'walk visits',
+  'walk asks whether to yield',
+  'walk yielded',
+  'walk ended',
 ] as const;

@@ -45,8 +45,10 @@ export class Tree implements TreeSpec {
   readonly annotations: boolean;
   readonly counted: boolean;
   root = 0;
-  /** False from the moment when no PE can load it any more. */
+  /** False from the moment when nobody can find it any more, and before it is planted. */
   live = false;
+  /** False from the moment when no PE can use it any more, though software may still walk it. */
+  loadable = false;
   /** Abstract entry per input page: a leaf advanced to the page, an annotation, or 0. */
   readonly entries: Int32Array;
   /** The entries of the range that the last update changed, as they were. */
@@ -108,6 +110,7 @@ export class Tables {
     for (const tree of this.trees) {
       tree.entries.fill(0);
       tree.live = false;
+      tree.loadable = false;
       tree.root = 0;
     }
     this.changedCount = 0;
@@ -127,6 +130,7 @@ export class Tables {
     }
     tree.root = root;
     tree.live = true;
+    tree.loadable = true;
   }
 
   /** The root is no table of a tree any more: its entries vanish from the abstract map. */
@@ -137,6 +141,7 @@ export class Tables {
     }
     tree.entries.fill(0);
     tree.live = false;
+    tree.loadable = false;
   }
 
   /** Follows a visible change of a word in a linked table page. The word holds `next` already. */

@@ -50,7 +50,7 @@ interface Transition {
 }
 
 const { Remove, RemoveSplit, Install, Restrict, Relax, Rights } = Change;
-const { SetAccessed, ClearAccessed, Annotate } = Change;
+const { SetAccessed, ClearAccessed, Annotate, Protect, Track, Untrack } = Change;
 
 const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'page removed': { before: page, after: 0, allowedBy: [Remove] },
@@ -61,11 +61,15 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
     allowedBy: [Remove, RemoveSplit],
   },
   'page installed': { before: 0, after: page, allowedBy: [Install] },
-  'right taken away': { before: page, after: leaf(5, READ_ONLY), allowedBy: [Restrict, Rights] },
+  'right taken away': {
+    before: page,
+    after: leaf(5, READ_ONLY),
+    allowedBy: [Restrict, Rights, Protect],
+  },
   'right taken away and accessed flag lost': {
     before: page,
     after: leaf(5, READ),
-    allowedBy: [Restrict, Rights],
+    allowedBy: [Restrict, Rights, Protect],
   },
   'right granted': { before: page, after: page | EXEC, allowedBy: [Relax, Rights] },
   'rights exchanged': {
@@ -91,6 +95,31 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
     allowedBy: [Annotate],
   },
   'annotation removed': { before: ANNOTATION, after: 0, allowedBy: [Annotate] },
+  'leaf kept by software alone': {
+    before: page,
+    after: page & ~(VALID | WRITE | ACCESSED),
+    allowedBy: [Track, Annotate],
+  },
+  'page of a block kept by software alone': {
+    before: leaf(7, READ_WRITE),
+    after: leaf(4, READ) & ~VALID,
+    allowedBy: [Track, Annotate],
+  },
+  'kept leaf given back to the hardware': {
+    before: page & ~(VALID | WRITE | ACCESSED),
+    after: page,
+    allowedBy: [Untrack],
+  },
+  'kept with another right': {
+    before: page,
+    after: leaf(5, READ | EXEC) & ~VALID,
+    allowedBy: [Annotate],
+  },
+  'write protected for good': {
+    before: page | SOFTWARE_MASK,
+    after: leaf(5, READ_ONLY),
+    allowedBy: [Protect],
+  },
   'other page': { before: page, after: leaf(6, READ_WRITE), allowedBy: [] },
   'other memory type': { before: page, after: page | MemoryType.Device, allowedBy: [] },
   'other software bits': { before: page, after: page | SOFTWARE_MASK, allowedBy: [] },
@@ -467,6 +496,12 @@ function isAllowed(change: Change, before: Entry, after: Entry): boolean {
   const is = isValid(after.value);
   if (!was && is) return change === Install;
   if (was && !is) return change === Remove || (change === RemoveSplit && before.level < 3);
+  if (change === Protect && was) {
+    const kept = [FRAME_MASK, TYPE_MASK, READ, EXEC].every(
+      (mask) => (before.value & mask) === (after.value & mask),
+    );
+    return kept && (after.value & WRITE) === 0;
+  }
   const same = FRAME_MASK | TYPE_MASK | SOFTWARE_MASK;
   if (!was || ((before.value ^ after.value) & same) !== 0) return false;
   const hasMore = (after.value & ~before.value & RIGHTS) !== 0;
