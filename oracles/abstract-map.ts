@@ -82,7 +82,7 @@ class AbstractMap implements Oracle {
     const { machine } = this.#scene;
     if (kind === Event.Claim) {
       if (a === Claim.ContextRetired) this.#retired(b, true);
-      else if (a === Claim.ContextObsolete) this.#retired(b, false);
+      else if (a === Claim.ContextDoomed) this.#retired(b, false);
     } else if (kind === Event.Descriptor) this.#changed(d);
     else if (kind === Event.OperationBegin) this.#begin(this.#watches[machine.actor]!);
     else if (kind === Event.OperationEnd) this.#end(this.#watches[machine.actor]!, b);
@@ -248,13 +248,14 @@ export function isChange(
     case Change.Track:
       return wasMapped && !isMapped && after !== 0 && isKept(before, after);
     case Change.Untrack:
-      return !wasMapped && isMapped && before !== 0 && isKept(after, before);
+      return !wasMapped && isMapped && before !== 0 && frameOf(after) >= frameOf(before);
     case Change.Annotate:
       return !isMapped && (after !== 0 || !wasMapped);
     default:
       break;
   }
   if (!wasMapped || !isMapped) return false;
+  if (change === Change.Reform) return ((before ^ after) & (FRAME_MASK | TYPE_MASK)) === 0;
   if (change === Change.Protect) {
     const other = FRAME_MASK | TYPE_MASK | (RIGHTS & ~WRITE);
     return ((before ^ after) & other) === 0 && (after & WRITE) === 0;

@@ -31,6 +31,7 @@ class AccessedBit implements Oracle {
   readonly #steady: Uint8Array[];
   readonly #ever: Uint8Array[];
   readonly #pages: number;
+  readonly #isDoomed: boolean[];
   #asking = 0;
 
   constructor(scene: Scene) {
@@ -38,6 +39,7 @@ class AccessedBit implements Oracle {
     const { actors, tables } = scene.machine;
     this.#pages = Math.max(...tables.trees.map((tree) => tree.geometry.windowPages));
     const size = this.#pages * tables.trees.length;
+    this.#isDoomed = tables.trees.map(() => false);
     this.#duties = actors.map(() => undefined);
     this.#steady = actors.map(() => new Uint8Array(size));
     this.#ever = actors.map(() => new Uint8Array(size));
@@ -45,6 +47,7 @@ class AccessedBit implements Oracle {
 
   reset(): void {
     this.#duties.fill(undefined);
+    this.#isDoomed.fill(false);
     this.#asking = 0;
   }
 
@@ -53,7 +56,8 @@ class AccessedBit implements Oracle {
     else if (kind === Event.Descriptor) {
       if (this.#asking > 0) this.#changed(placeTree(d));
     } else if (a === Claim.YoungAnswered) this.#answered(b, c, d !== 0);
-    else if (a === Claim.ContextRetired || a === Claim.ContextObsolete) this.#retired(b);
+    else if (a === Claim.ContextRetired || a === Claim.ContextDoomed) this.#retired(b);
+    else if (a === Claim.ContextCreated) this.#isDoomed[b] = false;
   }
 
   #begin(): void {
@@ -72,7 +76,7 @@ class AccessedBit implements Oracle {
       const base = tree.index * this.#pages;
       for (let page = duty.first; page < duty.first + duty.count; page += 1) {
         const isNow = isYoung(tree.entries[page]!);
-        this.#steady[actor]![base + page] = isNow && tree.loadable ? 1 : 0;
+        this.#steady[actor]![base + page] = isNow && !this.#isDoomed[tree.index] ? 1 : 0;
         this.#ever[actor]![base + page] = isNow ? 1 : 0;
       }
     }
@@ -95,8 +99,9 @@ class AccessedBit implements Oracle {
     }
   }
 
-  /** Nobody uses the pages of a tree that no PE can load. */
+  /** Nobody asks about the pages of a tree that no PE is to use. */
   #retired(index: number): void {
+    this.#isDoomed[index] = true;
     const base = index * this.#pages;
     for (let actor = 0; actor < this.#duties.length; actor += 1) {
       if (this.#duties[actor] !== undefined) this.#steady[actor]!.fill(0, base, base + this.#pages);

@@ -33,7 +33,8 @@ export const staleTranslation: OracleSpec = {
   create: (scene) => new StaleTranslation(scene),
 };
 
-const Loss = { None: 0, Tightened: 1, Removed: 2 } as const;
+/** `Replaced`: by another valid descriptor, on hardware that allows it, which may translate alike. */
+const Loss = { None: 0, Tightened: 1, Replaced: 2, Removed: 3 } as const;
 
 class StaleTranslation implements Oracle {
   judgements = 0;
@@ -70,12 +71,12 @@ class StaleTranslation implements Oracle {
     if (isTable(old)) {
       const level = placeLevel(where);
       const isSame = isTable(next) && frameOf(next) === frameOf(old);
-      if (level < LAST_LEVEL && !isSame) this.#unlinked(old, level, where);
+      if (level < LAST_LEVEL && !isSame) this.#unlinked(old, next, level, where);
       return;
     }
     const { machine } = this.#scene;
     // the walker only sets the accessed flag: the translation lives on under a new instance
-    const loss = placeIsHardware(where) ? Loss.None : lossOf(old, next);
+    const loss = placeIsHardware(where) ? Loss.None : this.#replaces(next, lossOf(old, next));
     if (!machine.tables.trees[placeTree(where)]!.live) return;
     const instance = machine.replaced;
     this.#reach(machine.instance);
@@ -84,23 +85,29 @@ class StaleTranslation implements Oracle {
   }
 
   /** A table that is linked no more takes the leaves below it away. */
-  #unlinked(old: number, level: number, where: number): void {
+  #unlinked(old: number, next: number, level: number, where: number): void {
     const { machine } = this.#scene;
     const tree = machine.tables.trees[placeTree(where)]!;
     if (!tree.live || placeIsHardware(where)) return;
     this.#reach(machine.instance);
-    this.#removeBelow(tree, frameOf(old), level + 1);
+    this.#removeBelow(tree, frameOf(old), level + 1, this.#replaces(next, Loss.Removed));
   }
 
-  #removeBelow(tree: Tree, frame: number, level: number): void {
+  /** A loss by a direct change from valid to valid. */
+  #replaces(next: number, loss: number): number {
+    const { breaksBeforeMake } = this.#scene.machine.hardware;
+    return loss === Loss.Removed && isValid(next) && !breaksBeforeMake ? Loss.Replaced : loss;
+  }
+
+  #removeBelow(tree: Tree, frame: number, level: number, loss: number): void {
     const { memory } = this.#scene.machine;
     if (frame >= memory.frames) return;
     for (let index = 0; index < entriesPerTable(tree.geometry); index += 1) {
       const address = memory.address(frame, index);
       const word = memory.load(address);
-      if (isLeaf(word)) this.#takenAway(memory.instance(address), Loss.Removed);
+      if (isLeaf(word)) this.#takenAway(memory.instance(address), loss);
       else if (level < LAST_LEVEL && isTable(word) && frameOf(word) !== frame)
-        this.#removeBelow(tree, frameOf(word), level + 1);
+        this.#removeBelow(tree, frameOf(word), level + 1, loss);
     }
   }
 
@@ -150,10 +157,11 @@ class StaleTranslation implements Oracle {
       if (loss === Loss.None) continue;
       const tree = liveTreeOf(machine, held);
       if (tree === undefined) continue;
-      if (loss === Loss.Tightened && (!alsoTightened || isGrantedAgain(tree, held))) continue;
+      if (loss === Loss.Tightened && !alsoTightened) continue;
+      if (loss !== Loss.Removed && isGrantedAgain(tree, held)) continue;
       report.add(
         'stale-translation',
-        loss === Loss.Removed ? 'removed' : 'tightened',
+        loss === Loss.Tightened ? 'tightened' : 'removed',
         'translation',
         {
           page: held.first,

@@ -293,6 +293,11 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return delayed.isPending[0] === true ? delayed.value[0]! : vttbr;
   }
 
+  /** Whether this PE runs the guest; like a register of its own. */
+  get isInGuest(): boolean {
+    return this.machine.pes[this.pe]!.guest;
+  }
+
   /** A choice with `alternatives` legal answers, 0 the default. */
   choose(site: Site, alternatives: number): number {
     return this.machine.choose(site, alternatives);

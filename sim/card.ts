@@ -42,6 +42,8 @@ export const Change = {
   Untrack: 'untrack',
   /** Same page, no right to write, other software bits. */
   Protect: 'protect',
+  /** Same page, other rights and software bits. */
+  Reform: 'reform',
   /** Anything -> annotation, annotation -> Absent. */
   Annotate: 'annotate',
 } as const;

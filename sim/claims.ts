@@ -52,6 +52,8 @@ export const Claim = {
   WalkYielded: 22,
   /** The walk came to its end, or gave up early (x = 1). */
   WalkEnded: 23,
+  /** Tree x is about to become obsolete: from now on nothing but its removal is promised about it. */
+  ContextDoomed: 24,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -80,4 +82,5 @@ export const CLAIM_NAMES = [
   'walk asks whether to yield',
   'walk yielded',
   'walk ended',
+  'context doomed',
 ] as const;

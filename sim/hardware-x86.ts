@@ -273,6 +273,7 @@ function dropUsed(machine: Machine, actor: Actor): void {
     if (tlb.vmid[i] !== (vttbr & 0xff) || !samePage(actor.x, tlb.first[i]!, tlb.bits[i]!)) continue;
     tlbDrop(machine, actor.pe, i, actor.site);
   }
+  machine.stir();
 }
 
 // ---- flushes ----
@@ -350,6 +351,7 @@ function drop(machine: Machine, slot: number, pe: number): void {
   for (let i = tlb.count - 1; i >= 0; i -= 1) {
     if (removes(machine, slot, pe, i)) tlbDrop(machine, pe, i, site);
   }
+  machine.stir();
 }
 
 /** A kick waits for every walk of the PE, another flush for those that hold what it removes. */

@@ -31,6 +31,8 @@ export interface TreeSpec {
   readonly lock: number;
   /** True when invalid non-zero words are annotations that count as entries. */
   readonly annotations: boolean;
+  /** Which invalid non-zero words are annotations; all when not given. */
+  readonly isAnnotation?: (word: number) => boolean;
   /** Its table pages have reference counts. */
   readonly counted: boolean;
 }
@@ -43,6 +45,7 @@ export class Tree implements TreeSpec {
   readonly vmid: number;
   readonly lock: number;
   readonly annotations: boolean;
+  readonly isAnnotation: (word: number) => boolean;
   readonly counted: boolean;
   root = 0;
   /** False from the moment when nobody can find it any more, and before it is planted. */
@@ -66,6 +69,7 @@ export class Tree implements TreeSpec {
     this.vmid = spec.vmid;
     this.lock = spec.lock;
     this.annotations = spec.annotations;
+    this.isAnnotation = spec.isAnnotation ?? isAny;
     this.counted = spec.counted;
     const pages = spec.geometry.windowPages;
     this.entries = new Int32Array(pages);
@@ -73,6 +77,10 @@ export class Tree implements TreeSpec {
     this.levels = new Uint8Array(pages);
     this.levelsBefore = new Uint8Array(pages);
   }
+}
+
+function isAny(): boolean {
+  return true;
 }
 
 /** Receives what an update changed. Implemented by the machine. */
@@ -175,7 +183,7 @@ export class Tables {
     if (isLeaf(word)) {
       return level === LAST_LEVEL || tree.geometry.blockLevels.includes(level) ? word : 0;
     }
-    return !isValid(word) && tree.annotations ? word : 0;
+    return !isValid(word) && tree.annotations && tree.isAnnotation(word) ? word : 0;
   }
 
   #fill(tree: Tree, first: number, count: number, level: number, entry: number): void {

@@ -50,7 +50,7 @@ interface Transition {
 }
 
 const { Remove, RemoveSplit, Install, Restrict, Relax, Rights } = Change;
-const { SetAccessed, ClearAccessed, Annotate, Protect, Track, Untrack } = Change;
+const { SetAccessed, ClearAccessed, Annotate, Protect, Reform, Track, Untrack } = Change;
 
 const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'page removed': { before: page, after: 0, allowedBy: [Remove] },
@@ -64,28 +64,28 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'right taken away': {
     before: page,
     after: leaf(5, READ_ONLY),
-    allowedBy: [Restrict, Rights, Protect],
+    allowedBy: [Restrict, Rights, Protect, Reform],
   },
   'right taken away and accessed flag lost': {
     before: page,
     after: leaf(5, READ),
-    allowedBy: [Restrict, Rights, Protect],
+    allowedBy: [Restrict, Rights, Protect, Reform],
   },
-  'right granted': { before: page, after: page | EXEC, allowedBy: [Relax, Rights] },
+  'right granted': { before: page, after: page | EXEC, allowedBy: [Relax, Rights, Reform] },
   'rights exchanged': {
     before: leaf(5, READ | ACCESSED),
     after: leaf(5, WRITE | ACCESSED),
-    allowedBy: [Rights],
+    allowedBy: [Rights, Reform],
   },
   'accessed flag set': {
     before: page & ~ACCESSED,
     after: page,
-    allowedBy: [SetAccessed, Rights],
+    allowedBy: [SetAccessed, Rights, Reform],
   },
   'accessed flag cleared': {
     before: page,
     after: page & ~ACCESSED,
-    allowedBy: [ClearAccessed, Rights],
+    allowedBy: [ClearAccessed, Rights, Reform],
   },
   'absent page annotated': { before: 0, after: ANNOTATION, allowedBy: [Annotate] },
   'mapped page annotated': { before: page, after: ANNOTATION, allowedBy: [Annotate] },
@@ -118,11 +118,11 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'write protected for good': {
     before: page | SOFTWARE_MASK,
     after: leaf(5, READ_ONLY),
-    allowedBy: [Protect],
+    allowedBy: [Protect, Reform],
   },
   'other page': { before: page, after: leaf(6, READ_WRITE), allowedBy: [] },
   'other memory type': { before: page, after: page | MemoryType.Device, allowedBy: [] },
-  'other software bits': { before: page, after: page | SOFTWARE_MASK, allowedBy: [] },
+  'other software bits': { before: page, after: page | SOFTWARE_MASK, allowedBy: [Reform] },
 };
 
 for (const [name, { before, after, levelBefore = 3, allowedBy }] of Object.entries(TRANSITIONS)) {
@@ -496,6 +496,9 @@ function isAllowed(change: Change, before: Entry, after: Entry): boolean {
   const is = isValid(after.value);
   if (!was && is) return change === Install;
   if (was && !is) return change === Remove || (change === RemoveSplit && before.level < 3);
+  if (change === Reform && was) {
+    return [FRAME_MASK, TYPE_MASK].every((mask) => ((before.value ^ after.value) & mask) === 0);
+  }
   if (change === Protect && was) {
     const kept = [FRAME_MASK, TYPE_MASK, READ, EXEC].every(
       (mask) => (before.value & mask) === (after.value & mask),
