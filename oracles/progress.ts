@@ -112,7 +112,7 @@ class Progress implements Oracle {
         return;
       case Event.Fault:
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
-        this.#atLock[actor] = this.#version[a]!;
+        this.#atLock[actor] = this.#version[a]! + (this.#isPending(a) ? 1 : 0);
         if (this.#page[actor] !== a) this.#page[actor] = -1;
         return;
       case Event.OperationBegin:
@@ -152,6 +152,14 @@ class Progress implements Oracle {
     if (duties[machine.operation]?.card.lock !== 'none') return false;
     const mode = machine.locks.mode(machine.tables.trees[index]!.lock, machine.actor);
     return mode === Mode.Invalid;
+  }
+
+  /** Somebody has changed the page and still holds the lock. */
+  #isPending(page: number): boolean {
+    for (let at = page; at < this.#isChanged.length; at += this.#pages) {
+      if (this.#isChanged[at] === 1) return true;
+    }
+    return false;
   }
 
   #settle(lock: number): void {

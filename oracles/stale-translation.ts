@@ -33,8 +33,7 @@ export const staleTranslation: OracleSpec = {
   create: (scene) => new StaleTranslation(scene),
 };
 
-/** `Replaced`: by another valid descriptor, on hardware that allows it, which may translate alike. */
-const Loss = { None: 0, Tightened: 1, Replaced: 2, Removed: 3 } as const;
+const Loss = { None: 0, Tightened: 1, Removed: 2 } as const;
 
 class StaleTranslation implements Oracle {
   judgements = 0;
@@ -71,12 +70,14 @@ class StaleTranslation implements Oracle {
     if (isTable(old)) {
       const level = placeLevel(where);
       const isSame = isTable(next) && frameOf(next) === frameOf(old);
-      if (level < LAST_LEVEL && !isSame) this.#unlinked(old, next, level, where);
+      if (level < LAST_LEVEL && !isSame && !this.#isKept(next, where))
+        this.#unlinked(old, level, where);
       return;
     }
     const { machine } = this.#scene;
     // the walker only sets the accessed flag: the translation lives on under a new instance
-    const loss = placeIsHardware(where) ? Loss.None : this.#replaces(next, lossOf(old, next));
+    const isKept = placeIsHardware(where) || this.#isKept(next, where);
+    const loss = isKept ? Loss.None : lossOf(old, next);
     if (!machine.tables.trees[placeTree(where)]!.live) return;
     const instance = machine.replaced;
     this.#reach(machine.instance);
@@ -85,29 +86,39 @@ class StaleTranslation implements Oracle {
   }
 
   /** A table that is linked no more takes the leaves below it away. */
-  #unlinked(old: number, next: number, level: number, where: number): void {
+  #unlinked(old: number, level: number, where: number): void {
     const { machine } = this.#scene;
     const tree = machine.tables.trees[placeTree(where)]!;
     if (!tree.live || placeIsHardware(where)) return;
     this.#reach(machine.instance);
-    this.#removeBelow(tree, frameOf(old), level + 1, this.#replaces(next, Loss.Removed));
+    this.#removeBelow(tree, frameOf(old), level + 1);
   }
 
-  /** A loss by a direct change from valid to valid. */
-  #replaces(next: number, loss: number): number {
-    const { breaksBeforeMake } = this.#scene.machine.hardware;
-    return loss === Loss.Removed && isValid(next) && !breaksBeforeMake ? Loss.Replaced : loss;
+  /**
+   * One valid descriptor took the place of another, on hardware that allows it, and the same pages are
+   * translated with no right less: a block was split, or stands for its table.
+   */
+  #isKept(next: number, where: number): boolean {
+    const { machine } = this.#scene;
+    if (!isValid(next) || machine.hardware.breaksBeforeMake) return false;
+    const { trees, changedFirst, changedCount } = machine.tables;
+    const { before, entries } = trees[placeTree(where)]!;
+    for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
+      const was = before[page]!;
+      if (isValid(was) && lossOf(was, entries[page]!) !== Loss.None) return false;
+    }
+    return true;
   }
 
-  #removeBelow(tree: Tree, frame: number, level: number, loss: number): void {
+  #removeBelow(tree: Tree, frame: number, level: number): void {
     const { memory } = this.#scene.machine;
     if (frame >= memory.frames) return;
     for (let index = 0; index < entriesPerTable(tree.geometry); index += 1) {
       const address = memory.address(frame, index);
       const word = memory.load(address);
-      if (isLeaf(word)) this.#takenAway(memory.instance(address), loss);
+      if (isLeaf(word)) this.#takenAway(memory.instance(address), Loss.Removed);
       else if (level < LAST_LEVEL && isTable(word) && frameOf(word) !== frame)
-        this.#removeBelow(tree, frameOf(word), level + 1, loss);
+        this.#removeBelow(tree, frameOf(word), level + 1);
     }
   }
 
@@ -157,11 +168,10 @@ class StaleTranslation implements Oracle {
       if (loss === Loss.None) continue;
       const tree = liveTreeOf(machine, held);
       if (tree === undefined) continue;
-      if (loss === Loss.Tightened && !alsoTightened) continue;
-      if (loss !== Loss.Removed && isGrantedAgain(tree, held)) continue;
+      if (loss === Loss.Tightened && (!alsoTightened || isGrantedAgain(tree, held))) continue;
       report.add(
         'stale-translation',
-        loss === Loss.Tightened ? 'tightened' : 'removed',
+        loss === Loss.Removed ? 'removed' : 'tightened',
         'translation',
         {
           page: held.first,

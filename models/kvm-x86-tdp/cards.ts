@@ -133,8 +133,9 @@ export const FORBID_CARD: Card = {
   lock: 'exclusive',
   pages: onePage,
   reach: (args, geometry) => blocksOf(onePage(args), geometry),
-  inside: [Change.Protect, Change.Annotate],
-  outside: [Change.Protect, Change.Annotate],
+  // an entry that aging has tracked since it was read comes back as accessed
+  inside: [Change.Protect, Change.Annotate, Change.Untrack],
+  outside: [Change.Protect, Change.Annotate, Change.Untrack],
   achieves: State.ReadOnly,
   unusable: 'tightened',
   by: 'unlock',

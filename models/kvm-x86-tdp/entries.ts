@@ -19,7 +19,7 @@ import { unlistLocked } from './recovery-list.ts';
 import { isDirty, isPresent, isTable, isVolatile } from './spte.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
 
-export const entrySites = sites('entry', ['set', 'exchange', 'store', 'markHost']);
+export const entrySites = sites('entry', ['set', 'exchange', 'store', 'clear', 'markHost']);
 export const detachSites = sites('detach', [
   'readFlag',
   'lockPages',
@@ -76,6 +76,19 @@ export function* setExclusive(
   if (losesDirty(old, next)) yield* writeBack(self, world, old, at.level);
   if (cutsOut(at.level, old, next)) yield* detach(self, world, at, frameOf(old), Mode.Exclusive);
   return old;
+}
+
+/** Clears bits of an entry under the exclusive lock, whatever else is changed in it meanwhile. */
+export function* clearBits(self: Actor, world: KvmWorld, at: Place, bits: number): Operation<void> {
+  let old = at.snap;
+  if (isVolatile(old)) {
+    old = yield* self.and(entrySites.clear, at.word, ~bits);
+  } else {
+    yield* self.store(entrySites.store, at.word, old & ~bits);
+    self.claim(Claim.EntryReplaced, at.word, old, 0);
+  }
+  at.snap = old & ~bits;
+  if (losesDirty(old, at.snap)) yield* writeBack(self, world, old, at.level);
 }
 
 /** Dirty state that the new value does not hold; the children of a split leaf inherit it. */

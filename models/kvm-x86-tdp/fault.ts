@@ -2,7 +2,7 @@
  * The fault path: the fast one without locks, and the slow one that looks the host page up and maps it.
  *
  * Mirrors: page fault handling of Linux KVM/x86 with two-dimensional paging, today's form.
- * Leaves out: guests that spin while the slot is being deleted (they wait), MMIO, asynchronous faults, prefetch, the second unlocked pre-check (s7), page references.
+ * Leaves out: guests that spin while the slot is being deleted or the page invalidated (they wait), MMIO, asynchronous faults, prefetch, the second unlocked pre-check (s7), page references.
  *          Writes to write-tracked pages are emulated outside: the operation is refused.
  * Source: spec/x86-xen.md A6; steps are named p1-p5, s1-s11 as there. Amendments E2, E7.
  */
@@ -54,7 +54,7 @@ export const faultSites = sites('fault', [
 const at = faultSites;
 
 /** Why the handler lets the guest try again (x of the claim). */
-const RetryReason = { Invalidation: 1, Changed: 2, Slot: 3, Root: 4 } as const;
+const RetryReason = { Sequence: 1, Range: 2, Changed: 3, Slot: 4, Root: 5 } as const;
 
 const FAST_ATTEMPTS = 5;
 
@@ -112,7 +112,7 @@ export function* fixFast(
   return isFixed;
 }
 
-/** s1-s11; in a read section of the slots. Ok: enter the guest again; Again: when the slot is back. */
+/** s1-s11; in a read section of the slots. Ok: enter the guest again; Again: when what is in the way is over. */
 export function* handleSlowly(
   self: Actor,
   world: KvmWorld,
@@ -133,13 +133,12 @@ export function* handleSlowly(
   const sequence = world.bug('K13-sequence-sign-extended') ? signExtended(read) : read;
   // s4-s5
   if ((yield* self.readOnce(at.readSlot, world.slotState)) !== Slot.Valid) {
-    retryLater(self, RetryReason.Slot, page);
-    return Result.Again;
+    return retryLater(self, RetryReason.Slot, page);
   }
   if ((yield* self.readOnce(at.peekInProgress, world.inProgress)) !== 0) {
     const start = yield* self.readOnce(at.peekStart, world.rangeStart);
     const end = yield* self.readOnce(at.peekEnd, world.rangeEnd);
-    if (page >= start && page < end) return retryLater(self, RetryReason.Invalidation, page);
+    if (page >= start && page < end) return retryLater(self, RetryReason.Range, page);
   }
   // s6
   const frame = yield* resolvePage(self, world, page);
@@ -169,7 +168,7 @@ export function* handleSlowly(
 
 function retryLater(self: Actor, reason: number, page: number): number {
   self.claim(Claim.FaultRetry, reason, page, 0);
-  return Result.Ok;
+  return reason === RetryReason.Slot || reason === RetryReason.Range ? Result.Again : Result.Ok;
 }
 
 /** Four bits with a sign stand for the 32 of a narrow local. */
@@ -192,10 +191,10 @@ function* staleReason(
   if ((yield* self.readOnce(at.readInProgress, world.inProgress)) !== 0) {
     const start = yield* self.readOnce(at.readStart, world.rangeStart);
     const end = yield* self.readOnce(at.readEnd, world.rangeEnd);
-    if (page >= start && page < end) return RetryReason.Invalidation;
+    if (page >= start && page < end) return RetryReason.Range;
   }
   const now = yield* self.readOnce(at.checkSequence, world.sequence);
-  return now === sequence ? 0 : RetryReason.Invalidation;
+  return now === sequence ? 0 : RetryReason.Sequence;
 }
 
 /** The goal: as large as host, slot, log and mitigation allow. The host's size is read under the lock (E7). */

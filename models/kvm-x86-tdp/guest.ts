@@ -21,6 +21,7 @@ export const guestSites = sites('access', [
   'enterSlots',
   'leaveSlots',
   'waitSlot',
+  'waitInvalidation',
   'reenter',
 ]);
 export const guestEntrySites = sites('entry-to-guest', [
@@ -63,6 +64,7 @@ export function* accessPage(
       yield* self.exitSection(guestSites.leaveSlots, SLOTS_DOMAIN);
       if (outcome === Result.Again) {
         yield* self.waitFor(guestSites.waitSlot, world.slotState, Slot.Valid);
+        yield* self.waitFor(guestSites.waitInvalidation, world.inProgress, 0);
       } else if (outcome !== Result.Ok) return outcome;
     }
     yield* self.retry(guestSites.reenter);

@@ -12,7 +12,7 @@ import { Claim } from '../../sim/claims.ts';
 import { isLeaf, WRITE } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { setExclusive, setShared } from './entries.ts';
+import { clearBits, setExclusive, setShared } from './entries.ts';
 import { flushAll } from './flush.ts';
 import { regionOf } from './geometry.ts';
 import { recoverLarge, splitLarge } from './huge.ts';
@@ -137,7 +137,7 @@ function* protectMarked(
       iter.visit(self);
       if (iter.level > 1 || !isLeaf(iter.snap) || (iter.snap & WRITE) === 0) continue;
       if ((marks & (1 << (iter.gfn & 31))) === 0) continue;
-      yield* setExclusive(self, world, iter, iter.snap & ~WRITE);
+      yield* clearBits(self, world, iter, WRITE);
     }
     iter.finish(self);
     yield* self.exitSection(here.leaveRcu, RCU);
