@@ -7,7 +7,9 @@ import { deadlock } from './deadlock.ts';
 import { dirtyLog } from './dirty-log.ts';
 import { freedPage } from './freed-page.ts';
 import { freedTable } from './freed-table.ts';
+import { iterator } from './iterator.ts';
 import type { OracleSpec } from './oracle.ts';
+import { permissions } from './permissions.ts';
 import { progress } from './progress.ts';
 import { referenceCounts } from './reference-counts.ts';
 import { staleTranslation } from './stale-translation.ts';
@@ -21,6 +23,8 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   freedPage,
   context,
   tableShape,
+  permissions,
+  iterator,
   abstractMap,
   referenceCounts,
   dirtyLog,

@@ -82,6 +82,8 @@ export interface Card {
   /** Old translations that must be unusable, and by when. */
   readonly unusable: 'removed' | 'tightened' | 'nothing';
   readonly by: 'unlock' | 'end';
+  /** Rights that it may give to a page that does not have them; any when undefined. */
+  readonly grants?: number;
   /** Claims that a successful operation makes at least once. */
   readonly claims: readonly ClaimCode[];
   readonly results: readonly Result[];

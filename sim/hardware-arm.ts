@@ -428,6 +428,7 @@ function arrive(machine: Machine, slot: number, pe: number): void {
 export const armHardware: TranslationHardware = Object.freeze({
   entersByItself: true,
   breaksBeforeMake: true,
+  tablesHaveRights: false,
   flags: ACCESSED,
   guestStep,
   speculateStep,

@@ -395,6 +395,7 @@ function arrive(machine: Machine, slot: number, pe: number): void {
 export const x86Hardware: TranslationHardware = Object.freeze({
   entersByItself: false,
   breaksBeforeMake: false,
+  tablesHaveRights: true,
   flags: ACCESSED | DIRTY,
   guestStep,
   speculateStep,

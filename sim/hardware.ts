@@ -25,6 +25,8 @@ export interface TranslationHardware {
   readonly entersByItself: boolean;
   /** A valid entry must be made invalid, and invalidated, before another takes its place. */
   readonly breaksBeforeMake: boolean;
+  /** Table descriptors have rights, which take away those of what is below. */
+  readonly tablesHaveRights: boolean;
   /** Flags of descriptors that walkers may set. */
   readonly flags: number;
   /** One event of a demand access. The actor's result is 0 or a fault. */
