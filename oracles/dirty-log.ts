@@ -3,10 +3,11 @@
  * being reported; and when a round of the log ends, no page without a mark can still be written,
  * neither by the table nor by any TLB. An operation that makes a page writable may set the mark
  * later: until it does, writes itself or ends, the page counts as marked; at its end it is judged,
- * or with the round that took the mark.
+ * or with the round that took the mark. Where the host is told which pages were written, it knows of
+ * every page that the guest wrote when it takes it back.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
- * Blind to: writes before the operation that starts the log has ended; writes by devices; which of
+ * Blind to: pages that the host was told about before they were written; writes before the operation that starts the log has ended; writes by devices; which of
  * several guest trees makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
  * and TLBs per round.
@@ -23,7 +24,7 @@ import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 export const dirtyLog: OracleSpec = {
   id: 'dirty-log',
   claim: 'every guest write to a logged page is reported by this round or a later one',
-  listens: [Event.Claim, Event.Use, Event.Descriptor, Event.OperationEnd],
+  listens: [Event.Claim, Event.Use, Event.Free, Event.Descriptor, Event.OperationEnd],
   create: (scene) => new DirtyLog(scene),
 };
 
@@ -44,6 +45,10 @@ class DirtyLog implements Oracle {
   #first = 0;
   #end = 0;
   #isLogging = false;
+  /** By frame: the guest has written it, and the host does not know. */
+  readonly #isUntold: Uint8Array;
+  /** By frame: the host was told that it is, or may be, written. */
+  readonly #isTold: Uint8Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -53,18 +58,28 @@ class DirtyLog implements Oracle {
     this.#opener = new Int32Array(pages);
     this.#isWritten = new Uint8Array(pages);
     this.#open = new Int32Array(pages);
+    this.#isUntold = new Uint8Array(scene.machine.spec.frames);
+    this.#isTold = new Uint8Array(scene.machine.spec.frames);
   }
 
   reset(): void {
     this.#marked.fill(0);
     this.#taken.fill(0);
     this.#isLogging = false;
+    this.#isUntold.fill(0);
+    this.#isTold.fill(0);
     while (this.#openCount > 0) this.#close(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Use) {
-      if (this.#isLogging && c === Intent.Write) this.#written(a, d);
+      if (c !== Intent.Write) return;
+      this.#isUntold[b] = 1;
+      if (this.#isLogging) this.#written(a, d);
+      return;
+    }
+    if (kind === Event.Free) {
+      this.#takenBack(a);
       return;
     }
     if (kind === Event.Descriptor) {
@@ -81,6 +96,9 @@ class DirtyLog implements Oracle {
         this.#end = b + c;
         this.#isLogging = true;
         this.#roundEnded();
+        return;
+      case Claim.HostDirtied:
+        this.#isTold[b] = 1;
         return;
       case Claim.LogMarked:
         this.#marked[b] = 1;
@@ -105,6 +123,17 @@ class DirtyLog implements Oracle {
       default:
         return;
     }
+  }
+
+  /** The host reuses a page: if it believes that nobody wrote it, what the guest wrote is lost. */
+  #takenBack(frame: number): void {
+    const isUntold = this.#isUntold[frame] === 1 && this.#isTold[frame] === 0;
+    this.#isUntold[frame] = 0;
+    this.#isTold[frame] = 0;
+    const { machine, report } = this.#scene;
+    if (machine.spec.tellsHost !== true) return;
+    this.judgements += 1;
+    if (isUntold) report.add('dirty-log', 'host-not-told', 'page', { frame });
   }
 
   #written(page: number, row: number): void {

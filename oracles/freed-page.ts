@@ -1,6 +1,7 @@
 /**
  * Claim: the guest reaches an input page only through the page that the host grants it for that
- * address now; no mapping is made to another, and no page is freed while a live table or a TLB
+ * address now; no mapping is made to another, nobody tells the host that a page was written that is no
+ * guest's any more, and no page is freed while a live table or a TLB
  * still names it.
  *
  * Why it matters: a guest that keeps a page after the host gave it away reads and writes its next owner.
@@ -68,6 +69,8 @@ class FreedPage implements Oracle {
       }
     } else if (a === Claim.HostRevokes) {
       this.#granted[b] = 0;
+    } else if (a === Claim.HostDirtied) {
+      this.#touched(b);
     }
   }
 
@@ -83,6 +86,14 @@ class FreedPage implements Oracle {
       expected: this.#granted[page]! - 1,
       found: frame,
     });
+  }
+
+  /** What the host knows of a page is changed on its owner's behalf. */
+  #touched(frame: number): void {
+    const { machine, report } = this.#scene;
+    this.judgements += 1;
+    if (machine.pages.role[frame] === Role.Data) return;
+    report.add('freed-page', 'touched-after-free', 'page', { frame });
   }
 
   #mapped(word: number, index: number): void {

@@ -70,6 +70,8 @@ export interface MachineSpec {
   readonly hardwareAccessed: boolean;
   /** When stores of a PE become visible to others; at once by default (F1). */
   readonly storeOrder?: StoreOrder;
+  /** The system tells the host which pages were written (claims HostDirtied). */
+  readonly tellsHost?: boolean;
   /** What translates; Arm's when not named. */
   readonly hardware?: TranslationHardware;
   /** Deferred frees that may be outstanding at a time; none when not given. */

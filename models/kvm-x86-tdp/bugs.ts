@@ -112,6 +112,7 @@ export const BUGS = [
     id: 'K20-aging-clears-dirty',
     title: 'clearing the accessed flag clears the dirty flag as well, and nobody is told',
     upstream: 'KVM: x86/mmu: Remove spurious clear of dirty bit from TDP MMU SPTE (v5.13, 2021)',
+    configuration: 'tdp-toy-6.12',
     caughtBy: ['dirty-log'],
   },
   {

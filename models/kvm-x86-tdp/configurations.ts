@@ -5,8 +5,11 @@ import type { Configuration, RunParameter } from '../system.ts';
 export interface TdpConfiguration extends Configuration {
   /** The hardware sets accessed and dirty flags; otherwise accesses are tracked by faults. */
   readonly hardwareAccessed: boolean;
-  /** The host is told of a dirty page when its leaf is made (from 6.13), not when it goes. */
-  readonly marksWhenMade: boolean;
+  /**
+   * 6.12: the host is told of a dirty page when its leaf goes or forgets it; aging takes the lock
+   * exclusively. 6.17: it is told when the leaf is made; aging takes no lock.
+   */
+  readonly generation: '6.12' | '6.17';
   /** The frozen value contains the accessed flag, as upstream's does (E9). */
   readonly frozenHasAccessed: boolean;
   /** Physical pages of the machine besides the kernel's. */
@@ -67,7 +70,7 @@ function configuration(
     weight: 100,
     parameters: PARAMETERS,
     hardwareAccessed: true,
-    marksWhenMade: false,
+    generation: '6.17',
     frozenHasAccessed: false,
     frames: 160,
     reclaims: 48,
@@ -76,24 +79,40 @@ function configuration(
 }
 
 export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
-  configuration('tdp-toy', '3 levels of 4 entries, A/D flags by hardware', toy(3, 32)),
-  configuration('tdp-toy-soft-ad', 'the same; accesses are tracked by faults', toy(3, 32), {
+  configuration('tdp-toy', '6.17, 3 levels of 4 entries, A/D flags by hardware', toy(3, 32)),
+  configuration(
+    'tdp-toy-6.12',
+    '6.12: dirty pages written back, aging under the lock',
+    toy(3, 32),
+    {
+      generation: '6.12',
+      weight: 60,
+    },
+  ),
+  configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 32), {
     hardwareAccessed: false,
     weight: 60,
   }),
-  configuration('tdp-toy-deep', '4 levels of 4 entries, 3 vCPUs, host told when made', toy(4, 80), {
-    marksWhenMade: true,
-    vcpus: 3,
-    weight: 30,
-    frames: 320,
-    reclaims: 96,
-  }),
-  configuration('tdp-4-level', '4 levels of 512 entries', real(4), {
+  configuration(
+    'tdp-toy-deep',
+    '6.12, 4 levels of 4 entries, 3 vCPUs, tracked by faults',
+    toy(4, 80),
+    {
+      generation: '6.12',
+      hardwareAccessed: false,
+      vcpus: 3,
+      weight: 30,
+      frames: 320,
+      reclaims: 96,
+    },
+  ),
+  configuration('tdp-4-level', '6.17, 4 levels of 512 entries', real(4), {
     isReal: true,
     weight: 3,
     frames: 3072,
   }),
-  configuration('tdp-5-level', '5 levels of 512 entries', real(5), {
+  configuration('tdp-5-level', '6.12, 5 levels of 512 entries', real(5), {
+    generation: '6.12',
     isReal: true,
     weight: 3,
     frames: 3072,

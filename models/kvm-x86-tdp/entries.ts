@@ -107,7 +107,7 @@ export function* writeBack(
   leaf: number,
   level: number,
 ): Operation<void> {
-  if (world.configuration.marksWhenMade) return;
+  if (world.configuration.generation !== '6.12') return;
   const pages = span(world.geometry, level);
   for (let i = 0; i < pages; i += 1) {
     const frame = frameOf(leaf) + i;

@@ -177,7 +177,7 @@ export function* markMade(
   leaf: number,
   level: number,
 ): Operation<void> {
-  if (!world.configuration.marksWhenMade) return;
+  if (world.configuration.generation === '6.12') return;
   for (let i = 0; i < span(world.geometry, level); i += 1) {
     yield* self.store(at.markHost, world.hostDirty(frameOf(leaf) + i), 1);
     self.claim(Claim.HostDirtied, frameOf(leaf) + i, 0, 0);

@@ -1,7 +1,8 @@
 /**
  * Host memory management asks KVM: unmap a range before it is taken away, and was it used.
  *
- * Mirrors: the MMU notifiers of Linux KVM/x86 with a range; aging without locks (from 6.15).
+ * Mirrors: the MMU notifiers of Linux KVM/x86 with a range; aging without locks (from 6.15), or under the
+ *          exclusive lock where dirty pages are written back (6.12).
  * Source: spec/x86-xen.md A9, A11, A13; amendments E7, E9.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
@@ -10,6 +11,7 @@ import { Claim } from '../../sim/claims.ts';
 import { ACCESSED, DIRTY } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
+import { setExclusive } from './entries.ts';
 import { flushAll } from './flush.ts';
 import { blockPages, regionOf } from './geometry.ts';
 import { isBlock, revokePage } from './host-memory.ts';
@@ -102,7 +104,15 @@ function* notifiedRange(
   return [first, end];
 }
 
-export const ageSites = sites('age', ['enterRcu', 'readFrame', 'clear', 'track', 'leaveRcu']);
+export const ageSites = sites('age', [
+  'lock',
+  'enterRcu',
+  'readFrame',
+  'clear',
+  'track',
+  'leaveRcu',
+  'unlock',
+]);
 
 /** Clears the accessed flags of a range and reports whether one was set: no lock, no flush. */
 export function* agePages(
@@ -133,6 +143,8 @@ function* visitAccessed(
 ): Operation<boolean> {
   const at = ageSites;
   let young = false;
+  const isLocked = world.configuration.generation === '6.12';
+  if (isLocked) yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   yield* self.enterSection(at.enterRcu, RCU);
   for (let root = yield* nextValidRoot(self, world, NO_ROOT); root >= 0; ) {
     const frame = yield* self.readOnce(at.readFrame, world.rootFrame + root);
@@ -142,13 +154,14 @@ function* visitAccessed(
         iter.visit(self);
         if (!isAccessed(iter.snap)) continue;
         young = true;
-        if (clears) yield* clearAccessed(self, world, iter);
+        if (clears) yield* clearAccessed(self, world, iter, isLocked);
       }
       iter.finish(self);
     }
     root = yield* nextValidRoot(self, world, root);
   }
   yield* self.exitSection(at.leaveRcu, RCU);
+  if (isLocked) yield* self.release(at.unlock, Lock.Mmu);
   return young;
 }
 
@@ -156,10 +169,14 @@ function* visitAccessed(
 function* clearAccessed(
   self: Actor,
   world: KvmWorld,
-  { word, snap }: TdpIterator,
+  iter: TdpIterator,
+  isLocked: boolean,
 ): Operation<void> {
+  const { word, snap } = iter;
   if ((snap & AD_TYPE) === AD_DISABLED) {
-    yield* self.compareExchange(ageSites.track, word, snap, track(snap));
+    // under the lock what was dirty is written back
+    if (isLocked) yield* setExclusive(self, world, iter, track(snap));
+    else yield* self.compareExchange(ageSites.track, word, snap, track(snap));
     return;
   }
   const lost = world.bug('K20-aging-clears-dirty') ? ACCESSED | DIRTY : ACCESSED;

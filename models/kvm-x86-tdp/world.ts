@@ -93,6 +93,7 @@ export function machineSpec(configuration: TdpConfiguration): MachineSpec {
     guestTree: 0,
     hypervisorTree: 0,
     hardwareAccessed: configuration.hardwareAccessed,
+    tellsHost: true,
     hardware: x86Hardware,
     reclaims: configuration.reclaims,
   };
