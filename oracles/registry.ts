@@ -13,6 +13,7 @@ import { permissions } from './permissions.ts';
 import { progress } from './progress.ts';
 import { referenceCounts } from './reference-counts.ts';
 import { staleTranslation } from './stale-translation.ts';
+import { systemInvariant } from './system-invariant.ts';
 import { tableShape } from './table-shape.ts';
 
 /** In the order in which they see an event: the first violation of a step is the one reported. */
@@ -29,6 +30,7 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   referenceCounts,
   dirtyLog,
   accessedBit,
+  systemInvariant,
   progress,
   deadlock,
 ]);

@@ -43,7 +43,7 @@ export const BUGS = [
     title: 'the flush owed for one zapped table is forgotten when the next one has nothing to zap',
     upstream:
       'KVM: x86/mmu: preserve pending TLB flush across calls to kvm_tdp_mmu_zap_sp, 315f02c60d94 (v5.12, 2021)',
-    caughtBy: ['stale-translation'],
+    caughtBy: ['stale-translation', 'freed-table'],
   },
   {
     id: 'K08-flush-range-from-last-entry',
@@ -92,7 +92,7 @@ export const BUGS = [
     title: 'a table is put on the recovery list although it was zapped since it was linked',
     upstream:
       'KVM: x86/mmu: Re-check under lock that TDP MMU SP hugepage is disallowed, 21a36ac6b6c7 (v6.2, 2022)',
-    caughtBy: ['freed-table'],
+    caughtBy: ['freed-table', 'system-invariant'],
   },
   {
     id: 'K18-leaf-at-wrong-level',

@@ -6,6 +6,7 @@ import type { Actor } from '../../sim/actor.ts';
 import { Claim } from '../../sim/claims.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { x86Hardware } from '../../sim/hardware-x86.ts';
+import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind } from '../../sim/locks.ts';
 import type { ActorSpec, Machine, MachineSpec } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
@@ -15,6 +16,7 @@ import type { BugFlags, World } from '../system.ts';
 import type { BugId } from './bugs.ts';
 import { ROLES, type TdpConfiguration } from './configurations.ts';
 import { blockPages } from './geometry.ts';
+import { invariantsOf } from './invariants.ts';
 import { FROZEN, FROZEN_WITH_ACCESSED, isTracked } from './spte.ts';
 
 /** mmu_lock, pages_lock, the host's mmap lock, slots_lock, the host's page-table lock. */
@@ -153,6 +155,7 @@ export class KvmWorld implements World {
   /** Table pages that each actor has set aside; private to it. */
   readonly caches: readonly number[][];
   readonly vcpus: readonly Vcpu[];
+  readonly invariants: readonly Invariant[];
 
   constructor(machine: Machine, configuration: TdpConfiguration, flags: BugFlags) {
     this.machine = machine;
@@ -191,6 +194,7 @@ export class KvmWorld implements World {
     this.#hostDirty = word('host dirty', configuration.frames);
     this.caches = machine.actors.map(() => []);
     this.vcpus = Array.from({ length: configuration.vcpus }, () => new Vcpu());
+    this.invariants = invariantsOf(this);
   }
 
   bug(id: BugId): boolean {

@@ -2,6 +2,7 @@
  * A small stage for oracles: a machine with toy tables, played by hand. Tests say which actor and
  * which operation an event belongs to, fill TLBs, leave walks in flight, and ask what one oracle said.
  */
+
 import type { ExecutionContext } from 'ava';
 import {
   type Duty,
@@ -17,6 +18,7 @@ import type { ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
 import { type Geometry, indexAt, LAST_LEVEL, levelShift } from '../../sim/geometry.ts';
+import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind, Mode } from '../../sim/locks.ts';
 import { Machine, type MachineSpec } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
@@ -151,6 +153,7 @@ export class Stage {
   readonly oracle: Oracle;
   /** By operation instance; the scenes of all oracles share it. */
   readonly duties: Duty[] = [];
+  readonly invariants: Invariant[] = [];
   readonly #others: { readonly oracle: Oracle; readonly report: Report }[] = [];
   #isListening = true;
 
@@ -171,7 +174,7 @@ export class Stage {
 
   #sceneOf(countBase: number): Scene {
     const { machine, duties } = this;
-    return { machine, report: new Report(machine), duties, countBase };
+    return { machine, report: new Report(machine), duties, countBase, invariants: this.invariants };
   }
 
   #attach(spec: OracleSpec, scene: Scene): Oracle {
