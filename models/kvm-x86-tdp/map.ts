@@ -86,7 +86,8 @@ export function* walkToGoal(
   }
   iter.finish(self, true);
   // an entry above may have been frozen or gone since the body looked: then the goal was not reached
-  const mayMap = isReached || (!isLost && world.bug('K18-leaf-at-wrong-level'));
+  const mapsAnyway = world.bug('K18-leaf-at-wrong-level') && !isLost;
+  const mayMap = isReached || mapsAnyway;
   return mayMap ? { iter, goal } : undefined;
 }
 
@@ -120,7 +121,7 @@ function* linkTable(
 function* listCandidate(self: Actor, world: KvmWorld, table: number): Operation<void> {
   yield* self.acquire(at.lockPages, Lock.Pages, Mode.Exclusive);
   const flag = yield* self.readOnce(at.checkDisallowed, world.disallowed(table));
-  if (flag !== 0 || world.bug('K16-listed-after-zap')) yield* listLocked(self, world, table);
+  if (world.bug('K16-listed-after-zap') || flag !== 0) yield* listLocked(self, world, table);
   yield* self.release(at.unlockPages, Lock.Pages);
 }
 

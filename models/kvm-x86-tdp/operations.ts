@@ -41,6 +41,12 @@ const page: Parameter<TdpConfiguration> = {
   max: (configuration) => configuration.geometry.windowPages - 1,
 };
 
+/** What is protected is also to be released. */
+const trackedPage: Parameter<TdpConfiguration> = {
+  ...page,
+  arbitrary: () => fc.constantFrom(0, 0, 1),
+};
+
 const count: Parameter<TdpConfiguration> = {
   name: 'pages',
   kind: 'count',
@@ -57,7 +63,7 @@ const exitCount: Parameter<TdpConfiguration> = {
 const role: Parameter<TdpConfiguration> = {
   name: 'role',
   kind: 'count',
-  arbitrary: () => fc.constantFrom(0, 0, 0, 1),
+  arbitrary: () => fc.constantFrom(0, 0, 0, 0, 0, 1),
   max: () => ROLES.length - 1,
 };
 
@@ -137,7 +143,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
   host({
     id: 'forbid-writes',
     title: 'a page is write-protected for good',
-    parameters: [page],
+    parameters: [trackedPage],
     card: card.FORBID_CARD,
     weight: 2,
     start: (self, world, [at = 0]) => forbidWrites(self, world, at),
@@ -145,7 +151,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
   host({
     id: 'allow-writes',
     title: 'a page may be written again',
-    parameters: [page],
+    parameters: [trackedPage],
     card: card.ALLOW_CARD,
     weight: 2,
     start: (self, world, [at = 0]) => allowWrites(self, world, at),
