@@ -69,7 +69,10 @@ export function targetsOf(request: TargetRequest): readonly Target[] {
     });
   }
   const targets = named.flatMap((system): Target[] => {
-    const has = system.configurations.some(({ id }) => id === request.configuration);
+    const wanted = request.configuration?.replace(/\*$/, '');
+    const has = system.configurations.some(({ id }) =>
+      wanted === request.configuration ? id === wanted : id.startsWith(wanted!),
+    );
     if (request.configuration !== undefined && !has && named.length > 1) return [];
     return [
       {
@@ -84,7 +87,7 @@ export function targetsOf(request: TargetRequest): readonly Target[] {
   return targets;
 }
 
-/** The named configuration, or all correct ones of the fidelity. */
+/** The named configuration, or all correct ones of the fidelity, or those that match `prefix*`. */
 export function configurationsOf(
   system: System,
   id: string | undefined,
@@ -100,8 +103,10 @@ export function configurationsOf(
     );
   }
   if (id === undefined) return known.filter(({ kind }) => kind === 'correct');
-  const found = known.find((one) => one.id === id);
-  if (found !== undefined) return [found];
+  const found = id.endsWith('*')
+    ? known.filter((one) => one.kind === 'correct' && one.id.startsWith(id.slice(0, -1)))
+    : known.filter((one) => one.id === id);
+  if (found.length > 0) return found;
   throw new UsageError(
     `unknown configuration "${id}" of ${system.id} (${known.map((one) => one.id).join(', ')})`,
   );

@@ -5,10 +5,11 @@
 import { Document } from 'yaml';
 import type { Configuration, OperationSpec, System } from '../models/system.ts';
 import { ORACLES } from '../oracles/registry.ts';
+import { ActorRole } from '../sim/actor.ts';
 import { SiteDirectory } from '../sim/site.ts';
 import { type Case, type CaseChoice, type Expectation, FORMAT } from './case.ts';
 import { checkShape, type Path, type Raw, Source } from './case-source.ts';
-import { actorNames } from './generate.ts';
+import { actorNames, operationsOf } from './generate.ts';
 import { END, type EventName, formatName, parseName } from './names.ts';
 import { type Constraint, findCycle, formatConstraint, parseConstraint } from './order.ts';
 import type { ActorProgram, Program, ProgramOperation } from './program.ts';
@@ -36,7 +37,8 @@ export function parseCase(file: string, text: string, systems: readonly System[]
     source.fail(['bug'], `unknown bug "${raw.bug}" (${list(system.bugs.map(({ id }) => id))})`);
   }
   const program = readProgram(source, raw, system, configuration);
-  const names = new NameReader(source, program, new SiteDirectory(system.sites));
+  const servant = servantOf(system, configuration);
+  const names = new NameReader(source, program, new SiteDirectory(system.sites), servant);
   return {
     comment: leadingComment(text),
     policy: raw.policy,
@@ -83,9 +85,7 @@ function readProgram(
       source.fail(['program', actor], `unknown actor "${actor}" (${list(known.all)})`, true);
     }
     const role = known.vcpu.includes(actor) ? 'vcpu' : known.host.includes(actor) ? 'host' : 'pe';
-    const allowed = system.operations.filter(
-      (spec) => spec.weight > 0 && spec.roles.includes(role),
-    );
+    const allowed = operationsOf(system, configuration, role);
     const read = Object.entries(operations).map(([key, text]) =>
       readOperation(source, ['program', actor, key], key, text, allowed, configuration),
     );
@@ -140,16 +140,28 @@ function readOperation(
   return { key, operation: id, args };
 }
 
+/** The callbacks of a configuration that has some, as `actor.key`: they run in every program. */
+function servantOf(system: System, configuration: Configuration): string {
+  const key = system.epilogue.rcu;
+  const spec = system.operations.find(({ id }) => id === key);
+  return spec === undefined || spec.isIn?.(configuration) === false
+    ? ''
+    : `${ActorRole.Rcu}.${key}`;
+}
+
 /** Reads event names and checks them against program and sites. */
 class NameReader {
   readonly #source: Source;
   readonly #program: Program;
   readonly #directory: SiteDirectory;
+  /** Actor and entry that run without being in the program, as `actor.key`. */
+  readonly #servant: string;
 
-  constructor(source: Source, program: Program, directory: SiteDirectory) {
+  constructor(source: Source, program: Program, directory: SiteDirectory, servant: string) {
     this.#source = source;
     this.#program = program;
     this.#directory = directory;
+    this.#servant = servant;
   }
 
   order(texts: readonly string[]): Constraint[] {
@@ -201,7 +213,8 @@ class NameReader {
 
   #check(path: Path, name: EventName, atKey = false): void {
     const isEpilogue =
-      this.#program.some(({ actor }) => actor === name.actor) && !/\d/.test(name.key);
+      `${name.actor}.${name.key}` === this.#servant ||
+      (this.#program.some(({ actor }) => actor === name.actor) && !/\d/.test(name.key));
     if (this.#position(name) < 0 && !isEpilogue) {
       this.#source.fail(path, `${name.actor}.${name.key} is no operation of the program`, atKey);
     }

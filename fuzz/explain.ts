@@ -5,9 +5,10 @@
 
 import type { Violation } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
+import { WORK_NAMES } from '../sim/card.ts';
 import { describe } from '../sim/descriptor.ts';
 import { Event } from '../sim/event.ts';
-import { coverBits, Invalidations } from '../sim/invalidation.ts';
+import { coverBits, granuleField, Invalidations, Tlbi } from '../sim/invalidation.ts';
 import type { Answers, Scheduler, Scheduling } from '../sim/scheduler.ts';
 import { TlbKind } from '../sim/tlb.ts';
 import type { Row } from '../sim/trace.ts';
@@ -231,6 +232,23 @@ function sentence(session: Session, violation: Violation): string {
       return `a linked table (${at.trim()}) was changed without its lock`;
     case 'context/sleep-under-lock':
       return `something that may sleep was done under ${session.machine.locks.specs[found ?? 0]?.name}`;
+    case 'context/store-outside-section':
+      return `a linked table (${at.trim()}) was changed with the lock shared, outside a read section`;
+    case 'context/excluded-together':
+      return (
+        `${WORK_NAMES[expected ?? 0]} and ${WORK_NAMES[found ?? 0]} (by ${operationName(session, violation.promisedBy ?? -1)}) ` +
+        'went on at the same time under the lock of one tree'
+      );
+    case 'freed-table/freed-while-read':
+      return `table page ${frame} was freed although a walker${on} was in a read section when it was taken out`;
+    case 'table-shape/busy-left':
+      return `an entry of table page ${frame} is still busy when the lock is dropped`;
+    case 'table-shape/busy-when-alone':
+      return `an entry of table page ${frame} is busy when the lock is taken alone`;
+    case 'table-shape/busy-overwritten':
+      return `the entry for${at} was written while the actor${on} had it busy`;
+    case 'progress/faulting-entry-left':
+      return `PE ${pe} still holds the translation of${at} that made the fault (${entry})`;
     case 'progress/faults-again':
       return `the guest faulted on${at} again and again although each fault was said to be handled`;
     default:
@@ -247,17 +265,24 @@ function invalidationsSince(session: Session, violation: Violation, made: Row): 
     const issued = trace.at(index);
     const name = tlbiText(issued.a, issued.b, issued.c);
     const covers = made.kind === Event.TlbFill && isCovered(session, issued, made);
-    const why = covers
-      ? arrivedAt(session, index, violation)
-        ? 'removed it, and it was made again'
-        : 'covers it, but had not arrived'
-      : 'does not cover it';
+    const isElsewhere = ((issued.a >>> 8) & 1) === 0 && peOf(session, issued) !== violation.pe;
+    const why = !covers
+      ? 'does not cover it'
+      : isElsewhere
+        ? `covers it, but only on PE ${peOf(session, issued)}`
+        : arrivedAt(session, index, violation)
+          ? 'removed it, and it was made again'
+          : 'covers it, but had not arrived';
     lines.push(
       `  invalidation: step ${issued.step}, ${operationName(session, issued.operation)}: TLBI ${name} ${why}`,
     );
   }
   if (lines.length === 0) return ['  invalidation: none was issued after it was made'];
   return lines.slice(-3);
+}
+
+function peOf({ machine }: Session, { actor }: Row): number {
+  return machine.actors[actor]?.pe ?? -1;
 }
 
 function isCovered(session: Session, issued: Row, made: Row): boolean {
@@ -269,11 +294,14 @@ function isCovered(session: Session, issued: Row, made: Row): boolean {
   queue.page[0] = issued.b;
   queue.pages[0] = scope & 0xffffff;
   const level = (scope >>> 24) - 1;
-  queue.hint[0] = level < 0 ? 0 : (1 << 2) | level;
   const kind = made.a >>> 8;
   const isGuest = kind <= TlbKind.Table;
   const { geometry } =
     machine.tables.trees[isGuest ? machine.spec.guestTree : machine.spec.hypervisorTree]!;
+  // only what the trace keeps: operands name the right granule
+  const granule = granuleField(geometry.granuleBits) << 2;
+  const isRange = queue.operation[0] === Tlbi.Ripas2e1;
+  queue.hint[0] = level < 0 ? (isRange ? granule : 0) : granule | level;
   const entryLevel = Number(/level(-?\d)$/.exec(session.directory.name(made.site))?.[1] ?? 3);
   const vmid = isGuest ? issued.a >>> 16 : -1;
   return queue.mustRemove(

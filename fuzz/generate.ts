@@ -28,7 +28,7 @@ interface Focus {
 /** Draws configurations, programs and tempers of one system. */
 export class Generator {
   readonly #system: System;
-  readonly #byRole = new Map<ActorRole, readonly OperationSpec[]>();
+  readonly #byRole = new Map<Configuration, Map<ActorRole, readonly OperationSpec[]>>();
   readonly #names = new Map<Configuration, ActorNames>();
   /** Arbitraries by configuration, operation and parameter: made once. */
   readonly #arbitraries = new Map<
@@ -76,8 +76,10 @@ export class Generator {
       { role: ActorRole.Vcpu, names: actors.vcpu.slice(0, vcpus), share: 4 },
       { role: ActorRole.Host, names: actors.host.slice(0, hosts), share: 3 },
       { role: ActorRole.Hardware, names: actors.pe.slice(0, hardware), share: 1 },
-    ].filter(({ names, role }) => names.length > 0 && this.#operations(role).length > 0);
-    const mixes = new Map(groups.map(({ role }) => [role, this.#mix(random, role)]));
+    ].filter(
+      ({ names, role }) => names.length > 0 && this.#operations(configuration, role).length > 0,
+    );
+    const mixes = new Map(groups.map(({ role }) => [role, this.#mix(random, configuration, role)]));
     const shares = groups.map(({ share }) => share);
     const shareSum = shares.reduce((sum, share) => sum + share, 0);
     const focus: Focus = { isOn: random.chance(1, FOCUS_ODDS), page: undefined };
@@ -107,13 +109,13 @@ export class Generator {
       .map((actor): ActorProgram => ({ actor, operations: drawn.get(actor)! }));
   }
 
-  #operations(role: ActorRole): readonly OperationSpec[] {
-    let known = this.#byRole.get(role);
+  #operations(configuration: Configuration, role: ActorRole): readonly OperationSpec[] {
+    const roles = this.#byRole.get(configuration) ?? new Map<ActorRole, readonly OperationSpec[]>();
+    this.#byRole.set(configuration, roles);
+    let known = roles.get(role);
     if (known === undefined) {
-      known = this.#system.operations.filter(
-        ({ weight, roles }) => weight > 0 && roles.includes(role),
-      );
-      this.#byRole.set(role, known);
+      known = operationsOf(this.#system, configuration, role);
+      roles.set(role, known);
     }
     return known;
   }
@@ -130,9 +132,10 @@ export class Generator {
   /** Operations of a role with this execution's weights; a third of them is left out. */
   #mix(
     random: Random,
+    configuration: Configuration,
     role: ActorRole,
   ): { specs: readonly OperationSpec[]; weights: number[]; total: number } {
-    const all = this.#operations(role);
+    const all = this.#operations(configuration, role);
     let specs = all.filter(() => !random.chance(1, 3));
     if (specs.length === 0) specs = [random.pick(all)];
     const weights = specs.map((spec) => spec.weight * (1 + random.below(8)));
@@ -161,6 +164,17 @@ export class Generator {
     }
     return spec.constrain?.(args, configuration) ?? args;
   }
+}
+
+/** Operations that programs of a configuration may give to a role. */
+export function operationsOf(
+  system: System,
+  configuration: Configuration,
+  role: ActorRole,
+): readonly OperationSpec[] {
+  return system.operations.filter(
+    (spec) => spec.weight > 0 && spec.roles.includes(role) && spec.isIn?.(configuration) !== false,
+  );
 }
 
 /** First letter of the operation and a number: unique in the actor's list. */

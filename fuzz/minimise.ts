@@ -325,7 +325,7 @@ class Shrinker {
     const { system, configuration, bugs } = this.#session;
     for (const simpler of system.configurations) {
       if (simpler === configuration || !this.#hasBudget) break;
-      if (simpler.kind !== configuration.kind || !fits(this.#best.program, simpler, this.#session))
+      if (simpler.kind !== configuration.kind || !fits(this.#best, simpler, this.#session))
         continue;
       const previous = this.#session;
       this.#session = this.#sessions.get(system.id, simpler.id, bugs);
@@ -500,14 +500,17 @@ function rename(plan: Plan, actors: ReadonlyMap<string, string>): Plan {
   };
 }
 
-/** Whether a program's actors and arguments exist in a configuration. */
-function fits(program: Program, configuration: Configuration, session: Session): boolean {
+/** Whether a plan's parameters and its program's actors, operations and arguments exist in a configuration. */
+function fits(plan: Plan, configuration: Configuration, session: Session): boolean {
   const { all } = actorNames(configuration);
-  return program.every(
+  const known = configuration.parameters.map(({ name }) => name);
+  if (!Object.keys(plan.parameters).every((name) => known.includes(name))) return false;
+  return plan.program.every(
     ({ actor, operations }) =>
       all.includes(actor) &&
       operations.every(({ operation, args }) => {
         const spec = session.specs.get(operation)!;
+        if (spec.isIn?.(configuration) === false) return false;
         const isInRange = args.every(
           (arg, index) => arg <= spec.parameters[index]!.max(configuration),
         );

@@ -1,5 +1,5 @@
 /** A program: for each actor a list of keyed operations with arguments. It is data and nothing else. */
-import type { OperationSpec, System, World } from '../models/system.ts';
+import type { Configuration, OperationSpec, System, World } from '../models/system.ts';
 import type { Duty } from '../oracles/oracle.ts';
 import { type Actor, ActorRole, type Operation } from '../sim/actor.ts';
 import { assert } from '../sim/assert.ts';
@@ -46,6 +46,7 @@ export function operationCount(program: Program): number {
  */
 export function loadProgram(
   system: System,
+  configuration: Configuration,
   world: World,
   specs: ReadonlyMap<string, OperationSpec>,
   program: Program,
@@ -69,14 +70,14 @@ export function loadProgram(
     for (const { key, operation, args } of own) {
       const spec = specOf(specs, operation);
       list.push(new Entry(key, false, spec, world, args, start));
-      duties.push(dutyOf(spec, world, args));
+      duties.push(dutyOf(spec, configuration, world, args));
       operations.push(spec);
     }
     const epilogue = system.epilogue[actor.role];
     if (epilogue === undefined) continue;
     const spec = specOf(specs, epilogue);
     list.push(new Entry(epilogue, true, spec, world, [], start));
-    duties.push(dutyOf(spec, world, []));
+    duties.push(dutyOf(spec, configuration, world, []));
     operations.push(spec);
   }
   return { entries, duties, operations };
@@ -117,8 +118,13 @@ class Entry implements ProgramEntry {
   }
 }
 
-function dutyOf(spec: OperationSpec, world: World, args: readonly number[]): Duty {
-  const { card } = spec;
+function dutyOf(
+  spec: OperationSpec,
+  configuration: Configuration,
+  world: World,
+  args: readonly number[],
+): Duty {
+  const card = spec.cardIn?.(configuration) ?? spec.card;
   if (card.tree < 0 || card.pages === undefined) {
     return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: 0 };
   }

@@ -105,6 +105,7 @@ export class Session {
   load(program: Program): void {
     const loaded = loadProgram(
       this.system,
+      this.configuration,
       this.world,
       this.specs,
       program,

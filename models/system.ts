@@ -26,6 +26,10 @@ export interface OperationSpec<C = Configuration, W = World> {
   readonly roles: readonly ActorRole[];
   readonly parameters: readonly Parameter<C>[];
   readonly card: Card;
+  /** The card in configurations where it is another. */
+  readonly cardIn?: (configuration: C) => Card;
+  /** Whether programs of a configuration may contain it; all may when undefined. */
+  readonly isIn?: (configuration: C) => boolean;
   /** Relative frequency before swarm weights; 0 for entries that only roles contain. */
   readonly weight: number;
   /** True for operations of which one program makes sense to contain at most one. */
@@ -66,7 +70,7 @@ export interface Bug {
   readonly id: string;
   readonly title: string;
   readonly upstream: string;
-  /** Configuration that it needs; any when undefined. */
+  /** Configuration that it needs, or with a `*` at its end several; any when undefined. */
   readonly configuration?: string;
   readonly caughtBy: readonly string[];
   /** Not in the `zoo` of the system (aliases and the canary's switch). */

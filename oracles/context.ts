@@ -1,16 +1,19 @@
 /**
  * Claim: linked tables are changed under the lock of their tree in the mode that the operation's
- * card names; nothing that may sleep happens under a spinning lock; guest invalidations are issued
- * with the VMID of the tree that the operation works on.
+ * card names, and by holders of the shared lock inside a read section where the tree has one; two kinds of
+ * work that the tree does not allow side by side do not go on under its lock at the same time; nothing that
+ * may sleep happens under a spinning lock; guest invalidations are issued with the VMID of the tree that the
+ * operation works on.
  *
  * Why it matters: every other argument about the tables starts from these.
  * Blind to: interrupts; invalidations of operations whose card names no guest tree; the order in which locks are taken (deadlock judges its result); waiting for
  * a mutex under a spinning lock before it is taken, unless nobody can go on.
- * Cost: constant per store, lock and invalidation.
- * Source: spec/arm.md 3.1, 7.2 I-LOCK; zoo oracle CTX.
+ * Cost: constant per store, lock and invalidation; a look at every actor when work begins.
+ * Source: spec/arm.md 3.1, 7.1, 7.2 I-LOCK; zoo oracle CTX.
  */
 import { Access } from '../sim/access.ts';
 import { concerns } from '../sim/card.ts';
+import { Claim } from '../sim/claims.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Tlbi } from '../sim/invalidation.ts';
 import { LockKind, Mode } from '../sim/locks.ts';
@@ -28,6 +31,8 @@ export const context: OracleSpec = {
     Event.LockTake,
     Event.InvalidateIssue,
     Event.Deadlock,
+    Event.Claim,
+    Event.OperationBegin,
   ],
   create: (scene) => new Context(scene),
 };
@@ -35,20 +40,35 @@ export const context: OracleSpec = {
 class Context implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
+  /** Per actor: tree and kind of the work that its operation has announced; -1 for none. */
+  readonly #tree: Int32Array;
+  readonly #work: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    const actors = scene.machine.actors.length;
+    this.#tree = new Int32Array(actors).fill(-1);
+    this.#work = new Int32Array(actors).fill(-1);
   }
 
-  reset(): void {}
+  reset(): void {
+    this.#tree.fill(-1);
+    this.#work.fill(-1);
+  }
 
-  onEvent(kind: EventCode, a: number, _b: number, _c: number, d: number): void {
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Descriptor) {
       if (!placeIsHardware(d)) this.#stored(a, placeTree(d));
     } else if (kind === Event.MaySleep) {
       this.#mayNotSleep(-1);
     } else if (kind === Event.LockTake) {
       if (this.#scene.machine.locks.specs[a]!.kind === LockKind.Mutex) this.#mayNotSleep(a);
+      this.#goesOnWith(a);
+    } else if (kind === Event.Claim) {
+      if (a === Claim.WorkBegins) this.#begins(b, c);
+    } else if (kind === Event.OperationBegin) {
+      const { actor } = this.#scene.machine;
+      if (actor >= 0) this.#tree[actor] = -1;
     } else if (kind === Event.Deadlock) {
       this.#waitingInVain();
     } else {
@@ -66,11 +86,55 @@ class Context implements Oracle {
     // the mode of a card is for the tree that it names
     const allowed = card !== undefined && concerns(card, tree) ? card.lock : 'exclusive';
     if (mode === Mode.Exclusive || allowed === 'none') return;
-    if (mode === Mode.Shared && allowed === 'shared') return;
+    if (mode === Mode.Shared && allowed === 'shared') {
+      const { readers } = tree;
+      if (readers === undefined || machine.sections.isInside(readers, machine.actor)) return;
+      report.add('context', 'store-outside-section', 'lock', {
+        word,
+        page: machine.tables.changedFirst,
+      });
+      return;
+    }
     report.add('context', 'store-without-lock', 'lock', {
       word,
       page: machine.tables.changedFirst,
     });
+  }
+
+  #begins(tree: number, work: number): void {
+    const { machine } = this.#scene;
+    this.#tree[machine.actor] = tree;
+    this.#work[machine.actor] = work;
+    this.#besideOthers(machine.actor);
+  }
+
+  /** An operation that has announced work takes the lock (again). */
+  #goesOnWith(lock: number): void {
+    const { machine } = this.#scene;
+    const tree = this.#tree[machine.actor]!;
+    if (tree >= 0 && machine.tables.trees[tree]!.lock === lock) this.#besideOthers(machine.actor);
+  }
+
+  /** What the actor does and what others do under the lock of the same tree, at this moment. */
+  #besideOthers(actor: number): void {
+    const { machine, report } = this.#scene;
+    const index = this.#tree[actor]!;
+    const { together, lock } = machine.tables.trees[index]!;
+    if (together === undefined || machine.locks.mode(lock, actor) === Mode.Invalid) return;
+    const allowed = together[this.#work[actor]!]!;
+    this.judgements += 1;
+    for (let other = 0; other < this.#tree.length; other += 1) {
+      if (other === actor || this.#tree[other] !== index) continue;
+      if (machine.locks.mode(lock, other) === Mode.Invalid) continue;
+      if ((allowed & (1 << this.#work[other]!)) !== 0) continue;
+      report.add('context', 'excluded-together', 'lock', {
+        pe: machine.actors[other]!.pe,
+        expected: this.#work[actor]!,
+        found: this.#work[other]!,
+        promisedBy: machine.actors[other]!.operation,
+      });
+      return;
+    }
   }
 
   #mayNotSleep(taking: number): void {

@@ -1,12 +1,13 @@
 /**
  * Claim: no software and no hardware walker touches a table page after it was freed, and no table
- * is freed while a linked entry, a walk cache or a walk in flight still names it.
+ * is freed while a linked entry, a walk cache or a walk in flight still names it, or while a read section is
+ * open that was open when the table was taken out of its tree.
  *
  * Why it matters: the page holds somebody else's data by then, and the walker takes it for descriptors.
  * Blind to: walk caches of contexts that no PE can load (until a walk uses them); software that
  * reaches a page that has become another table meanwhile.
- * Cost: a scan of the TLBs for each table page freed.
- * Source: spec/arm.md 7.2 I-UAF, T5; amendments E4, E14.
+ * Cost: a scan of the TLBs for each table page freed; the tables that are out and not freed per section.
+ * Source: spec/arm.md 3.5, 7.2 I-UAF, T5; amendments E4, E14.
  */
 
 import { frameOf } from '../sim/descriptor.ts';
@@ -19,7 +20,7 @@ import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 export const freedTable: OracleSpec = {
   id: 'freed-table',
   claim: 'a table page is freed only when nobody can walk through it any more',
-  listens: [Event.WalkFreed, Event.TouchFreed, Event.Free],
+  listens: [Event.WalkFreed, Event.TouchFreed, Event.Free, Event.Unlinked, Event.SectionExit],
   create: (scene) => new FreedTable(scene),
 };
 
@@ -27,17 +28,33 @@ class FreedTable implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
   readonly #held = new Translation();
+  /** By frame: actors in a read section that was open when the table was taken out, as a bit mask. */
+  readonly #readers: Int32Array;
+  /** Frames with readers. */
+  readonly #out: number[] = [];
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#readers = new Int32Array(scene.machine.spec.frames);
   }
 
-  reset(): void {}
+  reset(): void {
+    for (const frame of this.#out) this.#readers[frame] = 0;
+    this.#out.length = 0;
+  }
 
   onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
     const { report, machine } = this.#scene;
     if (kind === Event.Free) {
       if (b === Role.Table) this.#freed(a);
+      return;
+    }
+    if (kind === Event.Unlinked) {
+      this.#unlinked(a);
+      return;
+    }
+    if (kind === Event.SectionExit) {
+      if (this.#out.length > 0) this.#left(a);
       return;
     }
     this.judgements += 1;
@@ -55,9 +72,41 @@ class FreedTable implements Oracle {
     report.add('freed-table', 'touched', 'table', { word: a, frame: b });
   }
 
+  #unlinked(frame: number): void {
+    const { tables, sections, actor } = this.#scene.machine;
+    const domain = tables.trees[tables.treeOf[frame]!]?.readers;
+    if (domain === undefined || this.#readers[frame] !== 0) return;
+    // who takes it out knows that it is out
+    const readers = sections.inside[domain]! & ~(1 << actor);
+    if (readers === 0) return;
+    this.#readers[frame] = readers;
+    this.#out.push(frame);
+  }
+
+  #left(domain: number): void {
+    const { machine } = this.#scene;
+    if (!machine.tables.trees.some(({ readers }) => readers === domain)) return;
+    let kept = 0;
+    for (const frame of this.#out) {
+      this.#readers[frame]! &= ~(1 << machine.actor);
+      if (this.#readers[frame] === 0) continue;
+      this.#out[kept] = frame;
+      kept += 1;
+    }
+    this.#out.length = kept;
+  }
+
   #freed(frame: number): void {
     const { machine, report } = this.#scene;
     this.judgements += 1;
+    if (this.#readers[frame] !== 0) {
+      const reader = 31 - Math.clz32(this.#readers[frame]!);
+      report.add('freed-table', 'freed-while-read', 'table', {
+        frame,
+        pe: machine.actors[reader]!.pe,
+      });
+      return;
+    }
     const index = machine.tables.treeOf[frame]!;
     if (index >= 0 && machine.tables.trees[index]!.live) {
       report.add('freed-table', 'freed-while-linked', 'table', {

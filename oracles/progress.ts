@@ -1,19 +1,23 @@
 /**
  * Claim: every program finishes in the fair tail; no retry loop goes round while nobody else changes
- * anything; and a guest access faults again after its fault was handled only if somebody changed the
- * entry in between (a few spurious faults are allowed).
+ * anything; a guest access faults again after its fault was handled only if somebody changed the
+ * entry in between (a few spurious faults are allowed); and when the handler of a permission fault is done
+ * and the table permits the access, the PE does not hold the translation any more that made the fault.
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
  * repaired nothing; which of several guest trees changed.
- * Cost: the pages covered per descriptor change; constant per fault and claim.
- * Source: spec/arm.md 7.2 I-PROG, 3.3; zoo A23, A25.
+ * Cost: the pages covered per descriptor change; constant per fault; a scan of one TLB per permission fault.
+ * Source: spec/arm.md 7.2 I-PROG, 3.3, 3.4 RELAX; zoo A02, A22, A23, A25.
  */
-import { Claim } from '../sim/claims.ts';
+import { FaultClass } from '../sim/access.ts';
+import { Claim, RetryReason } from '../sim/claims.ts';
+import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Mode } from '../sim/locks.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Regime } from '../sim/tables.ts';
+import { samePage, TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 /** Handled faults of one access without any lasting change in between, before it is a finding. */
@@ -54,6 +58,10 @@ class Progress implements Oracle {
   readonly #atLock: Int32Array;
   readonly #faulted: Uint8Array;
   readonly #spurious: Int32Array;
+  /** Per actor: page + 1 of a permission fault that is being handled (or 0), what it wanted, and its row. */
+  readonly #denied: Int32Array;
+  readonly #wanted: Uint8Array;
+  readonly #deniedRow: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -72,6 +80,9 @@ class Progress implements Oracle {
     this.#atLock = new Int32Array(actors);
     this.#faulted = new Uint8Array(actors);
     this.#spurious = new Int32Array(actors);
+    this.#denied = new Int32Array(actors);
+    this.#wanted = new Uint8Array(actors);
+    this.#deniedRow = new Int32Array(actors);
   }
 
   reset(): void {
@@ -81,6 +92,7 @@ class Progress implements Oracle {
     this.#page.fill(-1);
     this.#spurious.fill(0);
     this.#faulted.fill(0);
+    this.#denied.fill(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
@@ -114,6 +126,9 @@ class Progress implements Oracle {
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
         this.#atLock[actor] = this.#version[a]! + (this.#isPending(a) ? 1 : 0);
         if (this.#page[actor] !== a) this.#page[actor] = -1;
+        this.#denied[actor] = b === FaultClass.Permission ? a + 1 : 0;
+        this.#wanted[actor] = d;
+        this.#deniedRow[actor] = machine.trace.count - 1;
         return;
       case Event.OperationBegin:
         if (actor >= 0) {
@@ -122,8 +137,13 @@ class Progress implements Oracle {
         }
         return;
       default:
-        if (a === Claim.FaultHandled) this.#handledFault(actor, b, c !== 0);
-        else if (a === Claim.FaultRetry) this.#page[actor] = -1;
+        if (a === Claim.FaultHandled) {
+          this.#faultIsGone(actor, b);
+          this.#handledFault(actor, b, c !== 0);
+        } else if (a === Claim.FaultRetry) {
+          if (b === RetryReason.Moved) this.#faultIsGone(actor, c);
+          this.#page[actor] = -1;
+        }
     }
   }
 
@@ -181,6 +201,34 @@ class Progress implements Oracle {
       if (!isSame) this.#version[page]! += 1;
     }
     this.#changedCount = 0;
+  }
+
+  /**
+   * The handler has looked at the table, which permits the access by now: what the PE had cached when it
+   * faulted does not fault again. While somebody still changes the entry, it is invalid.
+   */
+  #faultIsGone(actor: number, page: number): void {
+    if (actor < 0 || this.#denied[actor] !== page + 1) return;
+    const { machine, report } = this.#scene;
+    const { entries } = machine.tables.trees[machine.spec.guestTree]!;
+    if (!isValid(entries[page]!) || !permits(entries[page]!, this.#wanted[actor] as Intent)) return;
+    const { tlb, vttbr, index: pe } = machine.pes[machine.actors[actor]!.pe]!;
+    this.judgements += 1;
+    this.#denied[actor] = 0;
+    for (let i = 0; i < tlb.count; i += 1) {
+      const isLeafEntry = tlb.kind[i] === TlbKind.Leaf || tlb.kind[i] === TlbKind.Combined;
+      if (!isLeafEntry || tlb.vmid[i] !== (vttbr & 0xff)) continue;
+      if (tlb.row[i]! > this.#deniedRow[actor]! || !samePage(page, tlb.first[i]!, tlb.bits[i]!))
+        continue;
+      if (permits(tlb.word[i]!, this.#wanted[actor] as Intent)) continue;
+      report.add('progress', 'faulting-entry-left', 'translation', {
+        page,
+        pe,
+        survivor: tlb.row[i]!,
+        found: tlb.word[i]!,
+      });
+      return;
+    }
   }
 
   /** The handler is done; called after the lock was dropped. */

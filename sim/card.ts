@@ -60,6 +60,28 @@ export const State = {
 } as const;
 export type State = (typeof State)[keyof typeof State];
 
+/** What an operation does with a tree while it holds its lock (the rows of spec/arm.md 7.1). */
+export const Work = {
+  Map: 0,
+  Relax: 1,
+  Young: 2,
+  Unmap: 3,
+  Protect: 4,
+  Age: 5,
+  Split: 6,
+} as const;
+export type Work = (typeof Work)[keyof typeof Work];
+
+export const WORK_NAMES = [
+  'map',
+  'relax',
+  'mkyoung',
+  'unmap',
+  'write-protect',
+  'age',
+  'split',
+] as const;
+
 /**
  * The card of an operation: its promises as data, written from the specification and sharing no
  * code with the generator. Oracles read it when the operation begins and ends.

@@ -28,32 +28,34 @@ export const Claim = {
   ContextRetired: 10,
   /** Frame x changes owner to y. */
   OwnershipChanged: 11,
-  /** The fault handler gives up and lets the guest retry; x is the reason. */
+  /** The fault handler gives up on input page y and lets the guest retry; x is a `RetryReason`. */
   FaultRetry: 12,
   /** The fault handler is done with input page x; y is 1 when it believes that it repaired it. */
   FaultHandled: 13,
+  /** The operation begins to work on tree x under its lock; y is the kind of work (card.ts). */
+  WorkBegins: 14,
   /** Page y becomes the root of tree x, with no entries. */
-  ContextCreated: 14,
+  ContextCreated: 15,
   /** No PE uses tree x any more, and none will without having dropped what it cached of it. */
-  ContextObsolete: 15,
+  ContextObsolete: 16,
   /** The host knows that frame x was written. */
-  HostDirtied: 16,
+  HostDirtied: 17,
   /** Input page x may not be written by the guest from now on (y = 1), or may again (y = 0). */
-  WriteForbidden: 17,
+  WriteForbidden: 18,
   /** The store just made displaced y, as far as its maker knows, in word x. */
-  EntryReplaced: 18,
+  EntryReplaced: 19,
   /** A walk over input pages [x, y) of tree `z & 15` began; `z >>> 4` is the level at which it stops. */
-  WalkBegan: 19,
+  WalkBegan: 20,
   /** The walk works on the entry of level z for the pages from x; y is 1 if it goes on below it. */
-  WalkVisited: 20,
+  WalkVisited: 21,
   /** The walk asked whether it should give up its lock. */
-  WalkTested: 21,
+  WalkTested: 22,
   /** The walk gave up its lock and took it again; it goes on at page x. */
-  WalkYielded: 22,
+  WalkYielded: 23,
   /** The walk came to its end, or gave up early (x = 1). */
-  WalkEnded: 23,
+  WalkEnded: 24,
   /** Tree x is about to become obsolete: from now on nothing but its removal is promised about it. */
-  ContextDoomed: 24,
+  ContextDoomed: 25,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -72,6 +74,7 @@ export const CLAIM_NAMES = [
   'ownership changed',
   'fault retry',
   'fault handled',
+  'work begins',
   'context created',
   'context obsolete',
   'host dirtied',
@@ -84,3 +87,12 @@ export const CLAIM_NAMES = [
   'walk ended',
   'context doomed',
 ] as const;
+
+/** Why a fault handler lets the guest try again without having repaired anything. */
+export const RetryReason = {
+  /** What it knows of the host may be stale: it has not looked at the table. */
+  Invalidation: 1,
+  /** The entry is not as it was when the fault was taken. */
+  Moved: 2,
+} as const;
+export type RetryReason = (typeof RetryReason)[keyof typeof RetryReason];

@@ -17,6 +17,8 @@ export interface Geometry {
   readonly blockLevels: readonly number[];
   /** Input pages that programs use and oracles watch: [0, windowPages). */
   readonly windowPages: number;
+  /** 52-bit addresses with 4K or 16K pages (FEAT_LPA2): level hints may name level 0 (E20). */
+  readonly isWide?: boolean;
 }
 
 export const LAST_LEVEL = 3;

@@ -334,7 +334,7 @@ function issueInvalidation(machine: Machine, actor: Actor): void {
     if (!isBroadcast && target !== pe.index) continue;
     if (hasWork(machine, slot, target, tree)) pending |= 1 << target;
   }
-  const scope = actor.w | ((hintedLevel(actor.z) + 1) << 24);
+  const scope = actor.w | ((hintedLevel(actor.z, tree.geometry.isWide) + 1) << 24);
   queue.row[slot] = machine.emit(
     Event.InvalidateIssue,
     actor.site,

@@ -61,13 +61,16 @@ export function ttl(granuleBits: number, level: number): number {
   return (granuleField(granuleBits) << 2) | level;
 }
 
-/** Level that a TTL names, or -1 for "no information" (level 0, and level 1 with 16K). */
-export function hintedLevel(hint: number): number {
+/**
+ * Level that a TTL names, or -1 for "no information": level 0, and level 1 with 16K, unless addresses
+ * have 52 bits.
+ */
+export function hintedLevel(hint: number, isWide = false): number {
   const granule = hint >>> 2;
   const level = hint & 3;
-  if (granule === 0 || level === 0) return -1;
-  if (granule === 2 && level === 1) return -1;
-  return level;
+  if (granule === 0) return -1;
+  if (isWide) return level;
+  return level === 0 || (granule === 2 && level === 1) ? -1 : level;
 }
 
 export const RANGE_PAGES_MAX = 32 << 16;
@@ -150,13 +153,17 @@ export class Invalidations {
         return kind === TlbKind.Leaf2 || kind === TlbKind.Table2;
       case Tlbi.Vae2:
         if (kind === TlbKind.Leaf2)
-          return this.#hinted(slot, level) && this.#covers(slot, first, bits);
+          return this.#hinted(slot, geometry, level) && this.#covers(slot, first, bits);
         return (
-          kind === TlbKind.Table2 && this.#aboveHint(slot, level) && this.#covers(slot, first, bits)
+          kind === TlbKind.Table2 &&
+          this.#aboveHint(slot, geometry, level) &&
+          this.#covers(slot, first, bits)
         );
       case Tlbi.Vale2:
         return (
-          kind === TlbKind.Leaf2 && this.#hinted(slot, level) && this.#covers(slot, first, bits)
+          kind === TlbKind.Leaf2 &&
+          this.#hinted(slot, geometry, level) &&
+          this.#covers(slot, first, bits)
         );
       case Tlbi.Alle1:
       case Tlbi.FlushAll:
@@ -175,36 +182,49 @@ export class Invalidations {
         return kind === TlbKind.Combined;
       case Tlbi.Ipas2le1:
         return (
-          kind === TlbKind.Leaf && this.#hinted(slot, level) && this.#covers(slot, first, bits)
+          kind === TlbKind.Leaf &&
+          this.#hinted(slot, geometry, level) &&
+          this.#covers(slot, first, bits)
         );
       case Tlbi.Ipas2e1:
-        return this.#byPage(slot, kind, first, bits, level);
+        return this.#byPage(slot, geometry, kind, first, bits, level);
       case Tlbi.Ripas2e1:
         if (this.hint[slot]! >>> 2 !== granuleField(geometry.granuleBits)) return false;
-        return this.#byPage(slot, kind, first, bits, level);
+        return this.#byPage(slot, geometry, kind, first, bits, level);
       default:
         return false;
     }
   }
 
-  #byPage(slot: number, kind: number, first: number, bits: number, level: number): boolean {
-    if (kind === TlbKind.Leaf) return this.#hinted(slot, level) && this.#covers(slot, first, bits);
+  #byPage(
+    slot: number,
+    geometry: Geometry,
+    kind: number,
+    first: number,
+    bits: number,
+    level: number,
+  ): boolean {
+    if (kind === TlbKind.Leaf) {
+      return this.#hinted(slot, geometry, level) && this.#covers(slot, first, bits);
+    }
     if (kind !== TlbKind.Table || !this.#covers(slot, first, bits)) return false;
-    return this.#aboveHint(slot, level);
+    return this.#aboveHint(slot, geometry, level);
   }
 
   /** A hint names the leaf level: only table descriptors above it are on the path. */
-  #aboveHint(slot: number, level: number): boolean {
-    const hinted = this.#level(slot);
+  #aboveHint(slot: number, geometry: Geometry, level: number): boolean {
+    const hinted = this.#level(slot, geometry);
     return hinted < 0 || level < hinted;
   }
 
-  #level(slot: number): number {
-    return hintedLevel(this.hint[slot]!);
+  #level(slot: number, geometry: Geometry): number {
+    // level 0 is no information in a range, whatever the width of addresses
+    const isRange = this.operation[slot] === Tlbi.Ripas2e1;
+    return hintedLevel(this.hint[slot]!, geometry.isWide === true && !isRange);
   }
 
-  #hinted(slot: number, level: number): boolean {
-    const hinted = this.#level(slot);
+  #hinted(slot: number, geometry: Geometry, level: number): boolean {
+    const hinted = this.#level(slot, geometry);
     return hinted < 0 || hinted === level;
   }
 

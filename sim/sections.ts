@@ -37,6 +37,10 @@ export class Sections {
     this.inside[domain]! |= 1 << actor;
   }
 
+  isInside(domain: number, actor: number): boolean {
+    return (this.inside[domain]! & (1 << actor)) !== 0;
+  }
+
   exit(domain: number, actor: number): void {
     this.inside[domain]! &= ~(1 << actor);
     for (let waiter = 0; waiter < this.#actors; waiter += 1) {

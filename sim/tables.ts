@@ -35,9 +35,15 @@ export interface TreeSpec {
   readonly isAnnotation?: (word: number) => boolean;
   /** Its table pages have reference counts. */
   readonly counted: boolean;
+  /** The invalid word of an entry that somebody has taken to replace it; 0 or absent where none is used. */
+  readonly busy?: number;
+  /** Section domain inside which the holders of the shared lock walk; absent when they need none. */
+  readonly readers?: number;
+  /** By kind of work (card.ts): kinds that may go on at the same time, as a bit mask; absent: no rule. */
+  readonly together?: readonly number[];
 }
 
-export class Tree implements TreeSpec {
+export class Tree {
   readonly index: number;
   readonly name: string;
   readonly geometry: Geometry;
@@ -47,6 +53,9 @@ export class Tree implements TreeSpec {
   readonly annotations: boolean;
   readonly isAnnotation: (word: number) => boolean;
   readonly counted: boolean;
+  readonly busy: number;
+  readonly readers: number | undefined;
+  readonly together: readonly number[] | undefined;
   root = 0;
   /** False from the moment when nobody can find it any more, and before it is planted. */
   live = false;
@@ -71,6 +80,9 @@ export class Tree implements TreeSpec {
     this.annotations = spec.annotations;
     this.isAnnotation = spec.isAnnotation ?? isAny;
     this.counted = spec.counted;
+    this.busy = spec.busy ?? 0;
+    this.readers = spec.readers;
+    this.together = spec.together;
     const pages = spec.geometry.windowPages;
     this.entries = new Int32Array(pages);
     this.before = new Int32Array(pages);
@@ -228,8 +240,9 @@ export class Tables {
   #unlink(frame: number, parent: number): void {
     if (this.parentOf[frame] !== parent || this.treeOf[frame]! < 0) return;
     const level = this.levelOf[frame]!;
-    this.treeOf[frame] = -1;
+    // told while it still belongs to its tree
     this.#observer.unlinked(frame, level, this.firstOf[frame]!, parent);
+    this.treeOf[frame] = -1;
     if (level >= LAST_LEVEL) return;
     for (let index = 0; index < this.#memory.wordsPerPage; index += 1) {
       const address = this.#memory.address(frame, index);

@@ -69,10 +69,17 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 exclusive-toy-soft-af': '06db3a211f952fc1',
   'kvm-arm64 exclusive-toy-concatenated': '007bef19081288a3',
   'kvm-arm64 exclusive-toy-deep': '3735101b3a54519d',
+  'kvm-arm64 readers-toy': '29dde1f90fb6327b',
+  'kvm-arm64 parallel-toy': '04d15fc527583bfb',
+  'kvm-arm64 parallel-toy-soft-af': '0e15cbdb2303e117',
+  'kvm-arm64 parallel-toy-wide': '0e75866915aa2935',
+  'kvm-arm64 parallel-toy-immediate': '3c2397cb1b313483',
+  'kvm-arm64 recent-toy-deep': '03ecb595025be673',
   'kvm-arm64 exclusive-toy-delayed': '29e04e2103e3fb6b',
   'kvm-arm64 exclusive-4k': '09de7c5d0264daab',
   'kvm-arm64 exclusive-16k': '0965583338ca83c7',
   'kvm-arm64 exclusive-64k': '0535eca91d034655',
+  'kvm-arm64 parallel-4k': '1e32967b19d26e21',
   'canary canary': '1ba473df33fb1681',
 };
 

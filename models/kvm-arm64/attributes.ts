@@ -1,16 +1,18 @@
 /**
  * Changes attributes of leaves in place: write-protect, accessed flag, relax permissions.
  *
- * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, the shared attribute walker and its users.
+ * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, the shared attribute walker and its users; from 6.2 on
+ *          faults change entries with a compare-and-exchange.
  * Leaves out: instruction-cache maintenance before execute is granted (no oracle sees it yet).
- * Source: spec/arm.md 2.5.7.
+ * Source: spec/arm.md 2.5.7, 3.4.
  */
 import { Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import { ACCESSED, isValid, WRITE } from '../../sim/descriptor.ts';
+import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { flushPage } from './flush.ts';
+import { flushPage, flushPageHere, NO_LEVEL } from './flush.ts';
 import { type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
 import type { KvmWorld } from './world.ts';
 
@@ -19,33 +21,51 @@ const at = attributeSites;
 
 export const ANY_LEVEL = -1;
 
+interface FaultedLeaf {
+  /** How the caller holds the lock. */
+  readonly mode: Mode;
+  /** Level of the leaf that may be changed, or ANY_LEVEL. */
+  readonly level: number;
+}
+
 class Attributes implements Visitor {
-  readonly flags = Visit.Leaf;
+  readonly flags: number;
   readonly #set: number;
   readonly #clear: number;
+  readonly #only: number;
+  readonly #takes: boolean;
+  readonly #isShared: boolean;
   /** The last valid leaf as it was, its level, and whether any leaf had its accessed flag set. */
   last = 0;
   level = -1;
   young = false;
 
-  readonly #only: number;
-
-  /** @param only level of the leaves that may be changed, or ANY_LEVEL */
-  constructor(set: number, clear: number, only = ANY_LEVEL) {
+  /** @param fault for the entry of a fault; otherwise all leaves of a range are meant */
+  constructor({ generation }: KvmWorld, set: number, clear: number, fault?: FaultedLeaf) {
+    // an entry that somebody else has does not keep a range operation from the others
+    this.flags = fault === undefined ? Visit.Leaf | Visit.IgnoreAgain : Visit.Leaf;
     this.#set = set;
     this.#clear = clear;
-    this.#only = only;
+    this.#only = fault?.level ?? ANY_LEVEL;
+    this.#takes = generation.takesEntries;
+    // readers of 5.18 store as if they were alone
+    this.#isShared = fault?.mode === Mode.Shared && generation.takesEntries;
   }
 
   *leaf(self: Actor, walk: TableWalk): Operation<number> {
-    const old = yield* self.readOnce(at.readLeaf, walk.word);
-    if (!isValid(old)) return Result.Ok;
+    const old = this.#takes ? walk.snapshot : yield* self.readOnce(at.readLeaf, walk.word);
+    if (!isValid(old)) return this.#takes ? Result.Again : Result.Ok;
     if (this.#only !== ANY_LEVEL && walk.level !== this.#only) return Result.Again;
     this.last = old;
     this.level = walk.level;
     if ((old & ACCESSED) !== 0) this.young = true;
     const next = (old & ~this.#clear) | this.#set;
-    if (next !== old) yield* self.store(at.update, walk.word, next);
+    if (next === old) return Result.Ok;
+    if (this.#isShared) {
+      const seen = yield* self.compareExchange(at.update, walk.word, old, next);
+      return seen === old ? Result.Ok : Result.Again;
+    }
+    yield* self.store(at.update, walk.word, next);
     return Result.Ok;
   }
 }
@@ -69,16 +89,19 @@ export function protectRange(
   page: number,
   pages: number,
 ): Operation<number> {
-  return update(self, world, root, page, pages, new Attributes(0, WRITE));
+  return update(self, world, root, page, pages, new Attributes(world, 0, WRITE));
 }
 
+/** @returns Again when there is no leaf, or another walker changed it, in generations that take entries */
 export function* makeYoung(
   self: Actor,
   world: KvmWorld,
   root: number,
   page: number,
+  mode: Mode,
 ): Operation<number> {
-  const result = yield* update(self, world, root, page, 1, new Attributes(ACCESSED, 0));
+  const young = new Attributes(world, ACCESSED, 0, { mode, level: ANY_LEVEL });
+  const result = yield* update(self, world, root, page, 1, young);
   yield* self.dsb(at.publish, Domain.InnerStore);
   return result;
 }
@@ -91,7 +114,7 @@ export function* makeOld(
   page: number,
   pages: number,
 ): Operation<boolean> {
-  const attributes = new Attributes(0, ACCESSED);
+  const attributes = new Attributes(world, 0, ACCESSED);
   yield* update(self, world, root, page, pages, attributes);
   return attributes.young;
 }
@@ -103,15 +126,17 @@ export function* isYoung(
   page: number,
   pages: number,
 ): Operation<boolean> {
-  const attributes = new Attributes(0, 0);
+  const attributes = new Attributes(world, 0, 0);
   yield* update(self, world, root, page, pages, attributes);
   return attributes.young;
 }
 
 /**
- * Adds rights to the leaf at `page` and removes what was cached for it.
+ * Adds rights to the leaf at `page` and removes what was cached for it: everywhere, or from 6.2 on only on
+ * this PE, since others fault themselves and come here.
  * @param level level at which the fault was taken: a leaf of another level is not touched
- * @returns Again when the leaf lies at another level by now
+ * @param mode how the caller holds the lock
+ * @returns Again when the leaf is another by now
  */
 export function* relaxPage(
   self: Actor,
@@ -120,10 +145,23 @@ export function* relaxPage(
   page: number,
   rights: number,
   level: number,
+  mode: Mode,
 ): Operation<number> {
-  const attributes = new Attributes(rights, 0, level);
+  const attributes = new Attributes(world, rights, 0, { mode, level });
   const result = yield* update(self, world, root, page, 1, attributes);
   // without a leaf no level is known: no hint
-  if (result === Result.Ok) yield* flushPage(self, world, page, attributes.level);
+  if (!world.generation.takesEntries) {
+    if (result === Result.Ok) yield* flushPage(self, world, page, attributes.level);
+    return result;
+  }
+  if (result === Result.Ok) {
+    yield* flushPageHere(self, world, page, attributes.level);
+  } else if (!world.bug('A02-loser-keeps-faulting-entry')) {
+    // whoever changed the entry, what this PE has cached of it still faults
+    const found = world.bug('A22-loser-flushes-with-wrong-level')
+      ? world.geometry.startLevel
+      : NO_LEVEL;
+    yield* flushPageHere(self, world, page, found);
+  }
   return result;
 }

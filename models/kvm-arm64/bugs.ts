@@ -3,10 +3,43 @@ import type { Bug } from '../system.ts';
 
 export const BUGS = [
   {
+    id: 'A01-output-cursor-of-its-own',
+    title:
+      'the map walk keeps a cursor of output pages, which runs ahead when a block becomes a table',
+    upstream:
+      'KVM: arm64: Infer the PA offset from IPA in stage-2 map walker, 1f0f4a2ef7a5 (v6.4, 2023)',
+    configuration: 'parallel-toy',
+    caughtBy: ['abstract-map', 'freed-page'],
+  },
+  {
+    id: 'A02-loser-keeps-faulting-entry',
+    title: 'a vCPU whose permission fault another one repaired does not invalidate its own TLB',
+    upstream:
+      'KVM: arm64: Always invalidate TLB for stage-2 permission faults, be097997a273 (v6.7, 2023)',
+    configuration: 'parallel-*',
+    caughtBy: ['progress'],
+  },
+  {
     id: 'A03-coalesce-flushes-one-ipa',
     title: 'replacing a table by a block invalidates one input page instead of the whole table',
     upstream: 'KVM: arm64: Fix handling of merging tables into a block entry (v5.10, 2020)',
     caughtBy: ['break-before-make', 'stale-translation', 'freed-table'],
+  },
+  {
+    id: 'A04-block-split-by-readers',
+    title: 'a write fault on a logged block splits it while it holds the lock with other readers',
+    upstream: "KVM: arm64: Don't split hugepages outside of MMU write lock (v5.18, 2022)",
+    configuration: 'readers-toy',
+    caughtBy: ['reference-counts', 'abstract-map', 'context'],
+  },
+  {
+    id: 'A05-table-flush-deferred',
+    title:
+      'the invalidation for a removed table waits for the end of the walk; the table is freed before',
+    upstream:
+      "KVM: arm64: Don't defer TLB invalidation when zapping table entries, f62d4c3eb687 (v6.9, 2024)",
+    configuration: 'parallel-toy',
+    caughtBy: ['freed-table', 'stale-translation'],
   },
   {
     id: 'A06-walk-keeps-misalignment',
@@ -18,12 +51,27 @@ export const BUGS = [
     id: 'A07-reference-taken-twice',
     title: 'replacing a valid leaf takes a reference without dropping the old one',
     upstream: 'KVM: arm64: Fix memory leak on stage2 update of a valid PTE (v5.10, 2020)',
+    configuration: 'exclusive-*',
     caughtBy: ['reference-counts'],
+  },
+  {
+    id: 'A08-no-second-look-after-pre',
+    title: 'the walk descends into the table that its visitor has just replaced and freed',
+    upstream:
+      'KVM: arm64: Reload PTE after invoking walker callback on preorder traversal, a9f0e3d5a089 (v6.4, 2023)',
+    configuration: 'parallel-toy-immediate',
+    caughtBy: ['freed-table', 'reference-counts'],
   },
   {
     id: 'A14-root-kept-across-lock-break',
     title: 'a long range operation goes on with its old root after it dropped the lock',
     upstream: 'kvm: arm/arm64: Fix use after free of stage2 page table, 0c428a6a9256 (v4.12, 2017)',
+    caughtBy: ['freed-table'],
+  },
+  {
+    id: 'A15-root-cleared-after-unlock',
+    title: 'teardown clears the pointer to the tables after it dropped the lock and freed them',
+    upstream: 'kvm: arm/arm64: Fix race in resetting stage2 PGD (v4.12, 2017)',
     caughtBy: ['freed-table'],
   },
   {
@@ -33,11 +81,51 @@ export const BUGS = [
     caughtBy: ['freed-page', 'abstract-map'],
   },
   {
+    id: 'A17-destroy-drops-table-in-use',
+    title:
+      'destruction in pieces drops a table whenever it leaves it, though a later piece comes back',
+    upstream:
+      'KVM: arm64: Only drop references on empty tables in stage2_free_walker, 156f70afcfec (v6.19, 2025)',
+    configuration: 'recent-toy-deep',
+    caughtBy: ['freed-table', 'reference-counts'],
+  },
+  {
+    id: 'A17b-destroy-leaves-entry-of-table',
+    title: 'destruction in pieces drops an empty table and leaves the entry that names it',
+    upstream: 'half of the fix of A17: 156f70afcfec (v6.19, 2025)',
+    configuration: 'recent-toy-deep',
+    caughtBy: ['freed-table', 'reference-counts'],
+  },
+  {
+    id: 'A18-range-operand-too-short',
+    title: 'the operand of the largest range invalidation covers a few pages',
+    upstream: 'arm64: tlb: Fix TLBI RANGE operand, e3ba51ab24fd (v6.9, 2024)',
+    configuration: 'parallel-toy',
+    caughtBy: ['dirty-log', 'stale-translation'],
+  },
+  {
     id: 'A20-table-level-as-hint',
     title: 'removing a table passes its own level as the hint of the invalidation',
     upstream:
       "KVM: arm64: Don't pass a TLBI level hint when zapping table entries, 36e008323926 (v6.9, 2024)",
     caughtBy: ['stale-translation', 'freed-table'],
+  },
+  {
+    id: 'A21-no-hint-means-level-0',
+    title: 'invalidations of a range that mean "no level hint" name level 0',
+    upstream:
+      'KVM: arm64: Use TLBI_TTL_UNKNOWN in __kvm_tlb_flush_vmid_range, 0f0ff097bf77 (v6.9, 2024)',
+    configuration: 'parallel-toy-wide',
+    caughtBy: ['stale-translation'],
+  },
+  {
+    id: 'A22-loser-flushes-with-wrong-level',
+    title:
+      'a vCPU whose permission fault another one repaired invalidates with a level it never learnt',
+    upstream:
+      'KVM: arm64: unknown TTL when relaxing permissions lost a race (O. Upton, 2026), fixes be097997a273',
+    configuration: 'parallel-*',
+    caughtBy: ['progress'],
   },
   {
     id: 'A23-relax-by-log-state',
@@ -49,18 +137,21 @@ export const BUGS = [
     id: 'A25-identical-entry-remade',
     title: 'an entry that is already right is broken and made again',
     upstream: 'KVM: arm/arm64: Skip updating PMD entry if no change (v4.19, 2018)',
+    configuration: 'exclusive-*',
     caughtBy: ['progress'],
   },
   {
     id: 'A26-block-over-table',
     title: 'a block is installed over a table as if it were a leaf',
     upstream: 'KVM: arm/arm64: Fix handling of stage2 huge mappings, 3c3736cd32bf (v5.1, 2019)',
+    configuration: 'exclusive-*',
     caughtBy: ['reference-counts', 'break-before-make', 'stale-translation'],
   },
   {
     id: 'A42-no-break-before-make',
     title: 'a valid entry is overwritten by another and invalidated afterwards',
     upstream: 'arm/arm64: KVM: Enforce Break-Before-Make on Stage-2 page tables (v4.7, 2016)',
+    configuration: 'exclusive-*',
     caughtBy: ['break-before-make'],
   },
   {
@@ -121,6 +212,13 @@ export const BUGS = [
       'found with this harness in the fault path as specified (spec/arm.md 4.2 f13); not confirmed upstream',
     caughtBy: ['dirty-log'],
     isHidden: true,
+  },
+  {
+    id: 'V01-unlinked-table-freed-at-once',
+    title: 'a table that became a block is freed while other faults may still walk it',
+    upstream: 'variant of spec/arm.md 3.5 (no single commit)',
+    configuration: 'parallel-*',
+    caughtBy: ['freed-table', 'reference-counts'],
   },
 ] as const satisfies readonly Bug[];
 

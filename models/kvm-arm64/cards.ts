@@ -52,6 +52,16 @@ export const ACCESS_CARD: Card = {
   results: [Result.Ok, Result.NoMemory],
 };
 
+/** 3.1, 3.3: the same, beside other faults; every store is made inside a read section. */
+export const SHARED_ACCESS_CARD: Card = { ...ACCESS_CARD, lock: 'shared' };
+
+/** E25: two faults that relax one page store without looking; one of them may lose what it granted. */
+export const READERS_ACCESS_CARD: Card = {
+  ...ACCESS_CARD,
+  lock: 'shared',
+  inside: [...ACCESS_CARD.inside, Change.Restrict],
+};
+
 /** 2.5.5, 4.3: absent on at least the range; nothing usable before the lock is dropped. */
 export const UNMAP_CARD: Card = {
   ...NOTHING,
@@ -101,6 +111,12 @@ export const START_LOG_CARD: Card = {
   by: 'end',
   claims: [Claim.LogStarted],
   results: [Result.Ok, Result.Invalid],
+};
+
+/** 3.4 SPLIT: blocks are taken out and come back as pages, read-only as they are by then. */
+export const SPLITTING_START_LOG_CARD: Card = {
+  ...START_LOG_CARD,
+  inside: [...START_LOG_CARD.inside, Change.RemoveSplit, Change.Install],
 };
 
 /** 4.5 get-and-clear: what was marked is read-only at the end of the flush. */

@@ -2,9 +2,19 @@
 
 import type { Geometry } from '../../sim/geometry.ts';
 import type { Configuration, RunParameter } from '../system.ts';
+import {
+  EXCLUSIVE,
+  type Generation,
+  IMMEDIATE,
+  PARALLEL,
+  PARALLEL_WITHOUT_RANGES,
+  READERS,
+  RECENT,
+} from './generation.ts';
 import { defaultWordBits, rootShape } from './geometry.ts';
 
 export interface KvmConfiguration extends Configuration {
+  readonly generation: Generation;
   /** The walker sets the accessed flag itself; otherwise access-flag faults reach the handler. */
   readonly hardwareAccessed: boolean;
   /** Physical pages of the machine. */
@@ -20,6 +30,14 @@ const PARAMETERS: readonly RunParameter[] = [
     max: 3,
   },
 ];
+
+/** From 6.4 on. */
+export const EAGER: RunParameter = {
+  name: 'eager',
+  title: 'blocks are split when logging starts',
+  default: 0,
+  max: 1,
+};
 
 /** Two index bits per level: four entries per table. */
 function toy(startLevel: number, rootPages: number): Geometry {
@@ -63,6 +81,7 @@ function configuration(
     hosts: 2,
     weight: 100,
     parameters: PARAMETERS,
+    generation: EXCLUSIVE,
     hardwareAccessed: true,
     frames: 96,
     ...rest,
@@ -84,6 +103,51 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     'one lock (2020), 3 levels of 4 entries, 3 vCPUs',
     toy(1, 1),
     {
+      weight: 60,
+      vcpus: 3,
+      frames: 224,
+    },
+  ),
+  configuration('readers-toy', 'readers relax pages (5.18), 2 levels of 4 entries', toy(2, 1), {
+    generation: READERS,
+    weight: 40,
+  }),
+  configuration(
+    'parallel-toy',
+    'parallel faults (6.2 to 6.12), range invalidation, 2 levels of 4 entries, 3 vCPUs',
+    toy(2, 1),
+    { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], vcpus: 3, frames: 112 },
+  ),
+  configuration(
+    'parallel-toy-soft-af',
+    'the same without ranges and with two vCPUs; access-flag faults go to software',
+    toy(2, 1),
+    {
+      generation: PARALLEL_WITHOUT_RANGES,
+      parameters: [...PARAMETERS, EAGER],
+      hardwareAccessed: false,
+      weight: 60,
+    },
+  ),
+  configuration(
+    'parallel-toy-wide',
+    'parallel faults with two root pages and 52-bit addresses, where level 0 is a level hint',
+    { ...toy(2, 2), isWide: true },
+    { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], weight: 40, frames: 160 },
+  ),
+  configuration(
+    'parallel-toy-immediate',
+    'the walker of 6.4 with faults alone and unlinked tables freed at once, as the hypervisor uses it',
+    toy(2, 1),
+    { generation: IMMEDIATE, parameters: [...PARAMETERS, EAGER], weight: 40 },
+  ),
+  configuration(
+    'recent-toy-deep',
+    'the walker of 2026, 3 levels of 4 entries, 3 vCPUs',
+    toy(1, 1),
+    {
+      generation: RECENT,
+      parameters: [...PARAMETERS, EAGER],
       weight: 60,
       vcpus: 3,
       frames: 224,
@@ -126,6 +190,18 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       isReal: true,
       weight: 4,
       frames: 49152,
+    },
+  ),
+  configuration(
+    'parallel-4k',
+    'parallel faults (6.2 to 6.12), 4K granule, 40-bit addresses: 2 concatenated roots',
+    real(12, 40, 3),
+    {
+      generation: PARALLEL,
+      parameters: [...PARAMETERS, EAGER],
+      isReal: true,
+      weight: 4,
+      frames: 2560,
     },
   ),
 ]);

@@ -1,18 +1,20 @@
 /**
  * Dirty logging: start, get-and-clear, stop.
  *
- * Mirrors: Linux 5.10 virt/kvm/kvm_main.c and arch/arm64/kvm/mmu.c, logging by write protection.
+ * Mirrors: Linux 5.10 virt/kvm/kvm_main.c and arch/arm64/kvm/mmu.c, logging by write protection; eager
+ *          split of 6.4.
  * Leaves out: manual protection, initially-all-set.
  * Source: spec/arm.md 4.5; amendment E1 (one VMID here).
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
-import { Result } from '../../sim/card.ts';
+import { Result, Work } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { protectRange } from './attributes.ts';
-import { flushVmid } from './flush.ts';
+import { flushSlot } from './flush.ts';
 import { applyRange } from './range.ts';
+import { splitSlot } from './split.ts';
 import { type KvmWorld, Lock, SLOTS_DOMAIN } from './world.ts';
 
 export const logSites = sites('log', [
@@ -40,9 +42,11 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
   // faults that saw "not logging" end before the slot is protected
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  world.beginWork(self, Work.Protect);
   yield* applyRange(self, world, 0, world.geometry.windowPages, protectRange);
   yield* self.release(at.unlock, Lock.Mmu);
-  yield* flushVmid(self, world);
+  yield* flushSlot(self, world);
+  if (world.splitsEagerly) yield* splitSlot(self, world);
   self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
   yield* self.release(at.unlockSlots, Lock.Slots);
   return Result.Ok;
@@ -59,6 +63,7 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
   const takesLate = world.bug('M28-log-taken-after-protect');
   let dirty = false;
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  world.beginWork(self, Work.Protect);
   for (let i = 0; i < words; i += 1) {
     // marks are taken before the protection: a mark made after it stays for the next round
     const marks = takesLate
@@ -71,7 +76,7 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
     yield* applyRange(self, world, i * 32 + lowest, highest - lowest + 1, protectRange);
   }
   yield* self.release(at.unlock, Lock.Mmu);
-  if (dirty) yield* flushVmid(self, world);
+  if (dirty) yield* flushSlot(self, world);
   if (takesLate) for (let i = 0; i < words; i += 1) yield* takeMarks(self, world, i);
   self.claim(Claim.LogHarvested, 0, 0, 0);
   yield* self.release(at.unlockSlots, Lock.Slots);

@@ -1,7 +1,8 @@
 /**
  * The fault path: from a guest's stage-2 fault to a repaired entry or a retry.
  *
- * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, guest abort and access-flag fault.
+ * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, guest abort and access-flag fault; 5.18 and 6.2 to 6.13 for
+ *          the mode of the lock and the time of the dirty mark.
  *          A permission fault is repaired in place only at the level at which it was taken (N01).
  * Leaves out: VMAs and their lookup (f3-f6), devices, MMIO, address-size and external aborts, stage-1
  *          walk aborts (E27), the error of f1, poisoned pages, hints to the host's page (f14, f15),
@@ -10,18 +11,19 @@
  */
 import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
-import { Result } from '../../sim/card.ts';
-import { Claim } from '../../sim/claims.ts';
+import { Result, Work } from '../../sim/card.ts';
+import { Claim, RetryReason } from '../../sim/claims.ts';
 import { EXEC, Intent, READ, WRITE } from '../../sim/descriptor.ts';
 import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { ANY_LEVEL, makeYoung, relaxPage } from './attributes.ts';
+import { FaultLock, MarkTime } from './generation.ts';
 import { blockPages, regionOf } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { mapRange } from './map.ts';
-import { type KvmWorld, Lock } from './world.ts';
+import { type KvmWorld, Lock, WALKS_DOMAIN } from './world.ts';
 
 export const faultSites = sites('fault', [
   'enterSlots',
@@ -37,11 +39,10 @@ export const faultSites = sites('fault', [
   'readRoot',
   'publish',
   'unlock',
+  'enterWalk',
+  'leaveWalk',
 ]);
 const at = faultSites;
-
-/** Why the handler lets the guest try again (z of the claim). */
-const RetryReason = { Invalidation: 1, Level: 2 } as const;
 
 /** The handler for one fault; called inside a read section of the slots. Ok means: re-enter the guest. */
 export function handleFault(
@@ -57,12 +58,41 @@ export function handleFault(
 }
 
 function* handleAccessFlag(self: Actor, world: KvmWorld, page: number): Operation<number> {
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  const mode = sharesFaults(world) ? Mode.Shared : Mode.Exclusive;
+  yield* self.acquire(at.lock, Lock.Mmu, mode);
+  world.beginWork(self, Work.Young);
+  if (sharesFaults(world)) yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
   const root = yield* self.readOnce(at.readRoot, world.root);
-  yield* makeYoung(self, world, root, page);
+  const outcome = yield* makeYoung(self, world, root, page, mode);
+  if (sharesFaults(world)) yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
   yield* self.release(at.unlock, Lock.Mmu);
-  self.claim(Claim.FaultHandled, page, 1, 0);
+  claimOutcome(self, page, outcome);
   return Result.Ok;
+}
+
+function sharesFaults({ generation }: KvmWorld): boolean {
+  return generation.faultLock === FaultLock.Shared;
+}
+
+/** Tells oracles whether the handler believes that it repaired the entry. */
+function claimOutcome(self: Actor, page: number, outcome: number): void {
+  if (outcome === Result.Again) self.claim(Claim.FaultRetry, RetryReason.Moved, page, 0);
+  else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
+}
+
+/**
+ * Mode in which a translation or permission fault holds the MMU lock.
+ * @param restores a write fault gives a logged page its right back
+ */
+function lockMode(world: KvmWorld, restores: boolean, faultPages: number): Mode {
+  const { faultLock } = world.generation;
+  if (faultLock !== FaultLock.SharedToRelax) {
+    return faultLock === FaultLock.Shared ? Mode.Shared : Mode.Exclusive;
+  }
+  if (!restores) return Mode.Exclusive;
+  // a block would have to be split, which is more than readers may do
+  const isSplit = faultPages > 1 && !world.bug('A04-block-split-by-readers');
+  return isSplit ? Mode.Exclusive : Mode.Shared;
 }
 
 /** Translation and permission faults. */
@@ -95,7 +125,8 @@ function* handleMissing(
   if (isWritable && isLogging && marksEarly) yield* markDirty(self, world, page);
 
   // f9-f10
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  const mode = lockMode(world, isPermission && isLogging && isWrite, faultPages);
+  yield* self.acquire(at.lock, Lock.Mmu, mode);
   const inProgress = yield* self.readOnce(at.readInProgress, world.inProgress);
   const now = yield* self.readOnce(at.checkSequence, world.sequence);
   if (inProgress !== 0 || now !== sequence) {
@@ -121,24 +152,28 @@ function* handleMissing(
 
   // f12-f14
   const rights = READ | (isWritable ? WRITE : 0) | (intent === Intent.Execute ? EXEC : 0);
-  if (isWritable && isLogging && !marksEarly) yield* markDirty(self, world, page);
+  const { marks } = world.generation;
+  const isMarked = isWritable && isLogging && !marksEarly;
+  if (isMarked && marks === MarkTime.BeforeMap) yield* markDirty(self, world, page);
+  if (sharesFaults(world)) yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
   const root = yield* self.readOnce(at.readRoot, world.root);
   const relaxes = world.bug('A23-relax-by-log-state')
     ? isPermission && !(isLogging && isWrite)
     : isPermission && pages === faultPages;
   // the entry may have changed its size since the fault: then what was granted is not what is there
   const level = world.bug('N01-relax-ignores-level') ? ANY_LEVEL : faultLevel(result);
+  world.beginWork(self, relaxes ? Work.Relax : Work.Map);
   const outcome = relaxes
-    ? yield* relaxPage(self, world, root, first, rights, level)
-    : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights);
+    ? yield* relaxPage(self, world, root, first, rights, level, mode)
+    : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights, mode);
   if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
+  if (sharesFaults(world)) yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
+  const isMarkedLate = isMarked && outcome === Result.Ok;
+  if (isMarkedLate && marks === MarkTime.UnderLock) yield* markDirty(self, world, page);
   yield* self.release(at.unlock, Lock.Mmu);
-  if (outcome === Result.Again) {
-    self.claim(Claim.FaultRetry, RetryReason.Level, page, 0);
-    return Result.Ok;
-  }
-  if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
-  return outcome;
+  if (isMarkedLate && marks === MarkTime.AfterUnlock) yield* markDirty(self, world, page);
+  claimOutcome(self, page, outcome);
+  return outcome === Result.Again ? Result.Ok : outcome;
 }
 
 /** Sets aside what the longest path needs: a table for every level below the root's. */

@@ -2,13 +2,21 @@
  * Invalidation of stage-2 translations from host context: enter the VM's context, order the
  * descriptor store, invalidate stage 2, then what combines it with stage 1.
  *
- * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/vhe/tlb.c, flush by IPA and by VMID.
+ * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/vhe/tlb.c, flush by IPA and by VMID; 6.2 for the local flush by
+ *          IPA, 6.9 for ranges.
  * Leaves out: interrupt masking around the context switch (A39), nVHE trampolines.
  * Source: spec/arm.md 1.6, 2.5.
  */
 import { baseRegister, Domain, Register } from '../../sim/access.ts';
-import type { Actor, Operation } from '../../sim/actor.ts';
-import { Shareability, Tlbi, ttl } from '../../sim/invalidation.ts';
+import type { Actor, Operation, Step } from '../../sim/actor.ts';
+import {
+  granuleField,
+  RANGE_PAGES_MAX,
+  rangePages,
+  Shareability,
+  Tlbi,
+  ttl,
+} from '../../sim/invalidation.ts';
 import { sites } from '../../sim/site.ts';
 import { type KvmWorld, VMID } from './world.ts';
 
@@ -23,10 +31,17 @@ export const flushSites = sites('flush', [
   'completeStage1',
   'invalidateVmid',
   'completeVmid',
+  'invalidateRange',
+  'invalidateOfRange',
   'synchronise',
   'leaveContext',
 ]);
 const at = flushSites;
+
+const RANGE_SCALE_LAST = 3;
+
+/** With 52-bit addresses a range operand names its base in units of 64K. */
+const WIDE_UNIT_PAGES = 16;
 
 /** No level hint: a table was removed, or the level is not known. */
 export const NO_LEVEL = -1;
@@ -61,6 +76,107 @@ export function* flushPage(
   yield* self.dsb(at.completeStage1, Domain.Inner);
   yield* self.isb(at.synchronise);
   if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
+}
+
+/**
+ * Removes what this PE has cached for one input page: after rights were added, when others may keep
+ * what they have until they fault themselves.
+ */
+export function* flushPageHere(
+  self: Actor,
+  world: KvmWorld,
+  page: number,
+  level: number,
+): Operation<void> {
+  const hint = level === NO_LEVEL ? 0 : ttl(world.geometry.granuleBits, level);
+  yield* self.dsb(at.orderStores, Domain.LocalStore);
+  yield* self.tlbi(at.invalidateStage2, Tlbi.Ipas2e1, Shareability.Local, page, hint, 1);
+  yield* self.dsb(at.completeStage2, Domain.Local);
+  yield* self.tlbi(at.invalidateStage1, Tlbi.Vmalle1, Shareability.Local, 0, 0, 0);
+  yield* self.dsb(at.completeStage1, Domain.Local);
+  yield* self.isb(at.synchronise);
+}
+
+/** Removes what was cached for the pages of a table that was taken out; `page` is where the fault was. */
+export function flushSubtree(
+  self: Actor,
+  world: KvmWorld,
+  page: number,
+  first: number,
+  pages: number,
+): Operation<void> {
+  // every page below may be cached, not only the one that faulted
+  if (world.bug('A03-coalesce-flushes-one-ipa')) return flushPage(self, world, page, NO_LEVEL);
+  return world.generation.flushesRanges
+    ? flushRange(self, world, first, pages)
+    : flushVmid(self, world);
+}
+
+/** Removes every translation of the slot, after it was write-protected. */
+export function flushSlot(self: Actor, world: KvmWorld): Operation<void> {
+  return world.generation.flushesRanges
+    ? flushRange(self, world, 0, RANGE_PAGES_MAX)
+    : flushVmid(self, world);
+}
+
+/** Removes what was cached for a range of input pages, whatever the levels. */
+export function* flushRange(
+  self: Actor,
+  world: KvmWorld,
+  first: number,
+  pages: number,
+): Operation<void> {
+  const granule = granuleField(world.geometry.granuleBits) << 2;
+  const isWide = world.geometry.isWide === true;
+  // no hint; with level 0 spelled out it would be one where addresses have 52 bits
+  const hint = world.bug('A21-no-hint-means-level-0') ? granule : 0;
+  yield* self.dsb(at.orderStores, Domain.InnerStore);
+  const previous = self.vttbr;
+  const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
+  if (previous !== target) {
+    yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
+    yield* self.isb(at.synchroniseEntry);
+  }
+  let page = first;
+  let scale = 0;
+  for (let left = pages; left > 0; ) {
+    let done = 1;
+    if (left % 2 === 1 || (isWide && page % WIDE_UNIT_PAGES !== 0)) {
+      yield* self.tlbi(at.invalidateOfRange, Tlbi.Ipas2e1, Shareability.Inner, page, hint, 1);
+    } else {
+      const num = rangeNum(world, left, scale);
+      done = num < 0 ? 0 : rangePages(scale, num);
+      if (num >= 0) yield* invalidateRange(self, page, granule, scale, num);
+      scale += 1;
+    }
+    page += done;
+    left -= done;
+  }
+  yield* self.dsb(at.completeStage2, Domain.Inner);
+  yield* self.tlbi(at.invalidateStage1, Tlbi.Vmalle1, Shareability.Inner, 0, 0, 0);
+  yield* self.dsb(at.completeStage1, Domain.Inner);
+  yield* self.isb(at.synchronise);
+  if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
+}
+
+/** NUM of the range operand that takes as many of `pages` as `scale` can; -1 for none. */
+function rangeNum(world: KvmWorld, pages: number, scale: number): number {
+  const units = pages >>> (5 * scale + 1);
+  // units above the field's 31 belong to the next scale, which the last one does not have
+  const isLast = scale === RANGE_SCALE_LAST && !world.bug('A18-range-operand-too-short');
+  return (isLast ? units : units & 31) - 1;
+}
+
+/** One range invalidation; the operand has two bits for SCALE and five for NUM. */
+function invalidateRange(
+  self: Actor,
+  page: number,
+  granule: number,
+  scale: number,
+  num: number,
+): Step<number> {
+  const pages = rangePages(scale & 3, num & 31);
+  return self.tlbi(at.invalidateRange, Tlbi.Ripas2e1, Shareability.Inner, page, granule, pages);
 }
 
 /** Removes everything that was cached for the VM. */

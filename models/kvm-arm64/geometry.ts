@@ -2,7 +2,7 @@
  * How KVM chooses the shape of a stage-2 table: as few levels as concatenation allows.
  * Source: spec/arm.md 1.2.
  */
-import { type Geometry, shiftPages } from '../../sim/geometry.ts';
+import { type Geometry, LAST_LEVEL, levelPages, shiftPages } from '../../sim/geometry.ts';
 
 /** Index bits per level: log2 of the 8-byte entries of a page. */
 export function defaultWordBits(granuleBits: number): number {
@@ -34,4 +34,20 @@ export function blockPages(geometry: Geometry): number {
 
 export function regionOf(geometry: Geometry, page: number): number {
   return shiftPages(page, geometry.bitsPerLevel);
+}
+
+/** Where a walk is, as far as the block rule looks at it. */
+export interface BlockPlace {
+  readonly geometry: Geometry;
+  readonly level: number;
+  readonly cursor: number;
+  readonly end: number;
+}
+
+/** A block may lie at this entry: level, length and both alignments allow it. */
+export function blockFits(walk: BlockPlace, frame: number): boolean {
+  if (walk.level === LAST_LEVEL) return true;
+  if (!walk.geometry.blockLevels.includes(walk.level)) return false;
+  const size = levelPages(walk.geometry, walk.level);
+  return size <= walk.end - walk.cursor && walk.cursor % size === 0 && frame % size === 0;
 }

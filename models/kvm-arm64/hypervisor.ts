@@ -11,7 +11,7 @@ import { ACCESSED, type Intent, isValid, leaf, READ, table, WRITE } from '../../
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
-import { blockFits } from './map.ts';
+import { blockFits } from './geometry.ts';
 import { type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
 import { HYPERVISOR_GEOMETRY, type KvmWorld, Lock } from './world.ts';
 

@@ -6,16 +6,20 @@ import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { countSites } from './counts.ts';
 import { logSites } from './dirty-log.ts';
+import { entrySites } from './entries.ts';
 import { faultSites } from './fault.ts';
 import { flushSites } from './flush.ts';
 import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { hypervisorSites } from './hypervisor.ts';
 import { mapSites } from './map.ts';
+import { takingSites } from './map-taking.ts';
 import { ageSites, notifierSites } from './notifier.ts';
 import { hardwareSites, OPERATIONS } from './operations.ts';
 import { rangeSites } from './range.ts';
+import { splitSites } from './split.ts';
 import { exitSites } from './teardown.ts';
+import { unlinkedSites } from './unlinked.ts';
 import { destroySites, unmapSites } from './unmap.ts';
 import { walkerSites } from './walker.ts';
 import { KvmWorld, machineSpec } from './world.ts';
@@ -27,7 +31,7 @@ export const kvmArm64 = defineSystem({
   isListed: true,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
-  epilogue: { vcpu: 'put' },
+  epilogue: { vcpu: 'put', rcu: 'callbacks' },
   bugs: BUGS,
   goals: [],
   sites: [
@@ -38,6 +42,7 @@ export const kvmArm64 = defineSystem({
     attributeSites,
     countSites,
     destroySites,
+    entrySites,
     exitSites,
     faultSites,
     flushSites,
@@ -51,6 +56,9 @@ export const kvmArm64 = defineSystem({
     putSites,
     rangeSites,
     revokeSites,
+    splitSites,
+    takingSites,
+    unlinkedSites,
     unmapSites,
     walkerSites,
   ],

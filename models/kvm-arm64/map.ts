@@ -1,5 +1,6 @@
 /**
- * Installs leaves: pages or blocks, splitting blocks and coalescing tables on the way.
+ * Installs leaves: pages or blocks, splitting blocks and coalescing tables on the way. Here for callers
+ * that hold the lock alone; generations that take entries do it in map-taking.ts.
  *
  * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, stage-2 map with the fixes of 5.10-rc (counts,
  *          merging) and the rule of 4.19 that an equal entry is left alone.
@@ -10,9 +11,12 @@ import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import { ACCESSED, frameOf, isTable, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
 import { LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
+import type { Mode } from '../../sim/locks.ts';
 import { type Site, sites } from '../../sim/site.ts';
 import { getPage, putPage } from './counts.ts';
-import { flushPage, flushVmid, NO_LEVEL } from './flush.ts';
+import { flushPage, flushSubtree, NO_LEVEL } from './flush.ts';
+import { blockFits } from './geometry.ts';
+import { TakingMap } from './map-taking.ts';
 import { DONE, type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
 import type { KvmWorld } from './world.ts';
 
@@ -32,7 +36,8 @@ const at = mapSites;
  * Maps [page, page + pages) to the frames from `frame` with `attributes` (rights, type, software
  * bits). The caller holds the tree's lock, has filled the actor's page cache, and publishes the new
  * entries with a `dsb ishst` afterwards.
- * @returns Ok, NoMemory (empty cache) or Invalid
+ * @param mode how the caller holds the lock
+ * @returns Ok, NoMemory (empty cache), Invalid, or Again when another walker came first
  */
 export function mapRange(
   self: Actor,
@@ -42,17 +47,12 @@ export function mapRange(
   pages: number,
   frame: number,
   attributes: number,
+  mode: Mode,
 ): Operation<number> {
-  const map = new MapVisitor(world, page, frame, attributes | ACCESSED);
+  const map = world.generation.takesEntries
+    ? new TakingMap(world, page, frame, attributes | ACCESSED, mode)
+    : new MapVisitor(world, page, frame, attributes | ACCESSED);
   return walkTable(self, world, world.geometry, root, page, pages, map);
-}
-
-/** A block may lie at this entry: level, length and both alignments allow it. */
-export function blockFits(walk: TableWalk, frame: number): boolean {
-  if (walk.level === LAST_LEVEL) return true;
-  if (!walk.geometry.blockLevels.includes(walk.level)) return false;
-  const size = levelPages(walk.geometry, walk.level);
-  return size <= walk.end - walk.cursor && walk.cursor % size === 0 && frame % size === 0;
 }
 
 class MapVisitor implements Visitor {
@@ -81,10 +81,8 @@ class MapVisitor implements Visitor {
     }
     const old = yield* self.readOnce(at.readTable, walk.word);
     yield* self.store(at.breakTable, walk.word, old & ~VALID);
-    // every page below may be cached, not only the one that faulted
-    if (world.bug('A03-coalesce-flushes-one-ipa'))
-      yield* flushPage(self, world, walk.cursor, NO_LEVEL);
-    else yield* flushVmid(self, world);
+    const pages = levelPages(walk.geometry, walk.level);
+    yield* flushSubtree(self, world, walk.cursor, walk.cursor, pages);
     this.#anchor = walk.word;
     return Result.Ok;
   }

@@ -7,7 +7,7 @@
  * Source: spec/arm.md 4.3.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
-import { Result } from '../../sim/card.ts';
+import { Result, Work } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { alignDown } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
@@ -44,6 +44,7 @@ export function* unmapFromHost(
   const [first, count] = yield* notifiedRange(self, world, page, pages);
 
   yield* self.acquire(at.lockStart, Lock.Mmu, Mode.Exclusive);
+  world.beginWork(self, Work.Unmap);
   yield* self.add(at.begin, world.inProgress, 1);
   yield* applyRange(self, world, first, count, unmapRange);
   yield* self.release(at.unlockStart, Lock.Mmu);
@@ -94,6 +95,7 @@ export function* agePages(
 ): Operation<number> {
   const at = ageSites;
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  world.beginWork(self, Work.Age);
   const root = yield* self.readOnce(at.readRoot, world.root);
   const young = root !== 0 && (yield* makeOld(self, world, root, page, pages));
   self.claim(Claim.YoungAnswered, page, pages, young ? 1 : 0);
@@ -106,6 +108,7 @@ export function* testAge(self: Actor, world: KvmWorld, page: number): Operation<
   const at = ageSites;
   const pages = world.bug('A45-test-young-empty-range') ? 0 : 1;
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  world.beginWork(self, Work.Age);
   const root = yield* self.readOnce(at.readRoot, world.root);
   const young = root !== 0 && (yield* isYoung(self, world, root, page, pages));
   self.claim(Claim.YoungAnswered, page, 1, young ? 1 : 0);

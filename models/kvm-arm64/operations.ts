@@ -4,13 +4,15 @@ import { Intent } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
-import type { KvmConfiguration } from './configurations.ts';
+import { EAGER, type KvmConfiguration } from './configurations.ts';
 import { collectLog, startLog, stopLog } from './dirty-log.ts';
+import { FaultLock } from './generation.ts';
 import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { exitOwner } from './teardown.ts';
+import { runCallbacks } from './unlinked.ts';
 import { BOOT_PAGE, HYPERVISOR_GEOMETRY, type KvmWorld } from './world.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
@@ -68,12 +70,19 @@ function insideWindow(args: readonly number[], configuration: KvmConfiguration):
   return [first, Math.min(pages, configuration.geometry.windowPages - first)];
 }
 
+const ACCESS_CARDS = {
+  [FaultLock.Exclusive]: card.ACCESS_CARD,
+  [FaultLock.SharedToRelax]: card.READERS_ACCESS_CARD,
+  [FaultLock.Shared]: card.SHARED_ACCESS_CARD,
+};
+
 const access = (id: string, title: string, intent: Intent, weight: number): Spec => ({
   id,
   title,
   roles: ['vcpu'],
   parameters: [page],
   card: card.ACCESS_CARD,
+  cardIn: ({ generation }) => ACCESS_CARDS[generation.faultLock],
   weight,
   isGuestAccess: true,
   start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
@@ -118,6 +127,8 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [],
     card: card.START_LOG_CARD,
+    cardIn: ({ parameters }) =>
+      parameters.includes(EAGER) ? card.SPLITTING_START_LOG_CARD : card.START_LOG_CARD,
     weight: 5,
     start: (self, world) => startLog(self, world),
   },
@@ -192,6 +203,16 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
       yield* self.evict(hardwareSites.evict, at);
       return 0;
     },
+  },
+  {
+    id: 'callbacks',
+    title: 'tables that were taken out of the tree are freed after a grace period',
+    roles: ['rcu'],
+    parameters: [],
+    card: card.NO_CARD,
+    weight: 0,
+    isIn: ({ generation }) => generation.freesLater,
+    start: (self, world) => runCallbacks(self, world),
   },
   {
     id: 'put',

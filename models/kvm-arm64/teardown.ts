@@ -39,12 +39,14 @@ export function* exitOwner(self: Actor, world: KvmWorld, pages: number): Operati
 function* releaseStage2(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   const root = yield* self.readOnce(at.readRoot, world.root);
+  const clearsLate = world.bug('A15-root-cleared-after-unlock');
   if (root !== 0) {
-    yield* self.store(at.detach, world.root, 0);
+    if (!clearsLate) yield* self.store(at.detach, world.root, 0);
     yield* self.store(at.clearBase, world.rootBase, 0);
     self.claim(Claim.ContextRetired, STAGE2, 0, 0);
   }
   yield* self.release(at.unlock, Lock.Mmu);
   // nobody can find the tables any more, and no PE can load them: no lock, no flush
   if (root !== 0) yield* destroyTree(self, world, root);
+  if (clearsLate) yield* self.store(at.detach, world.root, 0);
 }

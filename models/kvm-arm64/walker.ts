@@ -2,9 +2,9 @@
  * The stand-alone page-table walker and its visitor contract.
  *
  * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/pgtable.c, the generic walk (see README.md for names), with
- *          the alignment fix of 5.12.
+ *          the alignment fix of 5.12; from 6.4 on with a second look after the pre-order visit.
  * Leaves out: EL2 address conversion of table pages; the range errors (cases are checked at the edge);
- *          the second read of a leaf at the last level.
+ *          the second read of a leaf at the last level, and of an entry at which the walk ends.
  * Source: spec/arm.md 2.2.
  *
  * One generator with an explicit stack of levels: a visitor's accesses are three frames deep
@@ -26,15 +26,19 @@ import type { WordAddress } from '../../sim/memory.ts';
 import { sites } from '../../sim/site.ts';
 import type { KvmWorld } from './world.ts';
 
-export const walkerSites = sites('table-walk', ['readEntry', 'readAgain']);
+export const walkerSites = sites('table-walk', ['readEntry', 'readAgain', 'readAfterPre']);
 const at = walkerSites;
 
 /** The entry was dealt with by the pre-order visit: do not descend. */
 export const DONE = -1;
 
-export const Visit = { Leaf: 1, Pre: 2, Post: 4 } as const;
+/** IgnoreAgain: an entry that somebody else is changing is passed over instead of ending the walk. */
+export const Visit = { Leaf: 1, Pre: 2, Post: 4, IgnoreAgain: 8 } as const;
 
-/** Called for entries of the range; a result other than Ok (or DONE before a table) ends the walk. */
+/**
+ * Called for entries of the range; a result other than Ok (or DONE before a table, or Again where the
+ * flags ignore it) ends the walk.
+ */
 export interface Visitor {
   readonly flags: number;
   /** A table entry, before its table. */
@@ -77,6 +81,7 @@ export function* walkTable(
   const walk = world.walks[self.index]!;
   const { memory } = self.machine;
   const { flags } = visitor;
+  const readsAfterPre = world.generation.takesEntries;
   const entries = entriesPerTable(geometry);
   const { tables, indexes } = walk;
   walk.geometry = geometry;
@@ -111,9 +116,15 @@ export function* walkTable(
         const result = yield* visitor.pre!(self, walk);
         if (result === DONE) descends = false;
         else if (result !== Result.Ok) return result;
+        // the visitor may have made a leaf of it, and given the table away
+        else if (readsAfterPre && !world.bug('A08-no-second-look-after-pre')) {
+          walk.snapshot = yield* self.readOnce(at.readAfterPre, walk.word);
+          descends = isTable(walk.snapshot);
+        }
       } else if (!descends && (flags & Visit.Leaf) !== 0) {
         const result = yield* visitor.leaf!(self, walk);
-        if (result !== Result.Ok) return result;
+        const isPassed = result === Result.Again && (flags & Visit.IgnoreAgain) !== 0;
+        if (result !== Result.Ok && !isPassed) return result;
         // the visitor may have put a table here: look again and descend into it
         if (level < LAST_LEVEL) {
           walk.snapshot = yield* self.readOnce(at.readAgain, walk.word);

@@ -4,6 +4,7 @@
  */
 import { baseRegister } from '../../sim/access.ts';
 import type { Actor, ActorRole } from '../../sim/actor.ts';
+import { WORK_NAMES, Work } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { ACCESSED, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
@@ -12,11 +13,12 @@ import type { ActorSpec, Machine, MachineSpec } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { Role } from '../../sim/pages.ts';
 import { StoreOrder } from '../../sim/stores.ts';
-import { Regime } from '../../sim/tables.ts';
+import { Regime, type TreeSpec } from '../../sim/tables.ts';
 import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
 import type { BugId } from './bugs.ts';
 import type { KvmConfiguration } from './configurations.ts';
+import { BUSY, FaultLock, type Generation } from './generation.ts';
 import { blockPages } from './geometry.ts';
 import { TableWalk } from './walker.ts';
 
@@ -30,8 +32,9 @@ export const VMID = 1;
 /** First page of the block that the hypervisor has mapped at boot. */
 export const BOOT_PAGE = 12;
 
-/** Section domain of memslot readers (SRCU). */
+/** Section domains: memslot readers (SRCU), and walkers that share the MMU lock (RCU). */
 export const SLOTS_DOMAIN = 0;
+export const WALKS_DOMAIN = 1;
 
 /** Shape of the hypervisor's own table; toy and page-granular in every configuration. */
 export const HYPERVISOR_GEOMETRY: Geometry = {
@@ -62,10 +65,39 @@ function actorSpecs(configuration: KvmConfiguration): readonly ActorSpec[] {
     list.push({ name: i === 0 ? 'host' : `host${i}`, role: 'host', pe: vcpus + i });
   }
   for (let i = 0; i < vcpus; i += 1) list.push({ name: `pe${i}`, role: 'pe', pe: i });
+  // callbacks run on some host CPU; they touch no TLB, so it does not matter which
+  if (configuration.generation.freesLater) list.push({ name: 'rcu', role: 'rcu', pe: vcpus });
   return list;
 }
 
+/** Faults work beside each other, except that a generation may share the lock only to relax. */
+const SHARED_WORK = (1 << Work.Map) | (1 << Work.Relax) | (1 << Work.Young);
+
+/** What may go on at the same time on one tree (spec/arm.md 7.1), by kind of work. */
+function togetherOf({ faultLock }: Generation): readonly number[] | undefined {
+  if (faultLock === FaultLock.Exclusive) return undefined;
+  const shared = faultLock === FaultLock.Shared ? SHARED_WORK : 1 << Work.Relax;
+  return WORK_NAMES.map((_, work) => ((shared & (1 << work)) !== 0 ? shared : 0));
+}
+
+function stage2Spec({ geometry, generation }: KvmConfiguration): TreeSpec {
+  const together = togetherOf(generation);
+  return {
+    name: 'stage-2',
+    geometry,
+    regime: Regime.Guest,
+    vmid: VMID,
+    lock: Lock.Mmu,
+    annotations: false,
+    counted: true,
+    ...(generation.takesEntries ? { busy: BUSY } : {}),
+    ...(generation.faultLock === FaultLock.Shared ? { readers: WALKS_DOMAIN } : {}),
+    ...(together === undefined ? {} : { together }),
+  };
+}
+
 export function machineSpec(configuration: KvmConfiguration): MachineSpec {
+  const isSpin = configuration.generation.faultLock === FaultLock.Exclusive;
   return {
     frames: configuration.frames + kernelFrames(configuration),
     kernelFrames: kernelFrames(configuration),
@@ -73,23 +105,15 @@ export function machineSpec(configuration: KvmConfiguration): MachineSpec {
     pes: configuration.vcpus + configuration.hosts,
     actors: actorSpecs(configuration),
     locks: [
-      { name: 'mmu_lock', kind: LockKind.Spin },
+      { name: 'mmu_lock', kind: isSpin ? LockKind.Spin : LockKind.ReadWrite },
       { name: 'mmap_lock', kind: LockKind.Mutex },
       { name: 'slots_lock', kind: LockKind.Mutex },
       { name: 'host table lock', kind: LockKind.Spin },
       { name: 'hyp table mutex', kind: LockKind.Mutex },
     ],
-    sectionDomains: 1,
+    sectionDomains: 2,
     trees: [
-      {
-        name: 'stage-2',
-        geometry: configuration.geometry,
-        regime: Regime.Guest,
-        vmid: VMID,
-        lock: Lock.Mmu,
-        annotations: false,
-        counted: true,
-      },
+      stage2Spec(configuration),
       {
         name: 'hypervisor stage-1',
         geometry: HYPERVISOR_GEOMETRY,
@@ -111,6 +135,7 @@ export class KvmWorld implements World {
   readonly machine: Machine;
   readonly configuration: KvmConfiguration;
   readonly geometry: Geometry;
+  readonly generation: Generation;
   readonly flags: BugFlags;
   readonly variables: Variables;
 
@@ -136,6 +161,8 @@ export class KvmWorld implements World {
   readonly linearBase: number;
   /** Regions that the host may back with a block, as a bit mask. */
   hugeRegions = 0;
+  /** Blocks are split when logging starts, not by the faults that follow. */
+  splitsEagerly = false;
   /** Table pages that each actor has set aside; private to it. */
   readonly caches: readonly number[][];
   readonly walks: readonly TableWalk[];
@@ -144,6 +171,7 @@ export class KvmWorld implements World {
     this.machine = machine;
     this.configuration = configuration;
     this.geometry = configuration.geometry;
+    this.generation = configuration.generation;
     this.flags = flags;
     const { spec, memory } = machine;
     this.variables = new Variables(
@@ -185,12 +213,20 @@ export class KvmWorld implements World {
     return this.caches[self.index]!;
   }
 
+  /** Says what the operation does with stage 2 from here to the end of its hold of the MMU lock. */
+  beginWork(self: Actor, work: Work): void {
+    // with one exclusive lock there is nothing to tell apart
+    if (this.generation.faultLock === FaultLock.Exclusive) return;
+    self.claim(Claim.WorkBegins, STAGE2, work, 0);
+  }
+
   reset(parameters: Readonly<Record<string, number>>): void {
     const { machine } = this;
     machine.reset();
     this.flags.reset();
     for (const cache of this.caches) cache.length = 0;
     this.hugeRegions = parameters.huge ?? 1;
+    this.splitsEagerly = (parameters.eager ?? 0) === 1;
 
     const root = this.#plant(STAGE2, this.geometry, this.root);
     machine.memory.store(this.rootBase, root, 0);

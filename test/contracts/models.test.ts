@@ -69,7 +69,10 @@ for (const { system, configuration } of TOYS) {
 
   test(`${name}: operations begin and finish, make the claims of their cards, at declared sites`, (t) => {
     const { session, claims, sites } = sample(system, configuration);
-    for (const { id, card } of system.operations) {
+    for (const spec of system.operations) {
+      const { id } = spec;
+      const card = spec.cardIn?.(configuration) ?? spec.card;
+      if (spec.isIn?.(configuration) === false) continue;
       const { begun, finished, failed } = session.tallies.get(id)!;
       t.true(begun > 0, `${id} never begins`);
       if (`${system.id} ${id}` in RARE) t.true(finished + failed > 0, `${id} never ends`);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { readCase } from '../../campaign/corpus.ts';
 import { runPlan } from '../../fuzz/schedule.ts';
 import { Sessions } from '../../fuzz/sessions.ts';
-import { blockFits } from '../../models/kvm-arm64/map.ts';
+import { blockFits } from '../../models/kvm-arm64/geometry.ts';
 import { TableWalk } from '../../models/kvm-arm64/walker.ts';
 import { Event } from '../../sim/event.ts';
 import { type Geometry, levelPages } from '../../sim/geometry.ts';

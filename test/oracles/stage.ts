@@ -13,7 +13,7 @@ import {
 } from '../../oracles/oracle.ts';
 import { baseRegister } from '../../sim/access.ts';
 import { assert } from '../../sim/assert.ts';
-import type { Card } from '../../sim/card.ts';
+import { type Card, WORK_NAMES, Work } from '../../sim/card.ts';
 import type { ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
@@ -73,11 +73,25 @@ export const NOTHING: Card = {
   results: [0],
 };
 
+export const BUSY = 1 << 10;
+/** Domain of the walkers that share the guest tree's lock; domain 1 has nothing to do with it. */
+export const WALKS = 0;
+
+/** Faults go on side by side, everything else alone. */
+const FAULTS = (1 << Work.Map) | (1 << Work.Relax) | (1 << Work.Young);
+const READERS = {
+  busy: BUSY,
+  readers: WALKS,
+  together: WORK_NAMES.map((_, work) => ((FAULTS & (1 << work)) !== 0 ? FAULTS : 0)),
+};
+
 export interface StageOptions {
   /** The walker sets the accessed flag itself. */
   readonly hardwareAccessed?: boolean;
   /** Invalid non-zero words of the guest's tree are annotations. */
   readonly annotations?: boolean;
+  /** The guest's tree has readers: busy entries, a read section, and a matrix of work. */
+  readonly shared?: boolean;
   /** First count word; -1 for a system that counts nothing. */
   readonly countBase?: number;
 }
@@ -103,7 +117,7 @@ function machineSpec(options: StageOptions): MachineSpec {
       { name: 'slots', kind: LockKind.Mutex },
       { name: 'second', kind: LockKind.ReadWrite },
     ],
-    sectionDomains: 1,
+    sectionDomains: 2,
     trees: [
       {
         name: 'guest',
@@ -112,6 +126,7 @@ function machineSpec(options: StageOptions): MachineSpec {
         vmid: GUEST_VMID,
         lock: Lock.Mmu,
         ...shared,
+        ...(options.shared === true ? READERS : {}),
       },
       {
         name: 'hypervisor',
@@ -283,6 +298,17 @@ export class Stage {
     const { locks, actor } = this.machine;
     this.emit(Event.LockDrop, lock, locks.mode(lock, actor));
     locks.drop(lock, actor);
+  }
+
+  enter(domain: number): void {
+    this.machine.sections.enter(domain, this.machine.actor);
+    this.emit(Event.SectionEnter, domain);
+  }
+
+  /** As the machine does: listeners judge after the section has ended. */
+  leave(domain: number): void {
+    this.machine.sections.exit(domain, this.machine.actor);
+    this.emit(Event.SectionExit, domain);
   }
 
   // ---- pages and words ----

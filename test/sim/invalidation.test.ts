@@ -176,7 +176,10 @@ test('level 0 gives no information, nor does level 1 with 16K pages (E20)', (t) 
       [-1, 1, 2, 3],
     ],
   );
-  t.deepEqual([0, 1, 2, 3].map(hintedLevel), [-1, -1, -1, -1]);
+  t.deepEqual(
+    [0, 1, 2, 3].map((hint) => hintedLevel(hint)),
+    [-1, -1, -1, -1],
+  );
   t.deepEqual([12, 14, 16].map(granuleField), [1, 2, 3]);
 });
 
