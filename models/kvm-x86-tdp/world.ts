@@ -176,8 +176,8 @@ export class KvmWorld implements World {
     this.rootScheduled = word('root to be zapped', ROOTS);
     this.sequence = word('invalidation sequence');
     this.inProgress = word('invalidations in progress');
-    this.rangeStart = word('invalidated from');
-    this.rangeEnd = word('invalidated to');
+    this.rangeStart = word('invalidated first');
+    this.rangeEnd = word('invalidated end');
     this.slotState = word('slot state');
     this.logging = word('slot is logged');
     this.bitmap = word('dirty bitmap', Math.ceil(pages / 32));
