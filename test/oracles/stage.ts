@@ -18,6 +18,7 @@ import type { ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
 import { type Geometry, indexAt, LAST_LEVEL, levelShift } from '../../sim/geometry.ts';
+import type { TranslationHardware } from '../../sim/hardware.ts';
 import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind, Mode } from '../../sim/locks.ts';
 import { Machine, type MachineSpec } from '../../sim/machine.ts';
@@ -86,6 +87,10 @@ const READERS = {
 };
 
 export interface StageOptions {
+  /** What translates; Arm's by default. */
+  readonly hardware?: TranslationHardware;
+  /** The system tells the host which pages were written. */
+  readonly tellsHost?: boolean;
   /** The walker sets the accessed flag itself. */
   readonly hardwareAccessed?: boolean;
   /** Invalid non-zero words of the guest's tree are annotations. */
@@ -149,6 +154,8 @@ function machineSpec(options: StageOptions): MachineSpec {
     guestTree: TreeIndex.Guest,
     hypervisorTree: TreeIndex.Hypervisor,
     hardwareAccessed: options.hardwareAccessed ?? true,
+    ...(options.hardware === undefined ? {} : { hardware: options.hardware }),
+    tellsHost: options.tellsHost ?? false,
   };
 }
 
