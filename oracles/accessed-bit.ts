@@ -4,10 +4,10 @@
  * had it at some time. Clearing a flag by the question itself does not count against it.
  *
  * Why it matters: pages wrongly called old are reclaimed while the guest uses them.
- * Blind to: flags lost by a software store that races with the walker (benign by the specification);
+ * Blind to: pages whose entry changes its size meanwhile (x86, E6); flags lost by a software store that races with the walker (benign by the specification);
  * answers about pages that the question's card does not name.
  * Cost: the pages of the range per question; constant per descriptor change meanwhile.
- * Source: spec/arm.md 7.2 I-AF, 2.5.7; zoo A45.
+ * Source: spec/arm.md 7.2 I-AF, 2.5.7; zoo A45; spec/x86-xen.md E6.
  */
 import { concerns } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
@@ -93,8 +93,11 @@ class AccessedBit implements Oracle {
       const from = Math.max(duty.first, tables.changedFirst);
       const to = Math.min(duty.first + duty.count, tables.changedFirst + tables.changedCount);
       for (let page = from; page < to; page += 1) {
-        if (isYoung(tree.entries[page]!)) this.#ever[actor]![base + page] = 1;
-        else this.#steady[actor]![base + page] = 0;
+        const isNow = isYoung(tree.entries[page]!);
+        if (isNow) this.#ever[actor]![base + page] = 1;
+        // a walk may step over an entry that changes its size between two looks (E6)
+        const isResized = tree.levels[page] !== tree.levelsBefore[page];
+        if (!isNow || isResized) this.#steady[actor]![base + page] = 0;
       }
     }
   }

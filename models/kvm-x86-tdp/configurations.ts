@@ -29,6 +29,12 @@ const PARAMETERS: readonly RunParameter[] = [
     default: 1,
     max: 3,
   },
+  {
+    name: 'mapped',
+    title: 'the first region: 1 every other page, 2 as a large page',
+    default: 0,
+    max: 2,
+  },
   { name: 'nx', title: 'large pages must not be executable', default: 0, max: 1 },
   { name: 'sequence', title: 'invalidations that ended before the run', default: 0, max: 15 },
 ];
@@ -79,7 +85,7 @@ function configuration(
 }
 
 export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
-  configuration('tdp-toy', '6.17, 3 levels of 4 entries, A/D flags by hardware', toy(3, 32)),
+  configuration('tdp-toy', '6.17, 3 levels of 4 entries, A/D flags by hardware', toy(3, 16)),
   configuration(
     'tdp-toy-6.12',
     '6.12: dirty pages written back, aging under the lock',
@@ -89,7 +95,7 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
       weight: 60,
     },
   ),
-  configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 32), {
+  configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 16), {
     hardwareAccessed: false,
     weight: 60,
   }),

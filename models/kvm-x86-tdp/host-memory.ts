@@ -8,7 +8,7 @@
  * Source: spec/x86-xen.md A13, amendment E7.
  *
  * Words: a page word is 0 (as the region says), GONE, or frame + 1; a region word is 0 or base + 1,
- * with SPLIT once the region is no longer mapped as a block.
+ * with BLOCK_SPLIT once the region is no longer mapped as a block.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Claim } from '../../sim/claims.ts';
@@ -36,8 +36,8 @@ export const hostSites = sites('host-memory', [
 const at = hostSites;
 
 const GONE = -1;
-const SPLIT = 1 << 24;
-const FRAME = SPLIT - 1;
+export const BLOCK_SPLIT = 1 << 24;
+const FRAME = BLOCK_SPLIT - 1;
 
 /** Frame that the page and region words name, or -1. */
 function frameFor(world: KvmWorld, page: number, pageWord: number, blockWord: number): number {
@@ -49,7 +49,7 @@ function frameFor(world: KvmWorld, page: number, pageWord: number, blockWord: nu
 
 /** Whether a region word says that the host maps the region as one block. */
 export function isBlock(blockWord: number): boolean {
-  return (blockWord & FRAME) !== 0 && (blockWord & SPLIT) === 0;
+  return (blockWord & FRAME) !== 0 && (blockWord & BLOCK_SPLIT) === 0;
 }
 
 /** The frame that backs a guest page, faulted in when there is none; -1 without memory. May sleep. */
@@ -100,7 +100,7 @@ function* installPage(self: Actor, world: KvmWorld, page: number): Operation<num
   const present = frameFor(world, page, pageWord, blockWord);
   if (present < 0 && fresh >= 0) {
     // from now on the region has pages of its own and is no candidate for a block
-    if (blockWord === 0) yield* self.store(at.writeBlock, region, SPLIT);
+    if (blockWord === 0) yield* self.store(at.writeBlock, region, BLOCK_SPLIT);
     yield* self.store(at.writePage, world.hostPage + page, fresh + 1);
     self.claim(Claim.HostGrants, page, fresh, 1);
   }
@@ -126,7 +126,7 @@ export function* revokePage(self: Actor, world: KvmWorld, page: number): Operati
   const region = world.hostBlock + regionOf(world.geometry, page);
   yield* self.acquire(here.lockTable, Lock.HostTable, Mode.Exclusive);
   const blockWord = yield* self.readOnce(here.readBlock, region);
-  if (isBlock(blockWord)) yield* self.store(here.split, region, blockWord | SPLIT);
+  if (isBlock(blockWord)) yield* self.store(here.split, region, blockWord | BLOCK_SPLIT);
   const pageWord = yield* self.readOnce(here.readPage, world.hostPage + page);
   const frame = frameFor(world, page, pageWord, blockWord);
   if (frame >= 0) {

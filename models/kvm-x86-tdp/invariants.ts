@@ -27,7 +27,7 @@ export function invariantsOf(world: KvmWorld): readonly Invariant[] {
       lock: -1,
       broken() {
         for (let root = 0; root < ROOTS; root += 1) {
-          if (memory.load(world.rootListed + root) === 0) continue;
+          if ((memory.load(world.rootList) & (1 << root)) === 0) continue;
           if (memory.load(world.rootCount + root) === 0) return memory.load(world.rootFrame + root);
         }
         return -1;

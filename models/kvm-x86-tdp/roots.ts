@@ -16,7 +16,7 @@ import { kickAll } from './flush.ts';
 import { type KvmWorld, Lock, RCU, ROOTS } from './world.ts';
 
 export const rootSites = sites('root', [
-  'readListed',
+  'readList',
   'readInvalid',
   'readRole',
   'readCount',
@@ -35,12 +35,13 @@ export const createSites = sites('root-create', [
   'lockPages',
   'unlockPages',
   'allocate',
-  'readSlot',
+  'readSlots',
+  'takeSlot',
   'writeFrame',
   'writeRole',
   'writeCount',
   'writeInvalid',
-  'writeListed',
+  'list',
 ]);
 export const invalidateSites = sites('root-invalidate', ['schedule', 'invalidate', 'request']);
 export const NO_ROOT = -1;
@@ -68,10 +69,10 @@ export function* putRoot(
   const left = yield* self.add(at.put, world.rootCount + root, -1);
   if (left !== 0 || (isWalker && world.bug('K04-walker-put-frees-nothing'))) return;
   yield* self.acquire(at.lockPages, Lock.Pages, Mode.Exclusive);
-  yield* self.store(at.unlist, world.rootListed + root, 0);
+  yield* self.and(at.unlist, world.rootList, ~(1 << root));
   const frame = yield* self.readOnce(at.readFrame, world.rootFrame + root);
   self.claim(Claim.ContextRetired, root, 0, 0);
-  yield* self.store(at.freeSlot, world.rootFrame + root, 0);
+  yield* self.and(at.freeSlot, world.rootsInUse, ~(1 << root));
   yield* self.release(at.unlockPages, Lock.Pages);
   yield* self.freeLater(at.free, frame, RCU);
 }
@@ -88,8 +89,9 @@ export function* nextRoot(
 ): Operation<number> {
   const at = rootSites;
   let found = NO_ROOT;
+  const list = yield* self.readOnce(at.readList, world.rootList);
   for (let root = previous + 1; root < ROOTS && found < 0; root += 1) {
-    if ((yield* self.readOnce(at.readListed, world.rootListed + root)) === 0) continue;
+    if ((list & (1 << root)) === 0) continue;
     if (isValidOnly && (yield* self.readOnce(at.readInvalid, world.rootInvalid + root)) !== 0) {
       continue;
     }
@@ -102,8 +104,9 @@ export function* nextRoot(
 /** The next valid root without a reference: under the exclusive lock, or in a read section. */
 export function* nextValidRoot(self: Actor, world: KvmWorld, previous: number): Operation<number> {
   const at = rootSites;
+  const list = yield* self.readOnce(at.readList, world.rootList);
   for (let root = previous + 1; root < ROOTS; root += 1) {
-    if ((yield* self.readOnce(at.readListed, world.rootListed + root)) === 0) continue;
+    if ((list & (1 << root)) === 0) continue;
     if ((yield* self.readOnce(at.readInvalid, world.rootInvalid + root)) === 0) return root;
   }
   return NO_ROOT;
@@ -148,15 +151,17 @@ function* createRoot(
   cache: number[],
 ): Operation<number> {
   const at = createSites;
+  const inUse = yield* self.readOnce(at.readSlots, world.rootsInUse);
   for (let root = 0; root < ROOTS; root += 1) {
-    if ((yield* self.readOnce(at.readSlot, world.rootFrame + root)) !== 0) continue;
+    if ((inUse & (1 << root)) !== 0) continue;
     const frame = cache.pop()!;
+    yield* self.or(at.takeSlot, world.rootsInUse, 1 << root);
     yield* self.store(at.writeFrame, world.rootFrame + root, frame);
     self.claim(Claim.ContextCreated, root, frame, 0);
     yield* self.store(at.writeRole, world.rootRole + root, role);
     yield* self.store(at.writeCount, world.rootCount + root, 2);
     yield* self.store(at.writeInvalid, world.rootInvalid + root, 0);
-    yield* self.store(at.writeListed, world.rootListed + root, 1);
+    yield* self.or(at.list, world.rootList, 1 << root);
     return root;
   }
   return NO_ROOT;

@@ -13,6 +13,7 @@ import type { WordAddress } from '../../sim/memory.ts';
 import { Regime, type TreeSpec } from '../../sim/tables.ts';
 import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
+import { mapAtBoot } from './boot.ts';
 import type { BugId } from './bugs.ts';
 import { ROLES, type TdpConfiguration } from './configurations.ts';
 import { blockPages } from './geometry.ts';
@@ -112,11 +113,13 @@ export class KvmWorld implements World {
   readonly frozen: number;
 
   // ---- per root ----
-  /** Page of the root, 0 while the slot is free; role; references; flags. */
+  /** Slots in use, and roots on the list, as bit masks: an edit of the list is one step (A16). */
+  readonly rootsInUse: WordAddress;
+  readonly rootList: WordAddress;
+  /** Page of the root; role; references; flags. */
   readonly rootFrame: WordAddress;
   readonly rootRole: WordAddress;
   readonly rootCount: WordAddress;
-  readonly rootListed: WordAddress;
   readonly rootInvalid: WordAddress;
   readonly rootScheduled: WordAddress;
 
@@ -171,7 +174,8 @@ export class KvmWorld implements World {
     this.rootFrame = word('root page', ROOTS);
     this.rootRole = word('root role', ROOTS);
     this.rootCount = word('root references', ROOTS);
-    this.rootListed = word('root listed', ROOTS);
+    this.rootsInUse = word('root slots in use');
+    this.rootList = word('root list');
     this.rootInvalid = word('root invalid', ROOTS);
     this.rootScheduled = word('root to be zapped', ROOTS);
     this.sequence = word('invalidation sequence');
@@ -248,7 +252,10 @@ export class KvmWorld implements World {
     }
     machine.memory.store(this.users, users, 0);
     machine.memory.store(this.sequence, parameters.sequence ?? 0, 0);
-    if ((parameters.logging ?? 0) === 0) return;
+    const isLogged = (parameters.logging ?? 0) !== 0;
+    const mapped = parameters.mapped ?? 0;
+    if (mapped !== 0) mapAtBoot(this, mapped, isLogged);
+    if (!isLogged) return;
     machine.memory.store(this.logging, 1, 0);
     machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
   }
