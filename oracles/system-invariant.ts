@@ -1,6 +1,6 @@
 /**
  * Claim: what a system says is always true of its own data is true whenever the lock of that data is
- * released, and at the end of a run.
+ * released, at the end of a run, or when a table page is freed, as it says.
  *
  * Why it matters: lists, flags and counts that disagree lead to accesses to freed pages much later, where
  * nobody finds out why.
@@ -9,13 +9,14 @@
  * Source: spec/x86-xen.md A18.4, A18.12, amendment E10.
  */
 import { Event, type EventCode } from '../sim/event.ts';
-import type { Invariant } from '../sim/invariant.ts';
+import { AT_END, AT_TABLE_FREE, type Invariant } from '../sim/invariant.ts';
+import { Role } from '../sim/pages.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 export const systemInvariant: OracleSpec = {
   id: 'system-invariant',
   claim: 'what a system states about its own data holds whenever the lock of that data is released',
-  listens: [Event.LockDrop, Event.RunEnd],
+  listens: [Event.LockDrop, Event.Free, Event.RunEnd],
   create: (scene) => new SystemInvariant(scene),
 };
 
@@ -29,20 +30,23 @@ class SystemInvariant implements Oracle {
 
   reset(): void {}
 
-  onEvent(kind: EventCode, lock: number): void {
-    const { invariants, machine } = this.#scene;
-    if (kind === Event.LockDrop) {
-      for (let i = 0; i < invariants.length; i += 1) {
-        if (invariants[i]!.lock === lock) this.#judge(invariants[i]!);
-      }
-    } else if (machine.finished) {
-      for (const invariant of invariants) if (invariant.lock < 0) this.#judge(invariant);
+  onEvent(kind: EventCode, a: number, b: number): void {
+    if (kind === Event.LockDrop) this.#judgeAll(a, -1);
+    else if (kind === Event.Free) {
+      if (b === Role.Table) this.#judgeAll(AT_TABLE_FREE, a);
+    } else if (this.#scene.machine.finished) this.#judgeAll(AT_END, -1);
+  }
+
+  #judgeAll(moment: number, freed: number): void {
+    const { invariants } = this.#scene;
+    for (let i = 0; i < invariants.length; i += 1) {
+      if (invariants[i]!.lock === moment) this.#judge(invariants[i]!, freed);
     }
   }
 
-  #judge(invariant: Invariant): void {
+  #judge(invariant: Invariant, freed: number): void {
     this.judgements += 1;
-    const frame = invariant.broken();
+    const frame = invariant.broken(freed);
     if (frame < 0) return;
     const facts = frame === 0 ? {} : { frame };
     this.#scene.report.add('system-invariant', invariant.id, 'table', facts);

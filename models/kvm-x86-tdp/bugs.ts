@@ -43,6 +43,7 @@ export const BUGS = [
     title: 'the flush owed for one zapped table is forgotten when the next one has nothing to zap',
     upstream:
       'KVM: x86/mmu: preserve pending TLB flush across calls to kvm_tdp_mmu_zap_sp, 315f02c60d94 (v5.12, 2021)',
+    configuration: 'tdp-toy-nx',
     caughtBy: ['stale-translation', 'freed-table'],
   },
   {
@@ -78,7 +79,7 @@ export const BUGS = [
     title: 'a fault is handled in a root that was invalidated while the host page was looked up',
     upstream:
       'KVM: x86/mmu: Retry page fault if root is invalidated by memslot update, a955cad84cda (v5.16, 2021)',
-    caughtBy: ['abstract-map', 'reference-counts'],
+    caughtBy: ['abstract-map', 'reference-counts', 'system-invariant'],
   },
   {
     id: 'K13-sequence-sign-extended',
@@ -92,6 +93,7 @@ export const BUGS = [
     title: 'a table is put on the recovery list although it was zapped since it was linked',
     upstream:
       'KVM: x86/mmu: Re-check under lock that TDP MMU SP hugepage is disallowed, 21a36ac6b6c7 (v6.2, 2022)',
+    configuration: 'tdp-toy-nx',
     caughtBy: ['freed-table', 'system-invariant'],
   },
   {
@@ -121,7 +123,17 @@ export const BUGS = [
       'after a failed compare-exchange the walk does not look whether the entry is still a leaf',
     upstream:
       'KVM: x86/mmu: Check for leaf SPTE when clearing dirty bit in the TDP MMU, 45a61ebb2211 (v6.8, 2024)',
+    configuration: 'tdp-toy-nx',
     caughtBy: ['abstract-map', 'permissions', 'progress'],
+  },
+  {
+    id: 'E09-aging-hits-frozen-entry',
+    title:
+      'lockless aging clears the accessed flag of the frozen value, which is then not known as frozen',
+    upstream:
+      'amendment E9 of the specification: a hypothesis about 0x5a0 in Linux 6.15 and later; not confirmed',
+    configuration: 'tdp-toy-frozen-5a0',
+    caughtBy: ['system-invariant', 'freed-table'],
   },
 ] as const satisfies readonly Bug[];
 

@@ -12,6 +12,8 @@ export interface TdpConfiguration extends Configuration {
   readonly generation: '6.12' | '6.17';
   /** The frozen value contains the accessed flag, as upstream's does (E9). */
   readonly frozenHasAccessed: boolean;
+  /** Large pages are never executable, whatever a case sets. */
+  readonly alwaysMitigates: boolean;
   /** Physical pages of the machine besides the kernel's. */
   readonly frames: number;
   /** Deferred frees that may be outstanding. */
@@ -78,6 +80,7 @@ function configuration(
     hardwareAccessed: true,
     generation: '6.17',
     frozenHasAccessed: false,
+    alwaysMitigates: false,
     frames: 160,
     reclaims: 48,
     ...rest,
@@ -95,6 +98,11 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
       weight: 60,
     },
   ),
+  configuration('tdp-toy-nx', '6.17; large pages are not executable', toy(3, 16), {
+    alwaysMitigates: true,
+    parameters: PARAMETERS.filter(({ name }) => name !== 'nx' && name !== 'sequence'),
+    weight: 50,
+  }),
   configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 16), {
     hardwareAccessed: false,
     weight: 60,
@@ -110,6 +118,15 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
       weight: 30,
       frames: 320,
       reclaims: 96,
+    },
+  ),
+  configuration(
+    'tdp-toy-frozen-5a0',
+    '6.17, the frozen value contains the accessed flag (E9)',
+    toy(3, 16),
+    {
+      kind: 'historical',
+      frozenHasAccessed: true,
     },
   ),
   configuration('tdp-4-level', '6.17, 4 levels of 512 entries', real(4), {

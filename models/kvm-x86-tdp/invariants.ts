@@ -1,8 +1,10 @@
 /**
  * What is always true of the system's own lists and counts, for the oracle `system-invariant`.
- * Source: spec/x86-xen.md A18.4, A18.12; amendment E10.
+ * Source: spec/x86-xen.md A18.4, A18.8, A18.12; amendments E9, E10.
  */
-import type { Invariant } from '../../sim/invariant.ts';
+import { entriesPerTable } from '../../sim/geometry.ts';
+import { AT_END, AT_TABLE_FREE, type Invariant } from '../../sim/invariant.ts';
+import { NONE } from './spte.ts';
 import { type KvmWorld, Lock, ROOTS } from './world.ts';
 
 export function invariantsOf(world: KvmWorld): readonly Invariant[] {
@@ -24,11 +26,24 @@ export function invariantsOf(world: KvmWorld): readonly Invariant[] {
     {
       id: 'listed-root-without-reference',
       title: 'a root on the list is referenced when nobody is about to take it off',
-      lock: -1,
+      lock: AT_END,
       broken() {
         for (let root = 0; root < ROOTS; root += 1) {
           if ((memory.load(world.rootList) & (1 << root)) === 0) continue;
           if (memory.load(world.rootCount + root) === 0) return memory.load(world.rootFrame + root);
+        }
+        return -1;
+      },
+    },
+    {
+      id: 'frozen-entry-changed',
+      title:
+        'nobody else changes an entry that was frozen or emptied when its table was taken apart',
+      lock: AT_TABLE_FREE,
+      broken(freed) {
+        for (let index = 0; index < entriesPerTable(world.geometry); index += 1) {
+          const entry = memory.load(memory.address(freed, index));
+          if (entry !== NONE && entry !== world.frozen) return freed;
         }
         return -1;
       },

@@ -92,7 +92,7 @@ const host = (spec: Omit<Spec, 'roles' | 'parameters'> & Partial<Spec>): Spec =>
 export const OPERATIONS: readonly Spec[] = Object.freeze([
   access('read', 'the guest reads a page', Intent.Read, 8),
   access('write', 'the guest writes a page', Intent.Write, 10),
-  access('fetch', 'the guest executes a page', Intent.Execute, 4),
+  access('fetch', 'the guest executes a page', Intent.Execute, 6),
   host({
     id: 'unmap',
     title: 'the host takes pages away (begin, unmap, free, end)',
@@ -123,7 +123,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'log-start',
     title: 'dirty logging starts: publish, wait for readers, perhaps split, write-protect, flush',
     card: card.START_LOG_CARD,
-    weight: 4,
+    weight: 6,
     start: (self, world) => startLog(self, world),
   }),
   host({
@@ -137,7 +137,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'log-stop',
     title: 'dirty logging stops, and large pages are recovered',
     card: card.STOP_LOG_CARD,
-    weight: 4,
+    weight: 6,
     start: (self, world) => stopLog(self, world),
   }),
   host({
@@ -160,7 +160,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'recover-nx',
     title: 'tables that the execution mitigation needed are zapped',
     card: card.RECOVER_CARD,
-    weight: 4,
+    weight: 5,
     start: (self, world) => recoverExecution(self, world),
   }),
   host({

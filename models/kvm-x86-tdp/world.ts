@@ -245,7 +245,7 @@ export class KvmWorld implements World {
     for (const cache of this.caches) cache.length = 0;
     for (const vcpu of this.vcpus) vcpu.reset();
     this.hugeRegions = parameters.huge ?? 1;
-    this.mitigatesExecution = (parameters.nx ?? 0) !== 0;
+    this.mitigatesExecution = this.configuration.alwaysMitigates || (parameters.nx ?? 0) !== 0;
     let users = 0;
     for (const { index, role } of machine.actors) {
       if (role === 'vcpu' && machine.takesPart(index)) users += 1;

@@ -1,10 +1,12 @@
 import test from 'ava';
 import { systemInvariant } from '../../oracles/system-invariant.ts';
 import { Event } from '../../sim/event.ts';
+import { AT_END, AT_TABLE_FREE } from '../../sim/invariant.ts';
+import { Role } from '../../sim/pages.ts';
 import { Lock, passes, reports, Stage } from './stage.ts';
 
 /** A page that the invariant is broken for, or -1. */
-function stageWith(lock: number, broken: () => number): Stage {
+function stageWith(lock: number, broken: (freed: number) => number): Stage {
   const stage = new Stage(systemInvariant);
   stage.invariants.push({ id: 'list-and-flag', title: 'they agree', lock, broken });
   return stage;
@@ -36,12 +38,29 @@ test('the release of another lock is not its business', (t) => {
 });
 
 test('an invariant of the end is tested when the program has finished', (t) => {
-  const stage = stageWith(-1, () => 0);
+  const stage = stageWith(AT_END, () => 0);
   touchLock(stage, Lock.Mmu);
   t.is(stage.judgements, 0);
   stage.emit(Event.RunEnd);
   reports(t, stage, 'list-and-flag');
   t.is(stage.scene.report.violation?.frame, undefined);
+});
+
+test('an invariant of freed tables is told which page, and other pages are not its business', (t) => {
+  const freed: number[] = [];
+  const stage = stageWith(AT_TABLE_FREE, (frame) => {
+    freed.push(frame);
+    return freed.length > 1 ? frame : -1;
+  });
+  stage.free(stage.take(Role.Data));
+  t.is(stage.judgements, 0);
+  const first = stage.take(Role.Table);
+  stage.free(first);
+  passes(t, stage);
+  const second = stage.take(Role.Table);
+  stage.free(second);
+  reports(t, stage, 'list-and-flag');
+  t.deepEqual(freed, [first, second]);
 });
 
 test('systems that state nothing are not judged', (t) => {
