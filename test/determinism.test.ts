@@ -80,6 +80,13 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 exclusive-16k': '0965583338ca83c7',
   'kvm-arm64 exclusive-64k': '0535eca91d034655',
   'kvm-arm64 parallel-4k': '1e32967b19d26e21',
+  'kvm-x86-tdp tdp-toy': '36223c3d1f7444af',
+  'kvm-x86-tdp tdp-toy-6.12': '2eadea552a38f249',
+  'kvm-x86-tdp tdp-toy-nx': '2c406ca10c851a85',
+  'kvm-x86-tdp tdp-toy-soft-ad': '1d05c53335bd2d9f',
+  'kvm-x86-tdp tdp-toy-deep': '24d7664732f65021',
+  'kvm-x86-tdp tdp-4-level': '29a7bbcd1a131d09',
+  'kvm-x86-tdp tdp-5-level': '0fe2011b3b732485',
   'canary canary': '1ba473df33fb1681',
 };
 

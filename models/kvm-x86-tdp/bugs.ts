@@ -127,12 +127,12 @@ export const BUGS = [
     caughtBy: ['abstract-map', 'permissions', 'progress'],
   },
   {
-    id: 'E09-aging-hits-frozen-entry',
+    id: 'E09-frozen-value-has-accessed',
     title:
-      'lockless aging clears the accessed flag of the frozen value, which is then not known as frozen',
+      'the frozen value contains the accessed flag: lockless aging turns it into one that nobody knows',
     upstream:
       'amendment E9 of the specification: a hypothesis about 0x5a0 in Linux 6.15 and later; not confirmed',
-    configuration: 'tdp-toy-frozen-5a0',
+    configuration: 'tdp-toy',
     caughtBy: ['system-invariant', 'freed-table'],
   },
 ] as const satisfies readonly Bug[];

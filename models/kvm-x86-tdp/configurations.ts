@@ -10,8 +10,6 @@ export interface TdpConfiguration extends Configuration {
    * exclusively. 6.17: it is told when the leaf is made; aging takes no lock.
    */
   readonly generation: '6.12' | '6.17';
-  /** The frozen value contains the accessed flag, as upstream's does (E9). */
-  readonly frozenHasAccessed: boolean;
   /** Large pages are never executable, whatever a case sets. */
   readonly alwaysMitigates: boolean;
   /** Physical pages of the machine besides the kernel's. */
@@ -79,7 +77,6 @@ function configuration(
     parameters: PARAMETERS,
     hardwareAccessed: true,
     generation: '6.17',
-    frozenHasAccessed: false,
     alwaysMitigates: false,
     frames: 160,
     reclaims: 48,
@@ -118,15 +115,6 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
       weight: 30,
       frames: 320,
       reclaims: 96,
-    },
-  ),
-  configuration(
-    'tdp-toy-frozen-5a0',
-    '6.17, the frozen value contains the accessed flag (E9)',
-    toy(3, 16),
-    {
-      kind: 'historical',
-      frozenHasAccessed: true,
     },
   ),
   configuration('tdp-4-level', '6.17, 4 levels of 512 entries', real(4), {

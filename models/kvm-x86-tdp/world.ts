@@ -109,8 +109,6 @@ export class KvmWorld implements World {
   readonly flags: BugFlags;
   readonly variables: Variables;
   readonly countBase = -1;
-  /** The value of a frozen entry. */
-  readonly frozen: number;
 
   // ---- per root ----
   /** Slots in use, and roots on the list, as bit masks: an edit of the list is one step (A16). */
@@ -165,7 +163,6 @@ export class KvmWorld implements World {
     this.configuration = configuration;
     this.geometry = configuration.geometry;
     this.flags = flags;
-    this.frozen = configuration.frozenHasAccessed ? FROZEN_WITH_ACCESSED : FROZEN;
     const { spec, memory } = machine;
     this.variables = new Variables(spec.kernelFrames << memory.shift);
     const word = (name: string, count = 1): WordAddress => this.variables.allocate(name, count);
@@ -203,6 +200,11 @@ export class KvmWorld implements World {
 
   bug(id: BugId): boolean {
     return this.flags.on(id);
+  }
+
+  /** The value of a frozen entry; upstream's contains the accessed flag (E9). */
+  get frozen(): number {
+    return this.bug('E09-frozen-value-has-accessed') ? FROZEN_WITH_ACCESSED : FROZEN;
   }
 
   nameWord(word: WordAddress): string | undefined {
