@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: steps per second of each system with every oracle on, as a ratio to the bare
  * generator loop measured in turns in the same run. Medians of several rounds; read the ratios.
+ * `-- --configuration ID` runs the same programs in another configuration.
  */
 import { readFileSync } from 'node:fs';
 import { operationCount, type Program } from '../fuzz/program.ts';
@@ -37,6 +38,8 @@ export interface BenchOptions {
   /** Milliseconds per measurement. */
   readonly slice: number;
   readonly rounds: number;
+  /** Another configuration for the same programs. */
+  readonly configuration?: string | undefined;
 }
 
 export function bench(options: BenchOptions): unknown {
@@ -47,7 +50,9 @@ export function bench(options: BenchOptions): unknown {
   const baselines: number[] = [];
   const systems = sets.flatMap((set) => {
     const system = findSystem(set.system)!;
-    const configuration = system.configurations.find(({ id }) => id === set.configuration)!;
+    const id = options.configuration ?? set.configuration;
+    const configuration = system.configurations.find((one) => one.id === id);
+    if (configuration === undefined) throw new Error(`${set.system} has no configuration "${id}"`);
     const session = new Session(system, configuration);
     return ['random', 'pct'].map((strategy) => {
       measure(session, set, strategy, options.slice);
@@ -65,7 +70,7 @@ export function bench(options: BenchOptions): unknown {
       const executionsPerSecond = (middle.rate * middle.executions) / middle.steps;
       return {
         system: set.system,
-        configuration: set.configuration,
+        configuration: id,
         strategy,
         stepsPerSecond: Math.round(middle.rate),
         executionsPerSecond: Math.round(executionsPerSecond),
@@ -176,7 +181,9 @@ interface BenchReport {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const report = bench({ slice: 700, rounds: ROUNDS }) as BenchReport;
+  const named = process.argv.indexOf('--configuration');
+  const configuration = named < 0 ? undefined : process.argv[named + 1];
+  const report = bench({ slice: 700, rounds: ROUNDS, configuration }) as BenchReport;
   if (process.argv.includes('--json'))
     process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {

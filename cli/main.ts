@@ -1,8 +1,11 @@
 /** The command line: flags, dispatch, exit codes. 0 clean, 1 finding, 2 usage, 70 our own fault. */
 import { Command, CommanderError } from 'commander';
 import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
+import { exploreCommand } from './explore.ts';
+import type { ExploreFlags } from './explore-run.ts';
 import { type FuzzFlags, fuzz } from './fuzz.ts';
 import { LIST_NAMES, list } from './list.ts';
+import { type MutantFlags, mutants } from './mutants.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
 import { Exit, fail } from './terminal.ts';
 import { type DemoFlags, demo, type ZooFlags, zoo } from './zoo.ts';
@@ -81,6 +84,30 @@ function build(done: (code: number) => void): Command {
     .addHelpText('after', '\nExample:\n  stagewright minimise found.yaml --out small.yaml')
     .action((file: string, flags: MinimiseFlags) => done(minimiseFile(file, flags)));
 
+  program
+    .command('explore')
+    .argument('[file]', 'a small case')
+    .description('runs every inequivalent schedule of a small case within bounds')
+    .option('--switches <n>', 'at most so many switches (any number; 3 with --pairs)')
+    .option(
+      '--answers <n>',
+      'at most so many answers other than the default (any number; 0 with --pairs)',
+    )
+    .option('--executions <n>', 'ends after so many executions')
+    .option('--time <duration>', 'ends after this time, and says what was covered')
+    .option('--without-bug', 'on the correct model')
+    .option('--save <dir>', 'writes each finding as a case below this folder')
+    .option('--pairs <system>', 'a small case for every pair of operations instead of a file')
+    .option('--configuration <id>', 'with --pairs: in this configuration (the first)')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stagewright explore corpus/kvm-arm64/A20-table-level-as-hint.yaml --switches 2',
+    )
+    .action(async (file: string | undefined, flags: ExploreFlags) =>
+      done(await exploreCommand(file, flags)),
+    );
+
   const corpus = program.command('corpus').description('keeps the corpus of cases');
   corpus
     .command('verify')
@@ -122,6 +149,23 @@ function build(done: (code: number) => void): Command {
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright zoo kvm-arm64 --time 60s --seed 3')
     .action(async (systems: string[], flags: ZooFlags) => done(await zoo(systems, flags)));
+
+  program
+    .command('mutants')
+    .argument('<system>', 'the system whose accesses are changed, one at a time')
+    .description('drops, changes or swaps single accesses, and lists what no oracle notices')
+    .option('--configuration <id>', 'only this configuration; all correct toy ones by default')
+    .option('--seed <n>', 'seed of the campaign (1)')
+    .option(
+      '--runs <n>',
+      'executions per mutant, and again as many of programs that reach it (10000)',
+    )
+    .option('--time <duration>', 'at most this long per mutant')
+    .option('--only <text>', 'only mutants with this text in their id')
+    .option('--out <file>', 'keeps results here, a line each, and goes on where it was stopped')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright mutants kvm-arm64 --only swap')
+    .action(async (system: string, flags: MutantFlags) => done(await mutants(system, flags)));
 
   program
     .command('list')

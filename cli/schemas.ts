@@ -1,5 +1,6 @@
 /** Shapes of what `--json` prints: other programs rely on them, tests check them. */
 import { z } from 'zod';
+import { mutantSchema } from '../campaign/mutants.ts';
 
 const count = z.int().min(0);
 
@@ -111,4 +112,78 @@ export const minimiseSchema = z.strictObject({
   order: z.strictObject({ before: count, after: count }),
   executions: count,
   case: z.string(),
+});
+
+export const mutantsSchema = z.strictObject({
+  command: z.literal('mutants'),
+  system: z.string(),
+  seed: count,
+  runs: count,
+  mutants: z.array(mutantSchema),
+  unreached: z.array(z.string()),
+  profiled: count,
+  interrupted: z.boolean(),
+  totals: z.strictObject({
+    mutants: count,
+    killed: count,
+    survivors: count,
+    equivalent: count,
+    notReached: count,
+    needsFidelity: count,
+    killRate: z.number(),
+    equivalentShare: z.number(),
+  }),
+});
+
+export const exploreSchema = z.strictObject({
+  command: z.literal('explore'),
+  file: z.string(),
+  executions: count,
+  pruned: count,
+  complete: z.boolean(),
+  bound: z.strictObject({
+    switches: count.nullable(),
+    answers: count.nullable(),
+    executions: count.nullable(),
+    seconds: z.number().nullable(),
+  }),
+  ended: z.enum(['all', 'executions', 'stopped', 'interrupted']),
+  unbounded: z.boolean(),
+  classes: count,
+  bySwitches: z.array(count),
+  truncated: count,
+  passes: count,
+  /** Share of the executions known so far that was made. */
+  fraction: z.number(),
+  seconds: z.number(),
+  unpruned: z.strictObject({ executions: z.number(), isMeasured: z.boolean() }).nullable(),
+  endStates: z.array(z.string()),
+  findings: z.array(
+    z.strictObject({
+      signature: z.string(),
+      oracle: z.string(),
+      switches: count,
+      answers: count,
+      hits: count,
+      case: z.string(),
+    }),
+  ),
+});
+
+export const pairsSchema = z.strictObject({
+  command: z.literal('explore pairs'),
+  system: z.string(),
+  configuration: z.string(),
+  bound: z.strictObject({ switches: count.nullable(), answers: count.nullable() }),
+  pairs: z.array(
+    z.strictObject({
+      operations: z.array(z.string()).length(2),
+      shape: z.string(),
+      schedules: count,
+      executions: count,
+      complete: z.boolean(),
+      seconds: z.number(),
+      findings: z.array(z.string()),
+    }),
+  ),
 });

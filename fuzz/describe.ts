@@ -1,11 +1,11 @@
 /** Trace rows as words: what an event did, with descriptors decoded and sites named. */
 import { DOMAIN_NAMES, FAULT_NAMES, REGISTER_NAMES } from '../sim/access.ts';
-import { RESULT_NAMES } from '../sim/card.ts';
+import { RESULT_NAMES, WORK_NAMES } from '../sim/card.ts';
 import { CLAIM_NAMES, Claim } from '../sim/claims.ts';
 import { describe, intentName } from '../sim/descriptor.ts';
 import { EVENT_TABLE, Event } from '../sim/event.ts';
 import { TLBI_NAMES } from '../sim/invalidation.ts';
-import { placeLevel } from '../sim/machine.ts';
+import { placeLevel, placeTree } from '../sim/machine.ts';
 import { ROLE_NAMES } from '../sim/pages.ts';
 import { TLB_KIND_NAMES } from '../sim/tlb.ts';
 import type { Row } from '../sim/trace.ts';
@@ -34,7 +34,13 @@ export function describeRow(session: Session, row: Row): string {
     case Event.StoreVisible:
       return `${wordName(session, a)} := ${value(session, a, c)}`;
     case Event.Descriptor:
-      return `level ${placeLevel(d)} entry: ${describe(b)} -> ${describe(c)}`;
+      return `level ${placeLevel(d)} entry: ${entry(session, d, b)} -> ${entry(session, d, c)}`;
+    case Event.CompareFailed:
+      return `finds another value in ${wordName(session, a)}: ${value(session, a, b)}`;
+    case Event.Deferred:
+      return 'defers a callback';
+    case Event.Callback:
+      return b < 0 ? 'no callback is left' : 'runs a callback';
     case Event.Linked:
       return `table page ${a} linked at level ${b} for ${hex(c)}`;
     case Event.Unlinked:
@@ -86,6 +92,12 @@ export function describeRow(session: Session, row: Row): string {
   }
 }
 
+/** An entry of a tree, which may have a word of its own for entries that somebody has taken. */
+function entry({ machine }: Session, where: number, word: number): string {
+  const { busy } = machine.tables.trees[placeTree(where)]!;
+  return busy !== 0 && word === busy ? 'busy' : describe(word);
+}
+
 function claimText(claim: number, x: number, y: number, z: number): string {
   switch (claim) {
     case Claim.HostGrants:
@@ -104,6 +116,8 @@ function claimText(claim: number, x: number, y: number, z: number): string {
       return `says that the fault at ${hex(x)} is handled`;
     case Claim.FaultRetry:
       return `lets the guest retry ${hex(y)}`;
+    case Claim.WorkBegins:
+      return `begins to work: ${WORK_NAMES[y]}`;
     default:
       return CLAIM_NAMES[claim] ?? 'unknown claim';
   }

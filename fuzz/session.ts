@@ -17,7 +17,14 @@ import { Event, type EventCode } from '../sim/event.ts';
 import { type Listener, Machine, type RunLimits } from '../sim/machine.ts';
 import type { Answers, Scheduler } from '../sim/scheduler.ts';
 import { SiteDirectory, siteOf } from '../sim/site.ts';
-import { type LoadedProgram, loadProgram, operationCount, type Program } from './program.ts';
+import { type Mutation, startMutated } from './mutation.ts';
+import {
+  type LoadedProgram,
+  loadProgram,
+  operationCount,
+  type Program,
+  type Start,
+} from './program.ts';
 
 const EXTRA = siteOf('test.extraAccess');
 
@@ -42,6 +49,8 @@ export interface SessionOptions {
   readonly watched?: string;
   /** Test switch: every operation makes one more access first, as after a change of the code. */
   readonly extraAccess?: boolean;
+  /** Changes one access of the operations while it has a mutant; nothing while it has none. */
+  readonly mutation?: Mutation;
   /** Oracles to attach; all by default. */
   readonly oracles?: readonly string[];
 }
@@ -56,11 +65,11 @@ export class Session {
   readonly specs: ReadonlyMap<string, OperationSpec>;
   readonly directory: SiteDirectory;
   readonly oracles: ReadonlyMap<string, Oracle>;
-  /** How often each operation began, ended with Ok, and ended otherwise. */
+  /** How often each operation of the configuration began, ended with Ok, and ended otherwise. */
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly scene: Scene;
   loaded: LoadedProgram | undefined;
-  readonly #extraAccess: boolean;
+  readonly #start: Start | undefined;
   readonly #oracleList: readonly Oracle[];
   readonly #meter: Meter;
 
@@ -72,8 +81,10 @@ export class Session {
     this.system = system;
     this.configuration = configuration;
     this.bugs = options.bugs;
-    this.#extraAccess = options.extraAccess === true;
-    this.machine = new Machine(system.machine(configuration));
+    const { mutation } = options;
+    this.#start = mutation !== undefined ? startMutated : undefined;
+    if (options.extraAccess === true) this.#start = startWithExtraAccess;
+    this.machine = new Machine(system.machine(configuration), mutation?.createActor);
     this.flags = new BugFlags(this.machine, options.bugs, options.watched);
     this.world = system.boot(this.machine, configuration, this.flags);
     this.specs = new Map(system.operations.map((spec) => [spec.id, spec]));
@@ -98,19 +109,15 @@ export class Session {
     this.oracles = oracles;
     this.#oracleList = [...oracles.values()];
     this.tallies = new Map(
-      system.operations.map((spec) => [spec.id, { begun: 0, finished: 0, failed: 0 }]),
+      system.operations
+        .filter((spec) => spec.isIn?.(configuration) !== false)
+        .map((spec) => [spec.id, { begun: 0, finished: 0, failed: 0 }]),
     );
   }
 
   load(program: Program): void {
-    const loaded = loadProgram(
-      this.system,
-      this.configuration,
-      this.world,
-      this.specs,
-      program,
-      this.#extraAccess ? startWithExtraAccess : undefined,
-    );
+    const { system, configuration, world, specs } = this;
+    const loaded = loadProgram(system, configuration, world, specs, program, this.#start);
     this.loaded = loaded;
     this.machine.load(loaded.entries);
     this.scene.duties = loaded.duties;

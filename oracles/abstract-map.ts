@@ -4,7 +4,7 @@
  * only with a result that its card lists, without memory only after an allocation failed.
  *
  * Why it matters: this is functional correctness: unmap unmaps all of the range and nothing else.
- * Blind to: memory type and rights of what is installed; the order of changes inside one operation;
+ * Blind to: memory type and rights of what is installed (permissions judges them); the order of changes inside one operation;
  * reasons of results other than "no memory", for which any failed allocation of the operation is one.
  * Cost: per descriptor change, the pages that it covers; per operation, its range.
  * Source: spec/arm.md 7.2 I-ABS; linearization points of 0.3.

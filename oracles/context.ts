@@ -3,7 +3,7 @@
  * card names, and by holders of the shared lock inside a read section where the tree has one; two kinds of
  * work that the tree does not allow side by side do not go on under its lock at the same time; nothing that
  * may sleep happens under a spinning lock; guest invalidations are issued with the VMID of the tree that the
- * operation works on.
+ * operation works on; a host thread ends its operation with the guest context that it found.
  *
  * Why it matters: every other argument about the tables starts from these.
  * Blind to: interrupts; invalidations of operations whose card names no guest tree; the order in which locks are taken (deadlock judges its result); waiting for
@@ -12,6 +12,7 @@
  * Source: spec/arm.md 3.1, 7.1, 7.2 I-LOCK; zoo oracle CTX.
  */
 import { Access } from '../sim/access.ts';
+import { ActorRole } from '../sim/actor.ts';
 import { concerns } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -24,15 +25,17 @@ import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 export const context: OracleSpec = {
   id: 'context',
   claim:
-    'tables change under their lock, spinning code does not sleep, invalidations name the right VMID',
+    'tables change under their lock, spinning code does not sleep, contexts are the right ones',
   listens: [
     Event.Descriptor,
     Event.MaySleep,
     Event.LockTake,
     Event.InvalidateIssue,
+    Event.OperationBegin,
+    Event.OperationEnd,
     Event.Deadlock,
     Event.Claim,
-    Event.OperationBegin,
+    Event.LockDrop,
   ],
   create: (scene) => new Context(scene),
 };
@@ -40,20 +43,24 @@ export const context: OracleSpec = {
 class Context implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
-  /** Per actor: tree and kind of the work that its operation has announced; -1 for none. */
+  /** Per actor: tree and kind of the work that it does under the tree's lock; -1 for none. */
   readonly #tree: Int32Array;
   readonly #work: Int32Array;
+  /** By actor: what its PE had loaded, or was about to load, when its operation began. */
+  readonly #base: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     const actors = scene.machine.actors.length;
     this.#tree = new Int32Array(actors).fill(-1);
     this.#work = new Int32Array(actors).fill(-1);
+    this.#base = new Int32Array(actors);
   }
 
   reset(): void {
     this.#tree.fill(-1);
     this.#work.fill(-1);
+    this.#base.fill(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
@@ -63,14 +70,16 @@ class Context implements Oracle {
       this.#mayNotSleep(-1);
     } else if (kind === Event.LockTake) {
       if (this.#scene.machine.locks.specs[a]!.kind === LockKind.Mutex) this.#mayNotSleep(a);
-      this.#goesOnWith(a);
     } else if (kind === Event.Claim) {
       if (a === Claim.WorkBegins) this.#begins(b, c);
     } else if (kind === Event.OperationBegin) {
-      const { actor } = this.#scene.machine;
-      if (actor >= 0) this.#tree[actor] = -1;
+      this.#operationBegins();
+    } else if (kind === Event.LockDrop) {
+      this.#ends(a);
     } else if (kind === Event.Deadlock) {
       this.#waitingInVain();
+    } else if (kind === Event.OperationEnd) {
+      this.#contextIsBack();
     } else {
       this.#issued(a);
     }
@@ -108,11 +117,11 @@ class Context implements Oracle {
     this.#besideOthers(machine.actor);
   }
 
-  /** An operation that has announced work takes the lock (again). */
-  #goesOnWith(lock: number): void {
-    const { machine } = this.#scene;
-    const tree = this.#tree[machine.actor]!;
-    if (tree >= 0 && machine.tables.trees[tree]!.lock === lock) this.#besideOthers(machine.actor);
+  /** Work ends with the hold of the tree's lock. */
+  #ends(lock: number): void {
+    const { actor, tables } = this.#scene.machine;
+    const tree = this.#tree[actor]!;
+    if (tree >= 0 && tables.trees[tree]!.lock === lock) this.#tree[actor] = -1;
   }
 
   /** What the actor does and what others do under the lock of the same tree, at this moment. */
@@ -155,6 +164,23 @@ class Context implements Oracle {
       const lock = machine.locks.spinningLock(index);
       if (lock >= 0) report.add('context', 'sleep-under-lock', 'lock', { pe, found: lock });
     }
+  }
+
+  #operationBegins(): void {
+    const { actor, actors } = this.#scene.machine;
+    if (actor < 0) return;
+    this.#tree[actor] = -1;
+    this.#base[actor] = actors[actor]!.vttbr;
+  }
+
+  /** A walker of the host's PE would use what is left loaded, when its tables are long gone. */
+  #contextIsBack(): void {
+    const { machine, report } = this.#scene;
+    const { role, pe, vttbr: found } = machine.actors[machine.actor]!;
+    if (role !== ActorRole.Host) return;
+    this.judgements += 1;
+    const expected = this.#base[machine.actor]!;
+    if (found !== expected) report.add('context', 'context-left', 'actor', { pe, expected, found });
   }
 
   #issued(packed: number): void {

@@ -3,16 +3,21 @@
  * being reported; and when a round of the log ends, no page without a mark can still be written,
  * neither by the table nor by any TLB. An operation that makes a page writable may set the mark
  * later: until it does, writes itself or ends, the page counts as marked; at its end it is judged,
- * or with the round that took the mark. Where the host is told which pages were written, it knows of
- * every page that the guest wrote when it takes it back.
+ * or with the round that took the mark. A round takes the marks that were made and no others, and no mark
+ * is left when the log has been stopped. An operation starts, reads or stops the log exactly if it was
+ * there to be started, read or stopped. Where the host is told which pages were written, it knows of every
+ * page that the guest wrote when it takes it back.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
- * Blind to: pages that the host was told about before they were written; writes before the operation that starts the log has ended; writes by devices; which of
+ * Blind to: results of operations during which the log was started or stopped; pages that the host was told
+ * about before they were written; writes before the
+ * operation that starts the log has ended; writes by devices; which of
  * several guest trees makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
  * and TLBs per round.
  * Source: spec/arm.md 4.5 invariant D and the round guarantee.
  */
+import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import { Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -24,7 +29,14 @@ import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 export const dirtyLog: OracleSpec = {
   id: 'dirty-log',
   claim: 'every guest write to a logged page is reported by this round or a later one',
-  listens: [Event.Claim, Event.Use, Event.Free, Event.Descriptor, Event.OperationEnd],
+  listens: [
+    Event.Claim,
+    Event.Use,
+    Event.Free,
+    Event.Descriptor,
+    Event.OperationBegin,
+    Event.OperationEnd,
+  ],
   create: (scene) => new DirtyLog(scene),
 };
 
@@ -49,6 +61,9 @@ class DirtyLog implements Oracle {
   readonly #isUntold: Uint8Array;
   /** By frame: the host was told that it is, or may be, written. */
   readonly #isTold: Uint8Array;
+  /** Times that the log was started or stopped; and, by actor, the number when its operation began. */
+  #switches = 0;
+  readonly #switchesAtBegin: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -60,6 +75,7 @@ class DirtyLog implements Oracle {
     this.#open = new Int32Array(pages);
     this.#isUntold = new Uint8Array(scene.machine.spec.frames);
     this.#isTold = new Uint8Array(scene.machine.spec.frames);
+    this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
   }
 
   reset(): void {
@@ -68,6 +84,7 @@ class DirtyLog implements Oracle {
     this.#isLogging = false;
     this.#isUntold.fill(0);
     this.#isTold.fill(0);
+    this.#switches = 0;
     while (this.#openCount > 0) this.#close(0);
   }
 
@@ -86,8 +103,13 @@ class DirtyLog implements Oracle {
       if (!placeIsHardware(d)) this.#changed(this.#scene.machine.tables.trees[placeTree(d)]!);
       return;
     }
+    if (kind === Event.OperationBegin) {
+      this.#switchesAtBegin[this.#scene.machine.actor] = this.#switches;
+      return;
+    }
     if (kind === Event.OperationEnd) {
       if (this.#openCount > 0) this.#operationEnded(a + 1);
+      this.#judgeResult(b);
       return;
     }
     switch (a) {
@@ -95,6 +117,7 @@ class DirtyLog implements Oracle {
         this.#first = b;
         this.#end = b + c;
         this.#isLogging = true;
+        this.#switches += 1;
         this.#roundEnded();
         return;
       case Claim.HostDirtied:
@@ -105,11 +128,7 @@ class DirtyLog implements Oracle {
         if (this.#openCount > 0) this.#closePage(b);
         return;
       case Claim.LogTaken:
-        for (let i = 0; i < 32; i += 1) {
-          if ((c & (1 << i)) === 0) continue;
-          this.#marked[b + i] = 0;
-          this.#taken[b + i] = 1;
-        }
+        this.#marksTaken(b, c);
         return;
       case Claim.LogHarvested:
         this.#taken.fill(0, this.#first, this.#end);
@@ -117,6 +136,7 @@ class DirtyLog implements Oracle {
         return;
       case Claim.LogStopped:
         this.#isLogging = false;
+        this.#switches += 1;
         this.#marked.fill(0);
         this.#taken.fill(0);
         return;
@@ -134,6 +154,52 @@ class DirtyLog implements Oracle {
     if (machine.spec.tellsHost !== true) return;
     this.judgements += 1;
     if (isUntold) report.add('dirty-log', 'host-not-told', 'page', { frame });
+  }
+
+  #marksTaken(first: number, mask: number): void {
+    this.judgements += 1;
+    for (let i = 0; i < 32; i += 1) {
+      const page = first + i;
+      const isTaken = (mask >>> i) & 1;
+      if (page < this.#marked.length && this.#marked[page] !== isTaken) {
+        const facts = { page, expected: this.#marked[page]!, found: isTaken };
+        this.#scene.report.add('dirty-log', 'marks-differ', 'log', facts);
+        return;
+      }
+      if (isTaken === 0) continue;
+      this.#marked[page] = 0;
+      this.#taken[page] = 1;
+    }
+  }
+
+  /** Whether the result fits the log as it was all the time that the operation ran. */
+  #judgeResult(result: number): void {
+    const { machine, report, duties } = this.#scene;
+    const { actor } = machine;
+    const claims = duties[machine.operation]?.card.claims;
+    if (claims === undefined) return;
+    const isRound = claims.includes(Claim.LogHarvested);
+    const isStop = claims.includes(Claim.LogStopped);
+    if (this.#switchesAtBegin[actor] !== this.#switches) {
+      if (isStop && !this.#isLogging && result === Result.Ok) this.#judgeMarksLeft();
+      return;
+    }
+    if (!isRound && !isStop && !claims.includes(Claim.LogStarted)) return;
+    this.judgements += 1;
+    const isDone = result === Result.Ok;
+    if (!isDone && result !== Result.Invalid) return;
+    // a start that ends well has started the log, a stop has left none
+    const isDue = isRound ? this.#isLogging : isStop ? !this.#isLogging : false;
+    const isRefusalDue = isRound || isStop ? !this.#isLogging : this.#isLogging;
+    if (isDone ? isDue : isRefusalDue) return;
+    report.add('dirty-log', isDone ? 'not-done' : 'refused', 'actor', { found: result });
+  }
+
+  /** The operation has stopped the log: late marks would be reported by the next one. */
+  #judgeMarksLeft(): void {
+    this.judgements += 1;
+    const page = this.#marked.indexOf(1);
+    if (page >= 0) this.#scene.report.add('dirty-log', 'marks-left', 'log', { page });
   }
 
   #written(page: number, row: number): void {

@@ -1,8 +1,8 @@
 /**
  * Claim: the guest reaches an input page only through the page that the host grants it for that
  * address now; no mapping is made to another, nobody tells the host that a page was written that is no
- * guest's any more, and no page is freed while a live table or a TLB
- * still names it.
+ * guest's any more, no page is freed while a live table or a TLB still names it, and a revocation that is
+ * said to be finished has taken every page of its range back.
  *
  * Why it matters: a guest that keeps a page after the host gave it away reads and writes its next owner.
  * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses; in
@@ -71,6 +71,21 @@ class FreedPage implements Oracle {
       this.#granted[b] = 0;
     } else if (a === Claim.HostDirtied) {
       this.#touched(b);
+    } else if (a === Claim.RevocationReturned) {
+      this.#returned();
+    }
+  }
+
+  /** The operation says that nobody can reach the pages of its range any more. */
+  #returned(): void {
+    const { machine, report, duties } = this.#scene;
+    const duty = duties[machine.operation];
+    if (duty === undefined) return;
+    for (let page = duty.first; page < duty.first + duty.count; page += 1) {
+      this.judgements += 1;
+      if (this.#granted[page] === 0) continue;
+      report.add('freed-page', 'not-revoked', 'page', { page, frame: this.#granted[page]! - 1 });
+      return;
     }
   }
 

@@ -1,8 +1,9 @@
 /**
  * Claim: every program finishes in the fair tail; no retry loop goes round while nobody else changes
  * anything; a guest access faults again after its fault was handled only if somebody changed the
- * entry in between (a few spurious faults are allowed); and when the handler of a permission fault is done
- * and the table permits the access, the PE does not hold the translation any more that made the fault.
+ * entry in between (a few spurious faults are allowed); when the handler of a permission fault is done
+ * and the table permits the access, the PE does not hold the translation any more that made the fault; and an
+ * operation whose access faulted ends well only when the access was made after all.
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
@@ -11,6 +12,7 @@
  * Source: spec/arm.md 7.2 I-PROG, 3.3, 3.4 RELAX; zoo A02, A22, A23, A25.
  */
 import { FaultClass } from '../sim/access.ts';
+import { Result } from '../sim/card.ts';
 import { Claim, RetryReason } from '../sim/claims.ts';
 import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -34,7 +36,9 @@ export const progress: OracleSpec = {
     Event.LockDrop,
     Event.Fault,
     Event.Claim,
+    Event.Use,
     Event.OperationBegin,
+    Event.OperationEnd,
     Event.RunEnd,
   ],
   create: (scene) => new Progress(scene),
@@ -62,6 +66,8 @@ class Progress implements Oracle {
   readonly #denied: Int32Array;
   readonly #wanted: Uint8Array;
   readonly #deniedRow: Int32Array;
+  /** Per actor: its last access in the operation that runs ended in a fault. */
+  readonly #isRefused: Uint8Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -83,6 +89,7 @@ class Progress implements Oracle {
     this.#denied = new Int32Array(actors);
     this.#wanted = new Uint8Array(actors);
     this.#deniedRow = new Int32Array(actors);
+    this.#isRefused = new Uint8Array(actors);
   }
 
   reset(): void {
@@ -93,6 +100,7 @@ class Progress implements Oracle {
     this.#spurious.fill(0);
     this.#faulted.fill(0);
     this.#denied.fill(0);
+    this.#isRefused.fill(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
@@ -117,12 +125,16 @@ class Progress implements Oracle {
         if (this.#changedCount > 0 && this.#isLockless(placeTree(d))) this.#settleAll();
         return;
       case Event.LockTake:
-        if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#version[this.#page[actor]!]!;
+        if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#versionOf(this.#page[actor]!);
         return;
       case Event.LockDrop:
         if (this.#changedCount > 0) this.#settle(a);
         return;
+      case Event.Use:
+        this.#isRefused[actor] = 0;
+        return;
       case Event.Fault:
+        this.#isRefused[actor] = 1;
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
         this.#atLock[actor] = this.#version[a]! + (this.#isPending(a) ? 1 : 0);
         if (this.#page[actor] !== a) this.#page[actor] = -1;
@@ -134,7 +146,13 @@ class Progress implements Oracle {
         if (actor >= 0) {
           this.#page[actor] = -1;
           this.#spurious[actor] = 0;
+          this.#isRefused[actor] = 0;
         }
+        return;
+      case Event.OperationEnd:
+        this.judgements += 1;
+        if (b === Result.Ok && this.#isRefused[actor] === 1)
+          report.add('progress', 'access-not-made', 'actor', { pe: machine.actors[actor]!.pe });
         return;
       default:
         if (a === Claim.FaultHandled) {
@@ -182,6 +200,23 @@ class Progress implements Oracle {
     return false;
   }
 
+  /** Its version now; where somebody who shares the lock has changed the page, one of its own. */
+  #versionOf(page: number): number {
+    for (let at = page; at < this.#isChanged.length; at += this.#pages) {
+      if (this.#isChanged[at] === 1 && this.#differs(at)) return -1;
+    }
+    return this.#version[page]!;
+  }
+
+  /** By tree and page: the entry is not as it was when it was first changed. */
+  #differs(at: number): boolean {
+    const { trees } = this.#scene.machine.tables;
+    const page = at % this.#pages;
+    const tree = trees[Math.floor(at / this.#pages)]!;
+    const now = tree.entries[page]!;
+    return now !== this.#entry[at] || (now !== 0 && tree.levels[page] !== this.#level[at]);
+  }
+
   #settle(lock: number): void {
     const { machine } = this.#scene;
     if (machine.tables.trees[machine.spec.guestTree]!.lock === lock) this.#settleAll();
@@ -189,16 +224,10 @@ class Progress implements Oracle {
 
   /** What differs now from when it was first changed counts as a lasting change of the page. */
   #settleAll(): void {
-    const { trees } = this.#scene.machine.tables;
     for (let i = 0; i < this.#changedCount; i += 1) {
       const at = this.#changed[i]!;
-      const page = at % this.#pages;
-      const tree = trees[Math.floor(at / this.#pages)]!;
       this.#isChanged[at] = 0;
-      const now = tree.entries[page]!;
-      const isSame =
-        now === this.#entry[at] && (now === 0 || tree.levels[page] === this.#level[at]);
-      if (!isSame) this.#version[page]! += 1;
+      if (this.#differs(at)) this.#version[at % this.#pages]! += 1;
     }
     this.#changedCount = 0;
   }

@@ -1,7 +1,8 @@
 /**
  * Claim: whenever the lock of a tree is dropped and no other reader holds it, the count of every
  * linked table page that was touched is one more than its counted entries; a table of a counted tree
- * is freed with count 0; at the end no table page is left over; no page is freed twice.
+ * is freed with count 0; at the end no table page is left over; no page is freed twice; an operation
+ * whose card says so leaves no table linked that it has emptied.
  *
  * Why it matters: the count is the emptiness test of unmap: too high leaks the table, too low frees
  * it under its entries.
@@ -40,21 +41,25 @@ class ReferenceCounts implements Oracle {
   #touchedCount = 0;
   /** By frame: it was linked into a tree that counts nothing. */
   readonly #isUncounted: Uint8Array;
+  /** By frame: the operation (+1) that dropped the last reference but the page's own, or 0. */
+  readonly #emptiedBy: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     this.#touched = new Int32Array(scene.machine.spec.frames);
     this.#isTouched = new Uint8Array(scene.machine.spec.frames);
     this.#isUncounted = new Uint8Array(scene.machine.spec.frames);
+    this.#emptiedBy = new Int32Array(scene.machine.spec.frames);
   }
 
   reset(): void {
     for (let i = 0; i < this.#touchedCount; i += 1) this.#isTouched[this.#touched[i]!] = 0;
     this.#touchedCount = 0;
     this.#isUncounted.fill(0);
+    this.#emptiedBy.fill(0);
   }
 
-  onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     const { machine, countBase, report } = this.#scene;
     if (kind === Event.DoubleFree) {
       this.judgements += 1;
@@ -68,7 +73,9 @@ class ReferenceCounts implements Oracle {
     if (countBase < 0) return;
     if (kind === Event.StoreVisible) {
       const frame = a - countBase;
-      if (frame >= 0 && frame < machine.spec.frames) this.#touch(frame);
+      if (frame < 0 || frame >= machine.spec.frames) return;
+      this.#touch(frame);
+      this.#emptiedBy[frame] = c === 1 && b > c ? machine.operation + 1 : 0;
     } else if (kind === Event.Descriptor) {
       this.#touch(machine.memory.frame(a));
     } else if (kind === Event.Linked) {
@@ -128,13 +135,21 @@ class ReferenceCounts implements Oracle {
       if (tree.annotations ? word !== 0 : isValid(word)) expected += 1;
     }
     const found = machine.memory.load(countBase + frame);
-    if (found === expected) return;
-    report.add('reference-counts', found > expected ? 'too-high' : 'too-low', 'count', {
-      frame,
-      page: machine.tables.firstOf[frame]!,
-      expected,
-      found,
-    });
+    const page = machine.tables.firstOf[frame]!;
+    if (found !== expected) {
+      const rule = found > expected ? 'too-high' : 'too-low';
+      report.add('reference-counts', rule, 'count', { frame, page, expected, found });
+    } else if (found === 1 && this.#isLeftEmpty(frame)) {
+      report.add('reference-counts', 'left-empty', 'table', { frame, page });
+    }
+  }
+
+  /** The operation that runs has taken the table's last entry and was to unlink it. */
+  #isLeftEmpty(frame: number): boolean {
+    const { machine, duties } = this.#scene;
+    if (machine.tables.parentOf[frame]! < 0) return false;
+    if (this.#emptiedBy[frame] !== machine.operation + 1) return false;
+    return duties[machine.operation]?.card.prunes === true;
   }
 
   #freed(frame: number, role: number): void {

@@ -29,6 +29,7 @@ export class Translation {
  * there are no more. Start with 0.
  */
 export function nextTranslation(machine: Machine, cursor: number, into: Translation): number {
+  if (cursor === 0) machine.trace.noteLook();
   let pe = cursor >>> 8;
   let at = cursor & 0xff;
   while (pe < machine.pes.length) {

@@ -78,7 +78,8 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     this.pe = pe;
   }
 
-  [Symbol.iterator](): this {
+  /** Called once per access, when its operands are set and nothing has been asked yet. */
+  [Symbol.iterator](): Iterator<void, number, undefined> {
     return this;
   }
 

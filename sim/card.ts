@@ -101,6 +101,8 @@ export interface Card {
   readonly inside: readonly Change[];
   readonly outside: readonly Change[];
   readonly achieves?: State;
+  /** A table whose last counted entry it removes is unlinked before the tree's lock is dropped. */
+  readonly prunes?: boolean;
   /** Old translations that must be unusable, and by when. */
   readonly unusable: 'removed' | 'tightened' | 'nothing';
   readonly by: 'unlock' | 'end';

@@ -5,168 +5,340 @@
  * dependence (coverage, canonical order, exhaustive exploration) reads it from here.
  *
  * An event is a group of trace rows; its footprint is the union of theirs. What oracles look at when they
- * judge belongs to it: the end of an operation reads tables and TLBs.
+ * judge belongs to it (the end of an operation reads tables and TLBs), and what decides whether the
+ * event is enabled.
+ *
+ * Objects are small integers, dense per machine, so that an explorer keeps what it knows about each
+ * in arrays.
  */
+import { CLAIM_NAMES, Claim } from './claims.ts';
+import { Intent } from './descriptor.ts';
 import { Event, type EventCode } from './event.ts';
+import type { Machine } from './machine.ts';
 import { placeTree } from './machine.ts';
-import type { Row } from './trace.ts';
+import type { Trace } from './trace.ts';
 
-/** Classes of objects; an object is `class * 2 ** 30 + number`. */
-export const ObjectClass = {
-  Word: 1,
+/** Families of claims: what is said in one is of no interest to the others. */
+const Family = { Host: 0, Log: 1, Age: 2, Other: 3, Fault: 4 } as const;
+type Family = (typeof Family)[keyof typeof Family];
+const FAMILIES = 4;
+
+const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
+  switch (claim) {
+    case Claim.HostGrants:
+    case Claim.HostRevokes:
+    case Claim.RevocationReturned:
+      return Family.Host;
+    case Claim.LogStarted:
+    case Claim.LogMarked:
+    case Claim.LogTaken:
+    case Claim.LogHarvested:
+    case Claim.LogStopped:
+      return Family.Log;
+    case Claim.YoungAnswered:
+      return Family.Age;
+    case Claim.FaultRetry:
+    case Claim.FaultHandled:
+      return Family.Fault;
+    default:
+      return Family.Other;
+  }
+});
+
+/** What the objects of a machine are, in the order of their numbers. */
+class Space {
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Room for `count` objects; the number of the first. */
+  take(count: number): number {
+    const first = this.#size;
+    this.#size += count;
+    return first;
+  }
+}
+
+/** The footprint of one event: fill it row by row. Reused, so that nothing is allocated per event. */
+export class Footprint {
+  /** Objects of the machine: every object is below. */
+  readonly objects: number;
+  /** Objects below are words, numbered as in memory. */
+  readonly words: number;
+  /** Objects touched, each once. */
+  readonly touched: Int32Array;
+  count = 0;
+  /** By object: 0 untouched, 1 read, 2 written. */
+  readonly #access: Uint8Array;
+  readonly #machine: Machine;
+  readonly #pes: number;
+  readonly #trees: number;
+  /** First reference count word, or -1. */
+  readonly #countBase: number;
+
+  /** Role, generation and place of a page: what makes an access to it one to a freed page. */
+  readonly #page: number;
   /** TLB, walks in flight and regime of a PE. */
-  Tlb: 2,
-  Lock: 3,
-  /** The pool of free pages and the life of pages. */
-  Pool: 4,
-  Section: 5,
-  /** Invalidations that a PE has issued. */
-  Outstanding: 6,
+  readonly #tlb: number;
+  readonly #register: number;
+  /** Invalidations of one PE that have not arrived at another. */
+  readonly #outstanding: number;
   /** The abstract map of a tree. */
-  Tree: 7,
-  /** What claims are about: grants, the log, questions about age. */
-  Claims: 8,
-  Register: 9,
+  readonly #tree: number;
+  readonly #lock: number;
+  readonly #section: number;
+  /** Callbacks that wait for readers, and whether more may come. */
+  readonly #callbacks: number;
   /** Stores that a PE has issued and nobody else sees. */
-  Stores: 10,
-} as const;
-export type ObjectClass = (typeof ObjectClass)[keyof typeof ObjectClass];
+  readonly #stores: number;
+  /** The order of the pool of free pages. */
+  readonly #pool: number;
+  /** What claims are about, by family. */
+  readonly #claims: number;
+  /** All reference counts, as far as they are judged when a lock is dropped. */
+  readonly #counts: number;
 
-export interface Touch {
-  readonly object: number;
-  readonly isWrite: boolean;
-}
+  constructor(machine: Machine, countBase: number) {
+    this.#machine = machine;
+    this.#pes = machine.pes.length;
+    this.#trees = machine.tables.trees.length;
+    this.#countBase = countBase;
+    const { spec, memory } = machine;
+    const space = new Space();
+    space.take(memory.frames << memory.shift);
+    this.words = space.size;
+    this.#page = space.take(memory.frames);
+    this.#tlb = space.take(this.#pes);
+    this.#register = space.take(this.#pes);
+    this.#outstanding = space.take(this.#pes * this.#pes);
+    this.#tree = space.take(this.#trees);
+    this.#lock = space.take(spec.locks.length);
+    this.#section = space.take(spec.sectionDomains);
+    this.#callbacks = space.take(1);
+    this.#stores = space.take(this.#pes);
+    this.#pool = space.take(1);
+    this.#claims = space.take(FAMILIES);
+    this.#counts = space.take(1);
+    this.objects = space.size;
+    this.touched = new Int32Array(this.objects);
+    this.#access = new Uint8Array(this.objects);
+  }
 
-/** What the footprint of a row may depend on besides the row. */
-export interface Layout {
-  readonly pes: number;
-  readonly trees: number;
-  /** PE of each actor. */
-  readonly peOf: readonly number[];
-  /** Word of page `frame` at index 0. */
-  readonly firstWord: (frame: number) => number;
-}
+  clear(): void {
+    for (let i = 0; i < this.count; i += 1) this.#access[this.touched[i]!] = 0;
+    this.count = 0;
+  }
 
-export function objectOf(kind: ObjectClass, number: number): number {
-  return kind * 0x40000000 + number;
-}
+  /** The objects that arrivals of invalidations write, wherever they come from. */
+  get arrivals(): readonly number[] {
+    const pes = Array.from({ length: this.#pes }, (_, pe) => this.#tlb + pe);
+    const ways = Array.from({ length: this.#pes * this.#pes }, (_, way) => this.#outstanding + way);
+    return [...pes, ...ways];
+  }
 
-type Rule = (row: Row, layout: Layout) => readonly Touch[];
+  writes(object: number): boolean {
+    return this.#access[object] === 2;
+  }
 
-const read = (kind: ObjectClass, number: number): Touch => ({
-  object: objectOf(kind, number),
-  isWrite: false,
-});
-const write = (kind: ObjectClass, number: number): Touch => ({
-  object: objectOf(kind, number),
-  isWrite: true,
-});
-const own = (row: Row, layout: Layout): number => layout.peOf[row.actor] ?? 0;
+  /** Some object is in both, and at least one of the two writes it. */
+  conflictsWith(other: Footprint): boolean {
+    for (let i = 0; i < this.count; i += 1) {
+      const object = this.touched[i]!;
+      const access = other.#access[object]!;
+      if (access === 2 || (access === 1 && this.#access[object] === 2)) return true;
+    }
+    return false;
+  }
 
-/** All TLBs and maps: what an oracle looks at when a promise falls due. */
-function judged(layout: Layout): readonly Touch[] {
-  const touches: Touch[] = [read(ObjectClass.Claims, 0)];
-  for (let pe = 0; pe < layout.pes; pe += 1) touches.push(read(ObjectClass.Tlb, pe));
-  for (let tree = 0; tree < layout.trees; tree += 1) touches.push(read(ObjectClass.Tree, tree));
-  return touches;
-}
+  /** Adds the rows [from, to) of a trace. */
+  add(trace: Trace, from: number, to: number): void {
+    for (let row = from; row < to; row += 1) {
+      this.#row(
+        trace.kind(row),
+        trace.actor(row),
+        trace.operand(row, 0),
+        trace.operand(row, 1),
+        trace.operand(row, 2),
+        trace.operand(row, 3),
+      );
+      if (trace.looked(row)) for (let pe = 0; pe < this.#pes; pe += 1) this.#read(this.#tlb + pe);
+    }
+  }
 
-const readsWord: Rule = ({ a }) => [read(ObjectClass.Word, a)];
-const writesTlb: Rule = ({ a }) => [write(ObjectClass.Tlb, a & 0xff)];
-const writesSection: Rule = ({ a }) => [write(ObjectClass.Section, a)];
-const writesPool: Rule = (_row, layout) => [write(ObjectClass.Pool, 0), ...judged(layout)];
-const judges: Rule = (_row, layout) => judged(layout);
-const walks: Rule = (row, layout) => [write(ObjectClass.Tlb, own(row, layout))];
+  #touch(object: number, access: 1 | 2): void {
+    const known = this.#access[object]!;
+    if (known === 0) {
+      this.touched[this.count] = object;
+      this.count += 1;
+    }
+    if (known < access) this.#access[object] = access;
+  }
 
-const RULES: ReadonlyMap<EventCode, Rule> = new Map<EventCode, Rule>([
-  [Event.Read, readsWord],
-  [Event.Wait, readsWord],
-  [Event.CompareFailed, readsWord],
-  [Event.StoreIssue, (row, layout) => [write(ObjectClass.Stores, own(row, layout))]],
-  [
-    Event.StoreVisible,
-    (row, layout) => [write(ObjectClass.Word, row.a), write(ObjectClass.Stores, own(row, layout))],
-  ],
-  [Event.Zeroed, writesPool],
-  [Event.RegisterEffect, (row, layout) => [write(ObjectClass.Register, row.c), ...judged(layout)]],
-  [Event.TouchFreed, readsWord],
-  [
-    Event.Descriptor,
-    (row, layout) => [write(ObjectClass.Tree, placeTree(row.d)), ...judged(layout)],
-  ],
-  [Event.Linked, (_row, layout) => judged(layout)],
-  [Event.Unlinked, (_row, layout) => judged(layout)],
-  [
-    Event.Barrier,
-    (row, layout) => [
-      read(ObjectClass.Outstanding, own(row, layout)),
-      read(ObjectClass.Tlb, own(row, layout)),
-      write(ObjectClass.Stores, own(row, layout)),
-    ],
-  ],
-  [Event.Register, (row, layout) => [write(ObjectClass.Register, own(row, layout))]],
-  [
-    Event.InvalidateIssue,
-    (row, layout) => [
-      write(ObjectClass.Outstanding, own(row, layout)),
-      ...Array.from({ length: layout.pes }, (_, pe) => read(ObjectClass.Tlb, pe)),
-    ],
-  ],
-  [
-    Event.InvalidateArrive,
-    (row, layout) => [
-      write(ObjectClass.Tlb, row.b),
-      write(ObjectClass.Outstanding, own(row, layout)),
-    ],
-  ],
-  [Event.TlbFill, writesTlb],
-  [Event.TlbDrop, writesTlb],
-  [Event.WalkStart, walks],
-  [
-    Event.WalkRead,
-    (row, layout) => [
-      read(ObjectClass.Word, row.a),
-      write(ObjectClass.Tlb, own(row, layout)),
-      read(ObjectClass.Pool, 0),
-    ],
-  ],
-  [
-    Event.WalkFreed,
-    (row, layout) => [read(ObjectClass.Word, row.a), write(ObjectClass.Tlb, own(row, layout))],
-  ],
-  [Event.Fault, walks],
-  [
-    Event.Use,
-    (row, layout) => [
-      write(ObjectClass.Tlb, own(row, layout)),
-      write(ObjectClass.Word, layout.firstWord(row.b)),
-      read(ObjectClass.Claims, 0),
-    ],
-  ],
-  [Event.LockTake, ({ a }) => [write(ObjectClass.Lock, a)]],
-  [Event.LockDrop, (row, layout) => [write(ObjectClass.Lock, row.a), ...judged(layout)]],
-  [Event.Allocate, writesPool],
-  [Event.AllocateFailed, writesPool],
-  [Event.Free, writesPool],
-  [Event.DoubleFree, writesPool],
-  [Event.SectionEnter, writesSection],
-  [Event.SectionExit, writesSection],
-  [Event.GracePeriod, writesSection],
-  [Event.Deferred, writesSection],
-  [Event.Callback, writesSection],
-  [Event.OperationBegin, judges],
-  [Event.OperationEnd, judges],
-  [Event.Claim, (_row, layout) => [write(ObjectClass.Claims, 0), ...judged(layout)]],
-  [Event.GuestExit, walks],
-  [Event.GuestEnter, walks],
-]);
+  #read(object: number): void {
+    this.#touch(object, 1);
+  }
 
-/** Objects that an event touches: the union over its rows. */
-export function footprint(rows: readonly Row[], layout: Layout): readonly Touch[] {
-  return rows.flatMap((row) => RULES.get(row.kind)?.(row, layout) ?? []);
-}
+  #write(object: number): void {
+    this.#touch(object, 2);
+  }
 
-/** Some object is in both, and at least one of the two writes it. */
-export function conflict(one: readonly Touch[], other: readonly Touch[]): boolean {
-  return one.some((a) => other.some((b) => a.object === b.object && (a.isWrite || b.isWrite)));
+  /** Reads a word, and whether its page is still a table. */
+  #readWord(word: number): void {
+    this.#read(word);
+    this.#read(this.#page + this.#machine.memory.frame(word));
+  }
+
+  #writeWord(word: number): void {
+    this.#write(word);
+    this.#read(this.#page + this.#machine.memory.frame(word));
+    const frame = word - this.#countBase;
+    if (this.#countBase >= 0 && frame >= 0 && frame < this.#machine.memory.frames)
+      this.#write(this.#counts);
+  }
+
+  /**
+   * What oracles look at when they judge, besides TLBs (which the trace knows): the abstract maps, and what
+   * claims of some families said.
+   */
+  #judges(...families: readonly Family[]): void {
+    for (const family of families) this.#read(this.#claims + family);
+    for (let tree = 0; tree < this.#trees; tree += 1) this.#read(this.#tree + tree);
+  }
+
+  #row(kind: EventCode, actor: number, a: number, b: number, c: number, d: number): void {
+    const pe = actor < 0 ? 0 : this.#machine.actors[actor]!.pe;
+    switch (kind) {
+      case Event.Read:
+      case Event.Wait:
+      case Event.CompareFailed:
+      case Event.TouchFreed:
+        this.#readWord(a);
+        return;
+      case Event.StoreIssue:
+        this.#write(this.#stores + pe);
+        return;
+      case Event.StoreVisible:
+        this.#writeWord(a);
+        if (this.#machine.delays) this.#write(this.#stores + pe);
+        return;
+      case Event.Descriptor:
+        this.#write(this.#tree + placeTree(d));
+        this.#judges(Family.Host, Family.Log, Family.Age);
+        return;
+      case Event.Linked:
+      case Event.Unlinked:
+        // its words are looked at, and it becomes or ceases to be a table
+        this.#write(this.#page + a);
+        this.#write(this.#counts);
+        this.#judges();
+        return;
+      case Event.Barrier:
+        for (let target = 0; target < this.#pes; target += 1)
+          this.#read(this.#outstanding + pe * this.#pes + target);
+        this.#read(this.#tlb + pe);
+        if (this.#machine.delays) this.#write(this.#stores + pe);
+        return;
+      case Event.Register:
+        this.#write(this.#register + pe);
+        return;
+      case Event.InvalidateIssue:
+        this.#read(this.#register + pe);
+        for (let target = 0; target < this.#pes; target += 1) {
+          this.#write(this.#outstanding + pe * this.#pes + target);
+          this.#read(this.#tlb + target);
+        }
+        return;
+      case Event.InvalidateArrive:
+        // the row belongs to the actor that issued it
+        this.#write(this.#tlb + b);
+        this.#write(this.#outstanding + pe * this.#pes + b);
+        return;
+      case Event.TlbFill:
+      case Event.TlbDrop:
+        this.#write(this.#tlb + (a & 0xff));
+        return;
+      case Event.WalkStart:
+      case Event.Fault:
+      case Event.GuestExit:
+      case Event.GuestEnter:
+        this.#read(this.#register + pe);
+        this.#write(this.#tlb + pe);
+        return;
+      case Event.WalkRead:
+      case Event.WalkFreed:
+        this.#readWord(a);
+        this.#write(this.#tlb + pe);
+        return;
+      case Event.Use:
+        this.#read(this.#register + pe);
+        this.#write(this.#tlb + pe);
+        this.#read(this.#claims + Family.Host);
+        this.#read(this.#claims + Family.Log);
+        if (b >= this.#machine.memory.frames) return;
+        if (c === Intent.Write) this.#writeWord(this.#machine.memory.address(b, 0));
+        else this.#readWord(this.#machine.memory.address(b, 0));
+        return;
+      case Event.LockTake:
+        this.#write(this.#lock + a);
+        return;
+      case Event.LockDrop:
+        this.#write(this.#lock + a);
+        this.#read(this.#counts);
+        this.#judges();
+        return;
+      case Event.Allocate:
+        this.#write(this.#page + a);
+        this.#write(this.#pool);
+        return;
+      case Event.Free:
+      case Event.DoubleFree:
+        this.#write(this.#page + a);
+        this.#write(this.#pool);
+        this.#read(this.#counts);
+        this.#judges(Family.Host);
+        return;
+      case Event.AllocateFailed:
+        this.#write(this.#pool);
+        this.#judges();
+        return;
+      case Event.Deferred:
+      case Event.Callback:
+        this.#write(this.#callbacks);
+        this.#write(this.#section + a);
+        return;
+      case Event.Zeroed:
+        this.#write(this.#page + a);
+        this.#write(this.#pool);
+        this.#judges();
+        return;
+      case Event.RegisterEffect:
+        this.#write(this.#register + c);
+        this.#judges();
+        return;
+      case Event.SectionEnter:
+      case Event.SectionExit:
+      case Event.GracePeriod:
+        this.#write(this.#section + a);
+        return;
+      case Event.OperationEnd:
+        // with the last one, who runs callbacks need not wait for more
+        this.#read(this.#callbacks);
+        this.#judges(Family.Log, Family.Other);
+        return;
+      case Event.OperationBegin:
+        this.#judges(Family.Log, Family.Age, Family.Other);
+        return;
+      case Event.Claim:
+        // what a vCPU says of its faults concerns its own TLB, and nobody else
+        if (FAMILY[a] === Family.Fault) this.#read(this.#tlb + pe);
+        else this.#write(this.#claims + FAMILY[a]!);
+        this.#judges();
+        return;
+      default:
+        // private to the actor, or about the run as a whole
+        return;
+    }
+  }
 }

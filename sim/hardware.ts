@@ -58,7 +58,12 @@ export const walkSites = sites('walk', [
   'tagNew',
 ]);
 
-export const choiceSites = sites('choice', ['allocationFails', 'reuseOldest', 'evictOther']);
+export const choiceSites = sites('choice', [
+  'allocationFails',
+  'reuseOldest',
+  'evictOther',
+  'hostilePage',
+]);
 export const machineSites = sites('machine', ['run']);
 
 export const LEVEL_SITES = [

@@ -52,6 +52,12 @@ export interface ActorSpec {
   readonly pe: number;
 }
 
+/** Makes the actors of a machine; tests of the oracles make some that change an access. */
+export type ActorFactory = (machine: Machine, index: number, spec: ActorSpec) => Actor;
+
+const plainActor: ActorFactory = (machine, index, { name, role, pe }) =>
+  new Actor(machine, index, name, role, pe);
+
 /** Everything about a machine that does not change between runs. */
 export interface MachineSpec {
   readonly frames: number;
@@ -201,7 +207,7 @@ export class Machine implements Scheduling {
   #awaitsWord = false;
   #awaitsHardware = false;
 
-  constructor(spec: MachineSpec) {
+  constructor(spec: MachineSpec, actorFactory: ActorFactory = plainActor) {
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
     this.spec = spec;
     this.hardware = spec.hardware ?? armHardware;
@@ -227,9 +233,7 @@ export class Machine implements Scheduling {
     const places = spec.pes + (reclaims > 0 ? 1 : 0);
     this.pes = Array.from({ length: places }, (_, index) => new Pe(index));
     this.reclaimer = new Reclaimer(this.invalidations, spec.pes);
-    this.actors = spec.actors.map(
-      ({ name, role, pe }, index) => new Actor(this, index, name, role, pe),
-    );
+    this.actors = spec.actors.map((actor, index) => actorFactory(this, index, actor));
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
     this.actorCount = this.actors.length;
     assert(this.actorCount <= 31, 'actors fit in a bit mask');

@@ -42,6 +42,12 @@ export class Pages {
     return this.role[frame] === Role.Free;
   }
 
+  /** The page that `take` would give, or -1. */
+  next(newest: boolean): number {
+    if (this.#poolCount === 0) return -1;
+    return this.#pool[newest ? this.#poolCount - 1 : 0]!;
+  }
+
   /** Takes one page; `newest` prefers the one freed last. -1 when the pool is empty. */
   take(role: Role, newest: boolean): number {
     if (this.#poolCount === 0) return -1;

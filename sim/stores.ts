@@ -11,11 +11,14 @@
 import { Access, Register } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
+import { ACCESSED, leaf, READ, WRITE } from './descriptor.ts';
 import { Event } from './event.ts';
 import type { Machine } from './machine.ts';
 import type { Memory, WordAddress } from './memory.ts';
 import type { Pe } from './pe.ts';
-import type { Site } from './site.ts';
+import { type Site, siteOf } from './site.ts';
+
+const HOSTILE_PAGE = siteOf('choice.hostilePage');
 
 /** In which order the stores of one PE become visible. */
 export const StoreOrder = {
@@ -173,8 +176,17 @@ export function issueStore(machine: Machine, actor: Actor): void {
   refresh(machine, actor.pe);
 }
 
-/** The page keeps its old words until the zeroing takes effect. */
+/**
+ * The page keeps its old words until the zeroing takes effect: those of its last life, or, as a choice,
+ * what nobody here wrote, such as entries that map the page itself.
+ */
 export function issueZero(machine: Machine, actor: Actor, frame: number): void {
+  const { memory } = machine;
+  if (machine.choose(HOSTILE_PAGE, 2) === 1) {
+    const word = leaf(frame, READ | WRITE | ACCESSED);
+    for (let index = 0; index < memory.wordsPerPage; index += 1)
+      memory.store(memory.address(frame, index), word, 0);
+  }
   machine.stores.add(actor.pe, PAGE, machine.memory.address(frame, 0), 0, actor);
   refresh(machine, actor.pe);
 }

@@ -11,6 +11,10 @@ export const ROW_FIELDS = 9;
 const ROW_WORDS = 7;
 export const CHECKPOINT_EVENTS = 256;
 
+/** Bits of a row's first word: its kind, and whether an oracle looked at the TLBs when it judged it. */
+const KIND = 0x7f;
+const LOOKED = 0x80;
+
 /** Digest of an empty trace: the first digits of pi. */
 const SEED_HIGH = 0x243f6a88;
 const SEED_LOW = 0x13198a2e;
@@ -97,14 +101,33 @@ export class Trace {
     return this.#checkpoints.slice(0, Math.floor(this.count / CHECKPOINT_EVENTS) * 2);
   }
 
+  /** An oracle looks at the TLBs while it judges the last row: what they hold matters to that event. */
+  noteLook(): void {
+    const at = (this.count - 1) * ROW_WORDS;
+    if (at >= 0) this.#rows[at]! |= LOOKED;
+  }
+
+  looked(row: number): boolean {
+    return (this.#rows[row * ROW_WORDS]! & LOOKED) !== 0;
+  }
+
   kind(row: number): EventCode {
-    return (this.#rows[row * ROW_WORDS]! & 0xff) as EventCode;
+    return (this.#rows[row * ROW_WORDS]! & KIND) as EventCode;
   }
 
   /** One field of a row, by its place in ROW_FIELDS. */
   field(row: number, index: number): number {
     const { kind, step, actor, operation, site, a, b, c, d } = this.at(row);
     return [kind, step, actor, operation, site, a, b, c, d][index]!;
+  }
+
+  /** One of the fields a, b, c, d (0 to 3), without an object for the row. */
+  operand(row: number, index: number): number {
+    return this.#rows[row * ROW_WORDS + 3 + index]!;
+  }
+
+  actor(row: number): number {
+    return ((this.#rows[row * ROW_WORDS]! >>> 8) & 0xff) - 1;
   }
 
   site(row: number): number {
@@ -117,7 +140,7 @@ export class Trace {
     const who = rows[from]!;
     return {
       row,
-      kind: (who & 0xff) as EventCode,
+      kind: (who & KIND) as EventCode,
       step: rows[from + 1]!,
       actor: ((who >>> 8) & 0xff) - 1,
       operation: (who >>> 16) - 1,

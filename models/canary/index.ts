@@ -111,6 +111,7 @@ const WRITE_CARD: Card = {
   pages: (args) => [args[0]!, 1],
   inside: [Change.Install],
   outside: [],
+  grants: READ | WRITE,
   unusable: 'nothing',
   by: 'end',
   claims: [Claim.HostGrants, Claim.FaultHandled],

@@ -63,6 +63,14 @@ export const BUGS = [
     caughtBy: ['freed-table', 'reference-counts'],
   },
   {
+    id: 'A09-sequence-read-after-lookup',
+    title: 'the notifier sequence is read after the lock that protects the VMA was dropped',
+    upstream:
+      'KVM: arm64: Retry fault if vma_lookup results become invalid, 13ec9308a857 (v6.3, 2023)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['freed-page', 'abstract-map'],
+  },
+  {
     id: 'A14-root-kept-across-lock-break',
     title: 'a long range operation goes on with its old root after it dropped the lock',
     upstream: 'kvm: arm/arm64: Fix use after free of stage2 page table, 0c428a6a9256 (v4.12, 2017)',
@@ -148,6 +156,22 @@ export const BUGS = [
     caughtBy: ['reference-counts', 'break-before-make', 'stale-translation'],
   },
   {
+    id: 'A29-mapped-into-deleted-slot',
+    title: 'a page that the host replaces is mapped although its slot is being deleted',
+    upstream: 'KVM: Avoid illegal stage2 mapping on invalid memory slot, 2230f9e1171a (v6.4, 2023)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['abstract-map', 'freed-page'],
+    isHidden: true,
+  },
+  {
+    id: 'A37-context-not-synchronised',
+    title: 'an invalidation may be executed with the VMID that was loaded before',
+    upstream:
+      'KVM: arm64: Restore missing ISB on nVHE __tlb_switch_to_guest, 452d62227958 (v5.9, 2020)',
+    configuration: 'exclusive-toy-delayed',
+    caughtBy: ['stale-translation', 'freed-table', 'freed-page', 'break-before-make', 'context'],
+  },
+  {
     id: 'A42-no-break-before-make',
     title: 'a valid entry is overwritten by another and invalidated afterwards',
     upstream: 'arm/arm64: KVM: Enforce Break-Before-Make on Stage-2 page tables (v4.7, 2016)',
@@ -155,10 +179,24 @@ export const BUGS = [
     caughtBy: ['break-before-make'],
   },
   {
+    id: 'A43-no-barrier-before-flush',
+    title: 'an invalidation is issued before the changed entry is visible to walkers',
+    upstream: 'ARM: KVM: add missing dsb before invalidating Stage-2 TLBs (v3.10, 2013)',
+    configuration: 'exclusive-toy-delayed',
+    caughtBy: ['stale-translation', 'break-before-make', 'freed-table', 'freed-page'],
+  },
+  {
     id: 'A45-test-young-empty-range',
     title: 'the question whether a page is young visits an empty range',
     upstream: 'KVM: arm/arm64: Fix young bit from mmu notifier (v5.6, 2020)',
     caughtBy: ['accessed-bit'],
+  },
+  {
+    id: 'M10-unlinked-table-put-twice',
+    title: 'a table that became a block is given back by the callback and once more by the map',
+    upstream: 'shape M10 of spec/arm.md 8 (no single commit)',
+    configuration: 'parallel-*',
+    caughtBy: ['reference-counts', 'freed-table'],
   },
   {
     id: 'M14-cache-filled-under-lock',
@@ -203,6 +241,13 @@ export const BUGS = [
     title: 'a page is marked dirty before the lock under which it becomes writable is taken',
     upstream: 'shape M28 of spec/arm.md 8 (no single commit)',
     caughtBy: ['dirty-log'],
+  },
+  {
+    id: 'M30-linked-by-plain-store',
+    title: 'a new table is linked by a plain store, which may be visible before its entries are',
+    upstream: 'shape M30 of spec/arm.md 8 (no single commit)',
+    configuration: 'exclusive-toy-delayed',
+    caughtBy: ['freed-page', 'freed-table', 'table-shape', 'abstract-map', 'stale-translation'],
   },
   {
     id: 'N01-relax-ignores-level',

@@ -4,6 +4,7 @@
  */
 import { type Card, Change, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
+import { EXEC, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 
 const STAGE2_TREE = 0;
@@ -16,6 +17,12 @@ const pageRange = (args: readonly number[]): Range => [args[0]!, args[1]!];
 const wholeSlot = (_args: readonly number[], geometry: Geometry): Range => [
   0,
   geometry.windowPages,
+];
+
+/** The slot that comes and goes: half a block, from the second one on. */
+const deletedSlot = (_args: readonly number[], geometry: Geometry): Range => [
+  1 << geometry.bitsPerLevel,
+  1 << (geometry.bitsPerLevel - 1),
 ];
 
 /** The blocks that contain the range: what a block entry drags along. */
@@ -48,6 +55,7 @@ export const ACCESS_CARD: Card = {
   outside: [Change.Remove, Change.Install, Change.Relax, Change.SetAccessed],
   unusable: 'removed',
   by: 'unlock',
+  grants: READ | WRITE,
   claims: [Claim.FaultHandled, Claim.HostGrants],
   results: [Result.Ok, Result.NoMemory],
 };
@@ -55,12 +63,23 @@ export const ACCESS_CARD: Card = {
 /** 3.1, 3.3: the same, beside other faults; every store is made inside a read section. */
 export const SHARED_ACCESS_CARD: Card = { ...ACCESS_CARD, lock: 'shared' };
 
+/** 4.1: without a slot the access is not served by the table. */
+export const LAYOUT_ACCESS_CARD: Card = {
+  ...SHARED_ACCESS_CARD,
+  results: [...SHARED_ACCESS_CARD.results, Result.Refused],
+};
+
 /** E25: two faults that relax one page store without looking; one of them may lose what it granted. */
 export const READERS_ACCESS_CARD: Card = {
   ...ACCESS_CARD,
   lock: 'shared',
   inside: [...ACCESS_CARD.inside, Change.Restrict],
 };
+
+/** 4.2 f12: the right to execute is given for instruction fetches only. */
+export function fetchCard(access: Card): Card {
+  return { ...access, grants: READ | WRITE | EXEC };
+}
 
 /** 2.5.5, 4.3: absent on at least the range; nothing usable before the lock is dropped. */
 export const UNMAP_CARD: Card = {
@@ -72,9 +91,42 @@ export const UNMAP_CARD: Card = {
   inside: [Change.Remove],
   outside: [Change.Remove],
   achieves: State.Absent,
+  prunes: true,
   unusable: 'removed',
   by: 'unlock',
   claims: [Claim.HostRevokes, Claim.RevocationReturned],
+};
+
+/** 4.3, munmap and mmap of a whole region: as unmap; what backs it afterwards is another matter. */
+export const REMAP_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: (args, geometry) => blocksOf(onePage(args), geometry),
+  claims: [Claim.HostRevokes],
+};
+
+/** 4.3 change-pte: the page is unmapped, and may come back with the frame that replaces the old one. */
+export const CHANGE_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: onePage,
+  reach: (args, geometry) => blocksOf(onePage(args), geometry),
+  inside: [Change.Remove, Change.Install],
+  claims: [Claim.HostRevokes, Claim.HostGrants],
+  results: [Result.Ok, Result.NoMemory, Result.Invalid],
+};
+
+/** 3.1, 4.5: nothing is mapped for a slot that is deleted. */
+export const DELETE_SLOT_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: deletedSlot,
+  reach: deletedSlot,
+  claims: [Claim.HostRevokes],
+  results: [Result.Ok, Result.Invalid],
+};
+
+export const CREATE_SLOT_CARD: Card = {
+  ...NOTHING,
+  claims: [Claim.HostGrants],
+  results: [Result.Ok, Result.Invalid],
 };
 
 /** 4.3 age: accessed flags of the range and of blocks that reach into it. */
@@ -119,6 +171,26 @@ export const SPLITTING_START_LOG_CARD: Card = {
   inside: [...START_LOG_CARD.inside, Change.RemoveSplit, Change.Install],
 };
 
+/** 4.5 with "initially all set": what is writable stays so, since all of it is marked. */
+const { achieves: _, ...WEAK_START_LOG_CARD } = START_LOG_CARD;
+export const LAYOUT_START_LOG_CARD: Card = {
+  ...WEAK_START_LOG_CARD,
+  inside: [...START_LOG_CARD.inside, Change.RemoveSplit, Change.Install],
+};
+
+/** 4.5 clear: as get-and-clear, with the blocks split in the mode that starts with all marks set. */
+export const CLEAR_LOG_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: wholeSlot,
+  inside: [Change.Restrict, Change.RemoveSplit, Change.Install],
+  unusable: 'tightened',
+  by: 'end',
+  claims: [Claim.LogTaken, Claim.LogHarvested],
+  results: [Result.Ok, Result.Invalid],
+};
+
 /** 4.5 get-and-clear: what was marked is read-only at the end of the flush. */
 export const COLLECT_LOG_CARD: Card = {
   ...NOTHING,
@@ -149,6 +221,7 @@ export const HYPERVISOR_MAP_CARD: Card = {
   pages: pageRange,
   inside: [Change.Install],
   achieves: State.Mapped,
+  grants: READ | WRITE,
   results: [Result.Ok, Result.NoMemory, Result.Invalid],
 };
 

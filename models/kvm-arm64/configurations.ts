@@ -15,6 +15,8 @@ import { defaultWordBits, rootShape } from './geometry.ts';
 
 export interface KvmConfiguration extends Configuration {
   readonly generation: Generation;
+  /** The host's address space has VMAs, pages are replaced, and memory slots come and go. */
+  readonly hasLayout: boolean;
   /** The walker sets the accessed flag itself; otherwise access-flag faults reach the handler. */
   readonly hardwareAccessed: boolean;
   /** Physical pages of the machine. */
@@ -37,6 +39,20 @@ export const EAGER: RunParameter = {
   title: 'blocks are split when logging starts',
   default: 0,
   max: 1,
+};
+
+const ALL_SET: RunParameter = {
+  name: 'allset',
+  title: 'logging starts with every page marked and protects nothing (initially all set)',
+  default: 0,
+  max: 1,
+};
+
+const VMAS: RunParameter = {
+  name: 'vmas',
+  title: 'bit mask of block-sized regions that the host maps as one block by rule (hugetlb)',
+  default: 1,
+  max: 3,
 };
 
 /** Two index bits per level: four entries per table. */
@@ -82,6 +98,7 @@ function configuration(
     weight: 100,
     parameters: PARAMETERS,
     generation: EXCLUSIVE,
+    hasLayout: false,
     hardwareAccessed: true,
     frames: 96,
     ...rest,
@@ -136,6 +153,18 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], weight: 40, frames: 160 },
   ),
   configuration(
+    'parallel-toy-layout',
+    'parallel faults; VMAs, replaced pages, and a memory slot that is deleted and created',
+    toy(2, 1),
+    {
+      generation: PARALLEL,
+      parameters: [...PARAMETERS, EAGER, ALL_SET, VMAS],
+      hasLayout: true,
+      weight: 60,
+      frames: 112,
+    },
+  ),
+  configuration(
     'parallel-toy-immediate',
     'the walker of 6.4 with faults alone and unlinked tables freed at once, as the hypervisor uses it',
     toy(2, 1),
@@ -161,6 +190,12 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       fidelity: 'F2',
       weight: 60,
     },
+  ),
+  configuration(
+    'parallel-toy-delayed',
+    'parallel-toy with pending stores and registers, two vCPUs',
+    toy(2, 1),
+    { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], fidelity: 'F2', weight: 60 },
   ),
   configuration(
     'exclusive-4k',

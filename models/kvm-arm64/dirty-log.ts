@@ -1,9 +1,9 @@
 /**
- * Dirty logging: start, get-and-clear, stop.
+ * Dirty logging: start, get-and-clear or get and clear (manual protection), stop.
  *
  * Mirrors: Linux 5.10 virt/kvm/kvm_main.c and arch/arm64/kvm/mmu.c, logging by write protection; eager
  *          split of 6.4.
- * Leaves out: manual protection, initially-all-set.
+ * Leaves out: several slots; a mask of user space's own choice (it clears all that was reported).
  * Source: spec/arm.md 4.5; amendment E1 (one VMID here).
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
@@ -28,6 +28,7 @@ export const logSites = sites('log', [
   'takeMarks',
   'clearMarks',
   'unlockSlots',
+  'markAll',
 ]);
 const at = logSites;
 
@@ -38,18 +39,78 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
     yield* self.release(at.unlockSlots, Lock.Slots);
     return Result.Invalid;
   }
+  if (world.marksAllAtStart) yield* markAll(self, world);
   yield* self.store(at.publish, world.logging, 1);
   // faults that saw "not logging" end before the slot is protected
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
+  // pages that are marked already are protected when their marks are cleared
+  if (!world.marksAllAtStart) yield* protectAll(self, world);
+  self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
+  yield* self.release(at.unlockSlots, Lock.Slots);
+  return Result.Ok;
+}
+
+function* protectAll(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Protect);
   yield* applyRange(self, world, 0, world.geometry.windowPages, protectRange);
   yield* self.release(at.unlock, Lock.Mmu);
   yield* flushSlot(self, world);
   if (world.splitsEagerly) yield* splitSlot(self, world);
-  self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
+}
+
+/** Initially all set: every page counts as written before the log is there. */
+function* markAll(self: Actor, world: KvmWorld): Operation<void> {
+  const { windowPages } = world.geometry;
+  for (let first = 0; first < windowPages; first += 32) {
+    const count = Math.min(32, windowPages - first);
+    yield* self.store(
+      at.markAll,
+      world.bitmap + (first >>> 5),
+      count === 32 ? -1 : (1 << count) - 1,
+    );
+    for (let i = 0; i < count; i += 1) self.claim(Claim.LogMarked, first + i, 0, 0);
+  }
+}
+
+/** Manual protection: reports what is marked, and then clears, protects and flushes what it reported. */
+export function* clearLog(self: Actor, world: KvmWorld): Operation<number> {
+  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  if ((yield* self.readOnce(at.readLogging, world.logging)) === 0) {
+    yield* self.release(at.unlockSlots, Lock.Slots);
+    return Result.Invalid;
+  }
+  const words = Math.ceil(world.geometry.windowPages / 32);
+  const reported: number[] = [];
+  for (let i = 0; i < words; i += 1) {
+    reported.push(yield* self.readOnce(at.readMarks, world.bitmap + i));
+  }
+  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  world.beginWork(self, Work.Protect);
+  for (let i = 0; i < words; i += 1) {
+    const marks = reported[i]!;
+    if (marks === 0) continue;
+    yield* clearMarks(self, world, i, marks);
+    const lowest = 31 - Math.clz32(marks & -marks);
+    const highest = 31 - Math.clz32(marks);
+    yield* applyRange(self, world, i * 32 + lowest, highest - lowest + 1, protectRange);
+  }
+  yield* self.release(at.unlock, Lock.Mmu);
+  yield* flushSlot(self, world);
+  if (world.splitsEagerly && world.marksAllAtStart) yield* splitSlot(self, world);
+  self.claim(Claim.LogHarvested, 0, 0, 0);
   yield* self.release(at.unlockSlots, Lock.Slots);
   return Result.Ok;
+}
+
+/** Clears marks that were reported, and no mark that was made since. */
+function* clearMarks(self: Actor, world: KvmWorld, index: number, marks: number): Operation<void> {
+  const word = world.bitmap + index;
+  for (;;) {
+    const old = yield* self.readOnce(at.readMarks, word);
+    if ((yield* self.compareExchange(at.clearMarks, word, old, old & ~marks)) === old) break;
+  }
+  self.claim(Claim.LogTaken, index * 32, marks, 0);
 }
 
 /** One round: takes the marks, protects what was marked, flushes, reports. */

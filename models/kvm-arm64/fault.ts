@@ -4,7 +4,7 @@
  * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, guest abort and access-flag fault; 5.18 and 6.2 to 6.13 for
  *          the mode of the lock and the time of the dirty mark.
  *          A permission fault is repaired in place only at the level at which it was taken (N01).
- * Leaves out: VMAs and their lookup (f3-f6), devices, MMIO, address-size and external aborts, stage-1
+ * Leaves out: VMAs and slots (f3-f6) where the configuration has no layout, devices, MMIO, address-size and external aborts, stage-1
  *          walk aborts (E27), the error of f1, poisoned pages, hints to the host's page (f14, f15),
  *          the barriers of the notifier protocol (no effect at F1), cache maintenance.
  * Source: spec/arm.md 4.1-4.4; steps are named f1-f15 as there.
@@ -20,10 +20,10 @@ import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { ANY_LEVEL, makeYoung, relaxPage } from './attributes.ts';
 import { FaultLock, MarkTime } from './generation.ts';
-import { blockPages, regionOf } from './geometry.ts';
+import { blockPages, regionOf, slotRange } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { mapRange } from './map.ts';
-import { type KvmWorld, Lock, WALKS_DOMAIN } from './world.ts';
+import { type KvmWorld, Lock, Slot, Vma, WALKS_DOMAIN } from './world.ts';
 
 export const faultSites = sites('fault', [
   'enterSlots',
@@ -41,6 +41,10 @@ export const faultSites = sites('fault', [
   'unlock',
   'enterWalk',
   'leaveWalk',
+  'readSlot',
+  'lockSpace',
+  'readVma',
+  'unlockSpace',
 ]);
 const at = faultSites;
 
@@ -74,7 +78,7 @@ function sharesFaults({ generation }: KvmWorld): boolean {
   return generation.faultLock === FaultLock.Shared;
 }
 
-/** Tells oracles whether the handler believes that it repaired the entry. */
+/** Tells oracles, as the lock is dropped, whether the handler believes that it repaired the entry. */
 function claimOutcome(self: Actor, page: number, outcome: number): void {
   if (outcome === Result.Again) self.claim(Claim.FaultRetry, RetryReason.Moved, page, 0);
   else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
@@ -104,6 +108,10 @@ function* handleMissing(
   result: number,
 ): Operation<number> {
   const { geometry } = world;
+  // 4.1: no slot, or one that is being deleted; the access would be emulated
+  if (world.isInSlot(page) && (yield* self.readOnce(at.readSlot, world.slot)) !== Slot.Valid) {
+    return Result.Refused;
+  }
   const isPermission = faultClass(result) === FaultClass.Permission;
   const faultPages = levelPages(geometry, faultLevel(result));
   const isWrite = intent === Intent.Write;
@@ -117,7 +125,9 @@ function* handleMissing(
   if (needsTables && !fillsLate && !(yield* fillCache(self, world))) return Result.NoMemory;
 
   // f5-f8: the sequence is read before the host is asked, so that an invalidation in between is noticed
-  const sequence = yield* self.readOnce(at.readSequence, world.sequence);
+  const found = yield* lookUp(self, world, page);
+  const isBlockVma = (found & 1) !== 0;
+  const sequence = found >>> 1;
   const frame = yield* resolvePage(self, world, page);
   if (frame < 0) return Result.NoMemory;
   const isWritable = isWrite || !isLogging;
@@ -136,17 +146,11 @@ function* handleMissing(
   }
   if (needsTables && fillsLate) yield* fillCache(self, world);
 
-  // f11: the size, from what the host maps now; nothing can change it while the lock is held
+  // f11
   let pages = 1;
-  if (!isLogging) {
+  if (!isLogging && mayBeBlock(world, page)) {
     if (isPermission && faultPages > 1) pages = faultPages;
-    else {
-      const block = yield* self.readOnce(
-        at.readHostBlock,
-        world.hostBlock + regionOf(geometry, page),
-      );
-      if (isBlock(block)) pages = blockPages(geometry);
-    }
+    else if (isBlockVma || (yield* isHostBlock(self, world, page))) pages = blockPages(geometry);
   }
   const first = alignDown(page, pages);
 
@@ -171,9 +175,36 @@ function* handleMissing(
   const isMarkedLate = isMarked && outcome === Result.Ok;
   if (isMarkedLate && marks === MarkTime.UnderLock) yield* markDirty(self, world, page);
   yield* self.release(at.unlock, Lock.Mmu);
-  if (isMarkedLate && marks === MarkTime.AfterUnlock) yield* markDirty(self, world, page);
   claimOutcome(self, page, outcome);
+  if (isMarkedLate && marks === MarkTime.AfterUnlock) yield* markDirty(self, world, page);
   return outcome === Result.Again ? Result.Ok : outcome;
+}
+
+/** f11: what the host maps now; nothing can change it while the lock is held. */
+function* isHostBlock(self: Actor, world: KvmWorld, page: number): Operation<boolean> {
+  const word = world.hostBlock + regionOf(world.geometry, page);
+  return isBlock(yield* self.readOnce(at.readHostBlock, word));
+}
+
+/** f3: a block lies inside one slot. */
+function mayBeBlock(world: KvmWorld, page: number): boolean {
+  const [first] = slotRange(world.geometry);
+  return world.slot === 0 || regionOf(world.geometry, page) !== regionOf(world.geometry, first);
+}
+
+/**
+ * f3-f6: whether the VMA asks for a block, in bit 0, and above it the sequence, read while the mmap lock
+ * still keeps the VMA as it is.
+ */
+function* lookUp(self: Actor, world: KvmWorld, page: number): Operation<number> {
+  if (world.vma === 0) return (yield* self.readOnce(at.readSequence, world.sequence)) << 1;
+  yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Shared);
+  const vma = yield* self.readOnce(at.readVma, world.vma + regionOf(world.geometry, page));
+  const readsLate = world.bug('A09-sequence-read-after-lookup');
+  let sequence = readsLate ? 0 : yield* self.readOnce(at.readSequence, world.sequence);
+  yield* self.release(at.unlockSpace, Lock.Mmap);
+  if (readsLate) sequence = yield* self.readOnce(at.readSequence, world.sequence);
+  return (sequence << 1) | (vma === Vma.Block ? 1 : 0);
 }
 
 /** Sets aside what the longest path needs: a table for every level below the root's. */

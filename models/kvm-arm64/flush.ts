@@ -54,12 +54,12 @@ export function* flushPage(
   level: number,
 ): Operation<void> {
   const hint = level === NO_LEVEL ? 0 : ttl(world.geometry.granuleBits, level);
-  yield* self.dsb(at.orderStores, Domain.InnerStore);
+  if (!world.bug('A43-no-barrier-before-flush')) yield* self.dsb(at.orderStores, Domain.InnerStore);
   const previous = self.vttbr;
   const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
   if (previous !== target) {
     yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
-    yield* self.isb(at.synchroniseEntry);
+    if (!world.bug('A37-context-not-synchronised')) yield* self.isb(at.synchroniseEntry);
   }
   const stage1First = world.bug('M15b-stage1-flush-first');
   if (stage1First) {

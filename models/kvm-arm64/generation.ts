@@ -82,3 +82,13 @@ export const RECENT: Generation = {
   marks: MarkTime.AfterUnlock,
   destroysInChunks: true,
 };
+
+/** In the order of the kernels that they mirror. */
+export const GENERATIONS: readonly Generation[] = Object.freeze([
+  EXCLUSIVE,
+  READERS,
+  PARALLEL,
+  PARALLEL_WITHOUT_RANGES,
+  IMMEDIATE,
+  RECENT,
+]);

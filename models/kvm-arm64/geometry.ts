@@ -32,6 +32,14 @@ export function blockPages(geometry: Geometry): number {
   return 1 << geometry.bitsPerLevel;
 }
 
+/**
+ * The slot that comes and goes: half of the second region, so that it shares a table with its neighbour
+ * and no block lies inside it. [first, pages]
+ */
+export function slotRange(geometry: Geometry): readonly [number, number] {
+  return [blockPages(geometry), blockPages(geometry) >>> 1];
+}
+
 export function regionOf(geometry: Geometry, page: number): number {
   return shiftPages(page, geometry.bitsPerLevel);
 }

@@ -17,7 +17,7 @@ import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { blockPages, regionOf } from './geometry.ts';
-import { type KvmWorld, Lock } from './world.ts';
+import { type KvmWorld, Lock, Vma } from './world.ts';
 
 export const hostSites = sites('host-memory', [
   'readPage',
@@ -32,6 +32,7 @@ export const hostSites = sites('host-memory', [
   'writePage',
   'unlockTable',
   'unlockSpace',
+  'readVmaLocked',
 ]);
 const at = hostSites;
 
@@ -68,10 +69,14 @@ function* faultIn(self: Actor, world: KvmWorld, page: number): Operation<number>
   const blockWord = yield* self.readOnce(at.readBlockLocked, world.hostBlock + region);
   const pageWord = yield* self.readOnce(at.readPageLocked, world.hostPage + page);
   let frame = frameFor(world, page, pageWord, blockWord);
-  if (frame < 0 && blockWord === 0 && (world.hugeRegions & (1 << region)) !== 0) {
+  const isBlockVma =
+    world.vma !== 0 && (yield* self.readOnce(at.readVmaLocked, world.vma + region)) === Vma.Block;
+  const mayBeBlock = isBlockVma || (world.hugeRegions & (1 << region)) !== 0;
+  if (frame < 0 && blockWord === 0 && mayBeBlock) {
     frame = yield* installBlock(self, world, page);
   }
-  if (frame < 0) frame = yield* installPage(self, world, page);
+  // where the VMA asks for a block there is nothing smaller
+  if (frame < 0 && !isBlockVma) frame = yield* installPage(self, world, page);
   yield* self.release(at.unlockSpace, Lock.Mmap);
   return frame;
 }
@@ -122,6 +127,8 @@ export const revokeSites = sites('host-revoke', [
   'clear',
   'unlockTable',
   'free',
+  'writeVma',
+  'replace',
 ]);
 
 /** Takes one page from the guest and frees it. Between notifier start and end, or at exit. */
@@ -138,5 +145,61 @@ export function* revokePage(self: Actor, world: KvmWorld, page: number): Operati
     self.claim(Claim.HostRevokes, page, frame, 0);
   }
   yield* self.release(here.unlockTable, Lock.HostTable);
+  // what is left of a block by rule is no block any more
+  if (world.vma !== 0) {
+    yield* self.store(here.writeVma, world.vma + regionOf(world.geometry, page), Vma.Pages);
+  }
   if (frame >= 0) yield* self.free(here.free, frame);
+}
+
+/** A region whose pages are gone is mapped anew: it may be backed by a block, or has pages only. */
+export function* emptyRegion(
+  self: Actor,
+  world: KvmWorld,
+  first: number,
+  mayBeBlock: boolean,
+): Operation<void> {
+  const here = revokeSites;
+  yield* self.acquire(here.lockTable, Lock.HostTable, Mode.Exclusive);
+  for (let page = first; page < first + blockPages(world.geometry); page += 1) {
+    yield* self.store(here.clear, world.hostPage + page, mayBeBlock ? 0 : GONE);
+  }
+  const region = world.hostBlock + regionOf(world.geometry, first);
+  yield* self.store(here.split, region, mayBeBlock ? 0 : SPLIT);
+  yield* self.release(here.unlockTable, Lock.HostTable);
+}
+
+/**
+ * Puts another frame in the place of the one that backs a page; the caller has unmapped the page.
+ * @returns the frame that was there and is nobody's now, or -1 when there was none
+ */
+export function* replacePage(
+  self: Actor,
+  world: KvmWorld,
+  page: number,
+  next: number,
+): Operation<number> {
+  const here = revokeSites;
+  const region = world.hostBlock + regionOf(world.geometry, page);
+  yield* self.acquire(here.lockTable, Lock.HostTable, Mode.Exclusive);
+  const blockWord = yield* self.readOnce(here.readBlock, region);
+  if (isBlock(blockWord)) yield* self.store(here.split, region, blockWord | SPLIT);
+  const pageWord = yield* self.readOnce(here.readPage, world.hostPage + page);
+  const old = frameFor(world, page, pageWord, blockWord);
+  if (old >= 0) {
+    yield* self.store(here.replace, world.hostPage + page, next + 1);
+    self.claim(Claim.HostRevokes, page, old, 0);
+    // without a slot the guest has no claim to it
+    if (!world.isSlotRevoked || !world.isInSlot(page)) self.claim(Claim.HostGrants, page, next, 1);
+  }
+  yield* self.release(here.unlockTable, Lock.HostTable);
+  yield* self.store(here.writeVma, world.vma + regionOf(world.geometry, page), Vma.Pages);
+  return old;
+}
+
+/** The frame that backs a page at this instant, for claims; -1 when there is none. */
+export function grantedFrame(world: KvmWorld, page: number): number {
+  const { memory } = world.machine;
+  const blockWord = memory.load(world.hostBlock + regionOf(world.geometry, page));
+  return frameFor(world, page, memory.load(world.hostPage + page), blockWord);
 }

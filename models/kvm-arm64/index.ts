@@ -1,4 +1,4 @@
-/** kvm-arm64: stage-2 page tables of KVM on arm64, the generation of 2020 (one lock). */
+/** kvm-arm64: stage-2 page tables of KVM on arm64, one lock (2020) and parallel faults (2022 on). */
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
 import { defineSystem } from '../system.ts';
 import { attributeSites } from './attributes.ts';
@@ -12,6 +12,7 @@ import { flushSites } from './flush.ts';
 import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { hypervisorSites } from './hypervisor.ts';
+import { layoutSites } from './layout.ts';
 import { mapSites } from './map.ts';
 import { takingSites } from './map-taking.ts';
 import { ageSites, notifierSites } from './notifier.ts';
@@ -26,8 +27,10 @@ import { KvmWorld, machineSpec } from './world.ts';
 
 export const kvmArm64 = defineSystem({
   id: 'kvm-arm64',
-  title: 'KVM/arm64 stage-2 tables: stand-alone walker, fault path, notifier, dirty log (2020)',
-  mirrors: 'Linux 5.10 with every later fix of the operations modelled (spec/arm.md 1, 2, 4)',
+  title:
+    'KVM/arm64 stage-2 tables: stand-alone walker, fault path, notifier, dirty log (2020 to 2026)',
+  mirrors:
+    'Linux 5.10, 5.18, 6.2 to 6.12 and 2026, each with every later fix of the operations modelled (spec/arm.md 1 to 4)',
   isListed: true,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
@@ -50,6 +53,7 @@ export const kvmArm64 = defineSystem({
     hardwareSites,
     hostSites,
     hypervisorSites,
+    layoutSites,
     logSites,
     mapSites,
     notifierSites,

@@ -64,6 +64,7 @@ export class TakingMap implements Visitor {
     this.#following += levelPages(walk.geometry, walk.level);
     if (walk.level < LAST_LEVEL && isTable(old)) {
       yield* freeUnlinked(self, world, frameOf(old), walk.level + 1);
+      if (world.bug('M10-unlinked-table-put-twice')) yield* putPage(self, world, frameOf(old));
     }
     return Result.Ok;
   }

@@ -160,7 +160,9 @@ class MapVisitor implements Visitor {
       yield* self.store(at.breakLeaf, walk.word, old & ~VALID);
       yield* flushPage(self, world, walk.first, level);
     }
-    yield* self.storeRelease(make, walk.word, next);
+    // what a new table holds is visible before its name
+    if (world.bug('M30-linked-by-plain-store')) yield* self.store(make, walk.word, next);
+    else yield* self.storeRelease(make, walk.word, next);
     if (overwrites) yield* flushPage(self, world, walk.first, level);
   }
 

@@ -42,27 +42,36 @@ export function* unmapFromHost(
   const at = notifierSites;
   yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Exclusive);
   const [first, count] = yield* notifiedRange(self, world, page, pages);
+  yield* beginInvalidation(self, world);
+  yield* applyRange(self, world, first, count, unmapRange);
+  yield* self.release(at.unlockStart, Lock.Mmu);
+  for (let i = 0; i < pages; i += 1) yield* revokePage(self, world, page + i);
+  self.claim(Claim.RevocationReturned, pages, 0, 0);
+  yield* endInvalidation(self, world);
+  yield* self.release(at.unlockSpace, Lock.Mmap);
+  return Result.Ok;
+}
 
+/** Takes the MMU lock, under which the caller unmaps, and lets faults retry until the end. */
+export function* beginInvalidation(self: Actor, world: KvmWorld): Operation<void> {
+  const at = notifierSites;
   yield* self.acquire(at.lockStart, Lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Unmap);
   yield* self.add(at.begin, world.inProgress, 1);
-  yield* applyRange(self, world, first, count, unmapRange);
-  yield* self.release(at.unlockStart, Lock.Mmu);
+}
 
-  for (let i = 0; i < pages; i += 1) yield* revokePage(self, world, page + i);
-  self.claim(Claim.RevocationReturned, pages, 0, 0);
-
+/** What faults find out about the host from here on may be used. */
+export function* endInvalidation(self: Actor, world: KvmWorld): Operation<void> {
+  const at = notifierSites;
   // a fault that misses the count sees the sequence, and the other way round
   yield* self.acquire(at.lockEnd, Lock.Mmu, Mode.Exclusive);
   yield* self.add(at.countSequence, world.sequence, 1);
   yield* self.add(at.finish, world.inProgress, -1);
   yield* self.release(at.unlockEnd, Lock.Mmu);
-  yield* self.release(at.unlockSpace, Lock.Mmap);
-  return Result.Ok;
 }
 
 /** A block that is taken away in part is split first, so all of it is notified. */
-function* notifiedRange(
+export function* notifiedRange(
   self: Actor,
   world: KvmWorld,
   page: number,

@@ -5,11 +5,12 @@ import { sites } from '../../sim/site.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
 import { EAGER, type KvmConfiguration } from './configurations.ts';
-import { collectLog, startLog, stopLog } from './dirty-log.ts';
+import { clearLog, collectLog, startLog, stopLog } from './dirty-log.ts';
 import { FaultLock } from './generation.ts';
 import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
+import { changePage, createSlot, deleteSlot, remapRegion } from './layout.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { exitOwner } from './teardown.ts';
 import { runCallbacks } from './unlinked.ts';
@@ -23,7 +24,9 @@ type Spec = OperationSpec<KvmConfiguration, KvmWorld>;
 function interestingPages(configuration: KvmConfiguration): readonly number[] {
   const size = blockPages(configuration.geometry);
   const { windowPages } = configuration.geometry;
-  const pages = [0, 1, size - 1, size, size + 1, 2 * size - 1, 2 * size];
+  // the slot that comes and goes, its neighbour in the same table, and a page outside
+  const first = configuration.hasLayout ? [size, 2 * size - 1, 0] : [];
+  const pages = [...first, 0, 1, size - 1, size, size + 1, 2 * size - 1, 2 * size];
   return [...new Set(pages.filter((page) => page < windowPages))];
 }
 
@@ -74,6 +77,14 @@ const ACCESS_CARDS = {
   [FaultLock.Exclusive]: card.ACCESS_CARD,
   [FaultLock.SharedToRelax]: card.READERS_ACCESS_CARD,
   [FaultLock.Shared]: card.SHARED_ACCESS_CARD,
+  layout: card.LAYOUT_ACCESS_CARD,
+};
+
+const FETCH_CARDS = {
+  [FaultLock.Exclusive]: card.fetchCard(card.ACCESS_CARD),
+  [FaultLock.SharedToRelax]: card.fetchCard(card.READERS_ACCESS_CARD),
+  [FaultLock.Shared]: card.fetchCard(card.SHARED_ACCESS_CARD),
+  layout: card.fetchCard(card.LAYOUT_ACCESS_CARD),
 };
 
 const access = (id: string, title: string, intent: Intent, weight: number): Spec => ({
@@ -82,7 +93,10 @@ const access = (id: string, title: string, intent: Intent, weight: number): Spec
   roles: ['vcpu'],
   parameters: [page],
   card: card.ACCESS_CARD,
-  cardIn: ({ generation }) => ACCESS_CARDS[generation.faultLock],
+  cardIn: ({ generation, hasLayout }) => {
+    const cards = intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS;
+    return hasLayout ? cards.layout : cards[generation.faultLock];
+  },
   weight,
   isGuestAccess: true,
   start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
@@ -127,8 +141,12 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     roles: ['host'],
     parameters: [],
     card: card.START_LOG_CARD,
-    cardIn: ({ parameters }) =>
-      parameters.includes(EAGER) ? card.SPLITTING_START_LOG_CARD : card.START_LOG_CARD,
+    cardIn: ({ parameters, hasLayout }) =>
+      hasLayout
+        ? card.LAYOUT_START_LOG_CARD
+        : parameters.includes(EAGER)
+          ? card.SPLITTING_START_LOG_CARD
+          : card.START_LOG_CARD,
     weight: 5,
     start: (self, world) => startLog(self, world),
   },
@@ -142,6 +160,17 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     start: (self, world) => collectLog(self, world),
   },
   {
+    id: 'log-clear',
+    title:
+      'manual protection: report the marks, then clear, write-protect and flush what was reported',
+    roles: ['host'],
+    parameters: [],
+    card: card.CLEAR_LOG_CARD,
+    weight: 5,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => clearLog(self, world),
+  },
+  {
     id: 'log-stop',
     title: 'dirty logging stops',
     roles: ['host'],
@@ -149,6 +178,46 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     card: card.STOP_LOG_CARD,
     weight: 3,
     start: (self, world) => stopLog(self, world),
+  },
+  {
+    id: 'remap',
+    title: 'the host unmaps a region and maps it anew with another page size',
+    roles: ['host'],
+    parameters: [page],
+    card: card.REMAP_CARD,
+    weight: 5,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world, [at = 0]) => remapRegion(self, world, at),
+  },
+  {
+    id: 'change',
+    title: 'the host replaces the frame of a page by another one (change-pte)',
+    roles: ['host'],
+    parameters: [page],
+    card: card.CHANGE_CARD,
+    weight: 8,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world, [at = 0]) => changePage(self, world, at),
+  },
+  {
+    id: 'slot-delete',
+    title: 'the memory slot is deleted: invalidate, wait for readers, unmap, remove',
+    roles: ['host'],
+    parameters: [],
+    card: card.DELETE_SLOT_CARD,
+    weight: 8,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => deleteSlot(self, world),
+  },
+  {
+    id: 'slot-create',
+    title: 'the memory slot is created again',
+    roles: ['host'],
+    parameters: [],
+    card: card.CREATE_SLOT_CARD,
+    weight: 4,
+    isIn: ({ hasLayout }) => hasLayout,
+    start: (self, world) => createSlot(self, world),
   },
   {
     id: 'exit',

@@ -49,6 +49,7 @@ export function* applyRange(
     if (next < end && self.choose(at.contended, 2) === 1) {
       yield* self.release(at.yieldLock, Lock.Mmu);
       yield* self.acquire(at.retakeLock, Lock.Mmu, Mode.Exclusive);
+      world.resumeWork(self);
     }
     from = next;
   }

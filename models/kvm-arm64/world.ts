@@ -19,7 +19,7 @@ import type { BugFlags, World } from '../system.ts';
 import type { BugId } from './bugs.ts';
 import type { KvmConfiguration } from './configurations.ts';
 import { BUSY, FaultLock, type Generation } from './generation.ts';
-import { blockPages } from './geometry.ts';
+import { blockPages, slotRange } from './geometry.ts';
 import { TableWalk } from './walker.ts';
 
 /** Locks: the MMU spin lock, the host's mmap lock, memslot changes, host page-table lock, EL2 table. */
@@ -36,6 +36,12 @@ export const BOOT_PAGE = 12;
 export const SLOTS_DOMAIN = 0;
 export const WALKS_DOMAIN = 1;
 
+/** What a VMA word says: pages of their own (or blocks where the host likes), or one block by rule. */
+export const Vma = { Pages: 0, Block: 1 } as const;
+
+/** What the slot word says: no slot, one that may be used, one that is being deleted. */
+export const Slot = { None: 0, Valid: 1, Invalid: 2 } as const;
+
 /** Shape of the hypervisor's own table; toy and page-granular in every configuration. */
 export const HYPERVISOR_GEOMETRY: Geometry = {
   granuleBits: 12,
@@ -51,7 +57,9 @@ function kernelFrames(configuration: KvmConfiguration): number {
   const { geometry, frames } = configuration;
   const pages = geometry.windowPages;
   const wordsPerFrame = 1 << geometry.bitsPerLevel;
-  const fixed = 64 + pages + pages / blockPages(geometry) + Math.ceil(pages / 32) + frames;
+  const regions = pages / blockPages(geometry);
+  const layout = configuration.hasLayout ? regions + 1 : 0;
+  const fixed = 64 + pages + regions + layout + Math.ceil(pages / 32) + frames;
   // counts cover the kernel frames as well: k frames hold fixed + k words
   const variables = Math.ceil((fixed + 64) / (wordsPerFrame - 1));
   return Math.ceil(variables / 4) * 4 + HYPERVISOR_GEOMETRY.windowPages + 4;
@@ -156,13 +164,22 @@ export class KvmWorld implements World {
   readonly hostPage: WordAddress;
   readonly hostBlock: WordAddress;
   readonly countBase: WordAddress;
+  /** VMA of each block-sized region, and the slot that comes and goes; see layout.ts. 0 without a layout. */
+  readonly vma: WordAddress = 0;
+  readonly slot: WordAddress = 0;
 
   /** First frame of the hypervisor's linear map: the last kernel frames, aligned so that blocks fit. */
   readonly linearBase: number;
+  /** By actor: the work that it began last. */
+  readonly #work: Work[] = [];
+  /** What oracles were told last: nothing in the slot belongs to the guest. */
+  isSlotRevoked = false;
   /** Regions that the host may back with a block, as a bit mask. */
   hugeRegions = 0;
   /** Blocks are split when logging starts, not by the faults that follow. */
   splitsEagerly = false;
+  /** Initially all set: logging starts with every page marked and protects nothing. */
+  marksAllAtStart = false;
   /** Table pages that each actor has set aside; private to it. */
   readonly caches: readonly number[][];
   readonly walks: readonly TableWalk[];
@@ -192,6 +209,10 @@ export class KvmWorld implements World {
     );
     this.hostPage = this.variables.allocate('host page', pages);
     this.countBase = this.variables.allocate('reference count', spec.frames);
+    if (configuration.hasLayout) {
+      this.vma = this.variables.allocate('VMA', Math.ceil(pages / blockPages(this.geometry)));
+      this.slot = this.variables.allocate('slot that comes and goes');
+    }
     this.linearBase = spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages;
     this.caches = machine.actors.map(() => []);
     this.walks = machine.actors.map(() => new TableWalk());
@@ -213,11 +234,23 @@ export class KvmWorld implements World {
     return this.caches[self.index]!;
   }
 
+  /** Whether the page belongs to the slot that comes and goes. */
+  isInSlot(page: number): boolean {
+    const [first, pages] = slotRange(this.geometry);
+    return this.slot !== 0 && page >= first && page < first + pages;
+  }
+
   /** Says what the operation does with stage 2 from here to the end of its hold of the MMU lock. */
   beginWork(self: Actor, work: Work): void {
     // with one exclusive lock there is nothing to tell apart
     if (this.generation.faultLock === FaultLock.Exclusive) return;
+    this.#work[self.index] = work;
     self.claim(Claim.WorkBegins, STAGE2, work, 0);
+  }
+
+  /** Goes on with the work that it dropped the lock in. */
+  resumeWork(self: Actor): void {
+    this.beginWork(self, this.#work[self.index]!);
   }
 
   reset(parameters: Readonly<Record<string, number>>): void {
@@ -225,8 +258,11 @@ export class KvmWorld implements World {
     machine.reset();
     this.flags.reset();
     for (const cache of this.caches) cache.length = 0;
+    this.isSlotRevoked = false;
+    this.#work.length = 0;
     this.hugeRegions = parameters.huge ?? 1;
     this.splitsEagerly = (parameters.eager ?? 0) === 1;
+    this.marksAllAtStart = (parameters.allset ?? 0) === 1;
 
     const root = this.#plant(STAGE2, this.geometry, this.root);
     machine.memory.store(this.rootBase, root, 0);
@@ -243,9 +279,18 @@ export class KvmWorld implements World {
       if (machine.takesPart(actor.index)) users += 1;
     }
     machine.memory.store(this.users, users, 0);
+    if (this.slot !== 0) this.#layOut(parameters.vmas ?? 1);
     if ((parameters.logging ?? 0) === 0) return;
     machine.memory.store(this.logging, 1, 0);
     machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
+  }
+
+  #layOut(blockVmas: number): void {
+    const { memory } = this.machine;
+    memory.store(this.slot, Slot.Valid, 0);
+    for (let region = 0; region < 31; region += 1) {
+      if ((blockVmas & (1 << region)) !== 0) memory.store(this.vma + region, Vma.Block, 0);
+    }
   }
 
   /** The hypervisor's own data is mapped, as one block, before anything runs. */

@@ -9,16 +9,28 @@ const CASE = 'corpus/kvm-arm64/A07-reference-taken-twice.yaml';
 const MISTAKES: Readonly<Record<string, readonly [command: string, says: RegExp]>> = {
   'an unknown command': ['fuzs --json', /unknown command 'fuzs'/],
   'an unknown command of corpus': ['corpus verfy --json', /unknown command 'verfy'/],
+  'explore without a file': ['explore --json', /needs a case FILE, or --pairs SYSTEM/],
+  'explore with a file and pairs': [
+    'explore x.yaml --pairs kvm-arm64 --json',
+    /takes FILE or --pairs, and got both/,
+  ],
+  'switches that are no number': [
+    'explore x.yaml --switches few --json',
+    /--switches is "few"; a whole number from 0/,
+  ],
   'an unknown flag': ['fuzz --bgu A07 --json', /unknown option '--bgu'/],
   'an unknown system': ['fuzz kvm-arm46 --json', /unknown system "kvm-arm46" \(kvm-arm64, /],
-  'an unknown bug': ['fuzz --bug Z99 --json', /unknown bug "Z99" \(A03/],
-  'a bug that is not unique': ['fuzz --bug M1 --json', /bug "M1" is not unique \(M14-/],
+  'an unknown bug': ['fuzz --bug Z99 --json', /unknown bug "Z99" \(A01/],
+  'a bug that is not unique': ['fuzz --bug M1 --json', /bug "M1" is not unique \(M10-/],
   'a bug of another system': ['zoo canary --bug A07 --json', /unknown bug "A07" \(canary/],
   'an unknown configuration': [
     'fuzz kvm-arm64 --configuration toy --json',
     /unknown configuration "toy" of kvm-arm64 \(exclusive-toy, /,
   ],
-  'an unknown fidelity': ['fuzz --fidelity F9 --json', /no configuration of fidelity "F9" \(F1\)/],
+  'an unknown fidelity': [
+    'fuzz --fidelity F9 --json',
+    /no configuration of fidelity "F9" \(F1, F2\)/,
+  ],
   'an unknown strategy': ['fuzz --strategy lucky --json', /unknown strategy "lucky" \(random, pct/],
   'an unknown strategy of the zoo': ['zoo --strategy lucky --json', /unknown strategy "lucky"/],
   'a bad duration': ['fuzz --time 5x --json', /"5x" is no duration/],
@@ -27,6 +39,12 @@ const MISTAKES: Readonly<Record<string, readonly [command: string, says: RegExp]
   'a bad number of runs': ['fuzz --runs 0 --json', /--runs is "0"/],
   'a number of runs that is none': ['minimise x.yaml --runs many --json', /--runs is "many"/],
   'a list of what there is not': ['list wishes --json', /cannot list "wishes" \(systems, /],
+  'mutants of an unknown system': ['mutants kvm --json', /unknown system "kvm"/],
+  'mutants without time': ['mutants canary --time 0s --json', /--time is 0/],
+  'mutants of which there are none': [
+    'mutants canary --only nothing --json',
+    /no mutant of canary has "nothing" in its id/,
+  ],
   'a missing argument': ['replay --json', /missing required argument 'file'/],
   'too many arguments': ['list bugs oracles --json', /too many arguments/],
   'a file that is not there': [

@@ -1,14 +1,17 @@
 /** What `--json` prints is one document of the shape that cli/schemas.ts states. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { z } from 'zod';
 import { listedSystems } from '../../campaign/options.ts';
 import {
   corpusSchema,
+  exploreSchema,
   fuzzSchema,
   listSchema,
   minimiseSchema,
+  mutantsSchema,
+  pairsSchema,
   replaySchema,
   zooSchema,
 } from '../../cli/schemas.ts';
@@ -162,3 +165,79 @@ for (const [index, [what, count]] of Object.entries(LISTS).entries()) {
     }
   });
 }
+
+test('mutants: a result for each, totals that add up, and the same when it goes on from a file', async (t) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'results.jsonl');
+    const words = ['mutants', 'canary', '--runs', '300', '--out', file];
+    const { value, code } = await documentOf(mutantsSchema, words);
+    const { mutants, totals, interrupted } = value;
+    t.false(interrupted);
+    t.true(mutants.length > 0);
+    const { killed, survivors, equivalent, notReached, needsFidelity } = totals;
+    t.is(totals.mutants, mutants.length);
+    t.is(killed + survivors + equivalent + notReached + needsFidelity, mutants.length);
+    t.is(code, survivors + notReached > 0 ? 1 : 0);
+    for (const { verdict, oracle, changed } of mutants) {
+      t.is(verdict === 'killed', oracle !== null);
+      if (verdict === 'killed') t.true(changed > 0);
+    }
+    // half of the results, the last of them torn
+    const lines = readFileSync(file, 'utf8').split('\n');
+    t.is(lines.length, mutants.length + 2);
+    writeFileSync(file, lines.slice(0, 6).join('\n').slice(0, -9));
+    const again = await documentOf(mutantsSchema, words);
+    t.deepEqual(again.value, value);
+    t.deepEqual(readFileSync(file, 'utf8').split('\n'), lines);
+
+    const other = await stagewright(['mutants', 'canary', '--runs', '301', '--out', file]);
+    t.is(other.code, 2);
+    t.regex(other.stderr, /results\.jsonl:1:1: holds .*"runs":300.*; allowed is .*"runs":301/);
+  });
+});
+
+test('explore prints its document, and exits 1 with a finding', async (t) => {
+  const args = ['explore', A07, '--switches', '1', '--answers', '0'];
+  const { value, code } = await documentOf(exploreSchema, args);
+  t.is(code, 1);
+  t.true(value.complete);
+  t.is(value.findings[0]?.oracle, 'reference-counts');
+  t.is(value.findings[0]?.switches, 1);
+  t.true(value.unpruned !== null && value.unpruned.executions > 0);
+  const clean = await documentOf(exploreSchema, [...args, '--without-bug']);
+  t.is(clean.code, 0);
+  t.deepEqual(clean.value.findings, []);
+  t.true(clean.value.classes > value.findings.length && clean.value.endStates.length > 1);
+});
+
+test('explore says that it was cut', async (t) => {
+  const { value, code } = await documentOf(exploreSchema, [
+    'explore',
+    A20,
+    '--without-bug',
+    '--executions',
+    '9',
+  ]);
+  t.is(code, 0);
+  t.false(value.complete);
+  t.is(value.ended, 'executions');
+  t.is(value.executions, 9);
+});
+
+test('explore --pairs prints its document', async (t) => {
+  const args = [
+    'explore',
+    '--pairs',
+    'kvm-arm64',
+    '--switches',
+    '0',
+    '--answers',
+    '0',
+    '--time',
+    '3s',
+  ];
+  const { value, code } = await documentOf(pairsSchema, args);
+  t.is(code, 0);
+  t.true(value.pairs.length > 100);
+  t.true(value.pairs[0]!.complete && value.pairs[0]!.schedules > 0);
+});

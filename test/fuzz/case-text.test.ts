@@ -210,7 +210,7 @@ const FLAWS: Readonly<Record<string, Flaw>> = {
     replace: 'A07-reference-taken-twice',
     by: 'A99-nobody-knows',
     at: 'A99-nobody-knows',
-    says: /unknown bug "A99-nobody-knows" \(A03/,
+    says: /unknown bug "A99-nobody-knows" \(A01/,
   },
   'an unknown parameter': {
     replace: 'logging: 1',

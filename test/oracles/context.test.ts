@@ -239,3 +239,34 @@ function* lockSpinning(self: Stage['machine']['actors'][number]) {
   yield* self.acquire(1, Lock.Mmu, Exclusive);
   return 0;
 }
+
+// ---- what is loaded ----
+
+test('a host thread that loads a guest context and puts the old one back', (t) => {
+  const { stage } = stageFor({});
+  const pe = stage.machine.pes[2]!;
+  const before = pe.vttbr;
+  stage.as(Who.Host0, 0).begin();
+  pe.vttbr = before ^ 1;
+  stage.emit(Event.Register, 1, pe.vttbr);
+  pe.vttbr = before;
+  stage.end();
+  passes(t, stage);
+});
+
+test('a host thread that leaves a guest context loaded', (t) => {
+  const { stage } = stageFor({});
+  stage.as(Who.Host0, 0).begin();
+  stage.machine.pes[2]!.vttbr ^= 1;
+  stage.end();
+  reports(t, stage, 'context-left');
+  t.is(stage.scene.report.violation?.pe, 2);
+});
+
+test('a vCPU may load another context', (t) => {
+  const { stage } = stageFor({});
+  stage.as(Who.Vcpu0, 0).begin();
+  stage.machine.pes[0]!.vttbr ^= 1;
+  stage.end();
+  t.is(stage.rule, undefined);
+});

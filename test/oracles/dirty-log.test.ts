@@ -1,6 +1,7 @@
 import test from 'ava';
 import { dirtyLog } from '../../oracles/dirty-log.ts';
-import { Claim } from '../../sim/claims.ts';
+import { RESULT_NAMES, Result } from '../../sim/card.ts';
+import { CLAIM_NAMES, Claim, type ClaimCode } from '../../sim/claims.ts';
 import { Intent, leaf, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
 import { Role } from '../../sim/pages.ts';
@@ -107,6 +108,7 @@ test('a write after the round that took the mark has ended', (t) => {
 
 test('a mark made while the round ran counts for the next one', (t) => {
   const { stage } = logged();
+  mark(stage, 5);
   takeMarks(stage, 0, 1 << 5);
   mark(stage, 5);
   harvest(stage);
@@ -432,4 +434,85 @@ test('hosts that are told nothing are not judged by what they know', (t) => {
   writeThrough(stage, frame);
   stage.free(frame);
   t.is(stage.rule, undefined);
+});
+
+// ---- marks and results ----
+
+test('a round that takes a mark which nobody made', (t) => {
+  const { stage } = logged();
+  takeMarks(stage, 0, 1 << 6);
+  reports(t, stage, 'marks-differ');
+  t.is(stage.scene.report.violation?.page, 6);
+});
+
+test('a round that misses a mark', (t) => {
+  const { stage } = logged();
+  mark(stage, 5);
+  mark(stage, 6);
+  takeMarks(stage, 0, 1 << 6);
+  reports(t, stage, 'marks-differ');
+  t.is(stage.scene.report.violation?.page, 5);
+});
+
+const ROUND = [Claim.LogHarvested];
+const START = [Claim.LogStarted];
+const STOP = [Claim.LogStopped];
+
+/** Claims of the card, whether the log is on, the result, and what is to be said. */
+const RESULTS: readonly (readonly [readonly ClaimCode[], boolean, Result, string | undefined])[] = [
+  [ROUND, true, Result.Ok, undefined],
+  [ROUND, true, Result.Invalid, 'refused'],
+  [ROUND, false, Result.Ok, 'not-done'],
+  [ROUND, false, Result.Invalid, undefined],
+  [ROUND, true, Result.NoMemory, undefined],
+  [START, true, Result.Ok, 'not-done'],
+  [START, true, Result.Invalid, undefined],
+  [START, false, Result.Ok, 'not-done'],
+  [START, false, Result.Invalid, 'refused'],
+  [STOP, true, Result.Ok, 'not-done'],
+  [STOP, true, Result.Invalid, 'refused'],
+  [STOP, false, Result.Ok, undefined],
+];
+
+for (const [claims, isOn, result, rule] of RESULTS) {
+  const names = claims.map((claim) => CLAIM_NAMES[claim]).join();
+  const state = isOn ? 'on' : 'off';
+  test(`"${names}" ends with "${RESULT_NAMES[result]}" while the log is ${state}`, (t) => {
+    const stage = isOn ? logged().stage : new Stage(dirtyLog);
+    stage.duty(2, { claims });
+    stage.as(Who.Host0, 2).begin();
+    stage.end(result);
+    if (rule === undefined) passes(t, stage);
+    else reports(t, stage, rule);
+  });
+}
+
+test('a result is not judged when the log was stopped meanwhile', (t) => {
+  const { stage } = logged();
+  stage.duty(2, { claims: ROUND });
+  stage.as(Who.Host0, 2).begin();
+  stage.as(Who.Host1, 3).claim(Claim.LogStopped);
+  stage.as(Who.Host0, 2).end(Result.Invalid);
+  passes(t, stage);
+});
+
+function stopped(late: 'late mark' | 'none'): Stage {
+  const { stage } = logged();
+  stage.duty(2, { claims: STOP });
+  stage.as(Who.Host0, 2).begin();
+  mark(stage, 5);
+  stage.claim(Claim.LogStopped);
+  if (late === 'late mark') stage.as(Who.Vcpu0, 1).claim(Claim.LogMarked, 7);
+  stage.as(Who.Host0, 2).end();
+  return stage;
+}
+
+test('a log that was stopped leaves no mark', (t) => {
+  passes(t, stopped('none'));
+});
+
+test('a log that was stopped leaves the mark of a late reader', (t) => {
+  const stage = stopped('late mark');
+  reports(t, stage, 'marks-left');
+  t.is(stage.scene.report.violation?.page, 7);
 });

@@ -310,3 +310,33 @@ test('the host is told that a page was written which is nobody’s any more', (t
   stage.claim(Claim.HostDirtied, frame);
   reports(t, stage, 'touched-after-free');
 });
+
+// ---- revocations ----
+
+function returned(stage: Stage): void {
+  stage.duty(3, {}, [4, 2]);
+  stage.as(Who.Host0, 3).claim(Claim.RevocationReturned, 2);
+}
+
+test('a revocation is finished when every page of its range was taken back', (t) => {
+  const { stage, frame } = granted();
+  stage.claim(Claim.HostRevokes, 5, frame);
+  returned(stage);
+  passes(t, stage);
+});
+
+test('a revocation is said to be finished while a page of its range is granted', (t) => {
+  const { stage, frame } = granted();
+  returned(stage);
+  reports(t, stage, 'not-revoked');
+  t.is(stage.scene.report.violation?.page, 5);
+  t.is(stage.scene.report.violation?.frame, frame);
+});
+
+test('a page outside the range of the revocation stays granted', (t) => {
+  const { stage, frame } = granted();
+  stage.claim(Claim.HostGrants, 6, frame + 1, WRITABLE);
+  stage.claim(Claim.HostRevokes, 5, frame);
+  returned(stage);
+  passes(t, stage);
+});

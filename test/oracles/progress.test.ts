@@ -1,5 +1,6 @@
 import test from 'ava';
 import { progress, SPURIOUS_FAULTS_MAX } from '../../oracles/progress.ts';
+import { Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { ACCESSED, leaf, READ, SOFTWARE_MASK, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
@@ -293,5 +294,40 @@ test('a run that goes on after a fault that was not repaired', (t) => {
   stage.emit(Event.Fault, PAGE, 1, 3, 0);
   stage.claim(Claim.FaultHandled, PAGE, 0);
   handle(stage);
+  passes(t, stage);
+});
+
+// ---- accesses that are made ----
+
+test('an access that faulted, was repaired and then made', (t) => {
+  const stage = accessing();
+  handle(stage);
+  stage.as(Who.Vcpu0, 0).emit(Event.Use, PAGE, 30, 0);
+  stage.end();
+  passes(t, stage);
+});
+
+test('an operation that ends well after a fault, without its access', (t) => {
+  const stage = accessing();
+  handle(stage);
+  stage.as(Who.Vcpu0, 0).end();
+  reports(t, stage, 'access-not-made');
+  t.is(stage.scene.report.violation?.pe, 0);
+});
+
+test('an operation that says that its access failed', (t) => {
+  const stage = accessing();
+  handle(stage);
+  stage.as(Who.Vcpu0, 0).end(Result.Refused);
+  passes(t, stage);
+});
+
+test('the fault of another actor, or of the operation before', (t) => {
+  const stage = accessing();
+  stage.emit(Event.Fault, PAGE, 1, 3, 0);
+  stage.as(Who.Host0, 1).begin();
+  stage.end();
+  stage.as(Who.Vcpu0, 2).begin();
+  stage.end();
   passes(t, stage);
 });

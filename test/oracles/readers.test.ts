@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { context } from '../../oracles/context.ts';
 import { freedTable } from '../../oracles/freed-table.ts';
 import type { OracleSpec } from '../../oracles/oracle.ts';
-import { progress } from '../../oracles/progress.ts';
+import { progress, SPURIOUS_FAULTS_MAX } from '../../oracles/progress.ts';
 import { tableShape } from '../../oracles/table-shape.ts';
 import { FaultClass } from '../../sim/access.ts';
 import { Work } from '../../sim/card.ts';
@@ -230,18 +230,33 @@ test('work that ended with its lock, or that is done on another tree', (t) => {
   passes(t, stage);
 });
 
-test('an operation that takes its lock again goes on with its work', (t) => {
+test('an operation that takes its lock again says anew what it does', (t) => {
+  for (const work of [Work.Relax, Work.Unmap]) {
+    const { stage } = mapped(context);
+    stage.as(Who.Host0, 0).lock(Lock.Mmu, Shared);
+    stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Unmap);
+    stage.unlock(Lock.Mmu);
+    stage.as(Who.Vcpu0, 1).lock(Lock.Mmu, Shared);
+    stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Map);
+    stage.as(Who.Host0, 0).lock(Lock.Mmu, Shared);
+    stage.claim(Claim.WorkBegins, TreeIndex.Guest, work);
+    if (work === Work.Relax) passes(t, stage);
+    else reports(t, stage, 'excluded-together');
+  }
+});
+
+test('another lock does not end the work', (t) => {
   const { stage } = mapped(context);
   stage.as(Who.Host0, 0).lock(Lock.Mmu, Shared);
   stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Unmap);
-  stage.unlock(Lock.Mmu);
+  stage.lock(Lock.Second);
+  stage.unlock(Lock.Second);
   stage.as(Who.Vcpu0, 1).lock(Lock.Mmu, Shared);
   stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Map);
-  stage.as(Who.Host0, 0).lock(Lock.Mmu, Shared);
   reports(t, stage, 'excluded-together');
 });
 
-test('the next operation of an actor has not announced anything', (t) => {
+test('a lock that is taken without saying what for excludes nobody', (t) => {
   const { stage } = mapped(context);
   stage.as(Who.Host0, 0).lock(Lock.Mmu, Shared);
   stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Unmap);
@@ -254,8 +269,7 @@ test('the next operation of an actor has not announced anything', (t) => {
 });
 
 test('work of a run before is forgotten', (t) => {
-  const { stage } = mapped(context);
-  stage.reset();
+  const stage = new Stage(context, { shared: true });
   judgesAfresh(t, stage, 'excluded-together', () => {
     stage.as(Who.Host1, 3).lock(Lock.Mmu, Shared);
     stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Split);
@@ -368,6 +382,40 @@ test('readers of a run before are forgotten', (t) => {
     stage.as(Who.Vcpu0, 0).store(stage.word(8, 2), 0);
     stage.free(child);
   });
+});
+
+// ---- faults that others cause while they hold the lock, too ----
+
+/** vCPU 0's faults on page 0 are handled; between them vCPU 1, which keeps the lock, does `change`. */
+function handledTwice(change: (stage: Stage, word: number) => void): Stage {
+  const { stage, word } = mapped(progress);
+  stage.as(Who.Vcpu0, 0).begin();
+  stage.as(Who.Vcpu1, 1).lock(Lock.Mmu, Shared);
+  for (let i = 0; i <= SPURIOUS_FAULTS_MAX + 1; i += 1) {
+    stage.as(Who.Vcpu1, 1);
+    if (i > 0) change(stage, word);
+    stage.as(Who.Vcpu0, 0).emit(Event.Fault, 0, FaultClass.Translation, 3, Intent.Read);
+    stage.lock(Lock.Mmu, Shared);
+    stage.unlock(Lock.Mmu);
+    stage.claim(Claim.FaultHandled, 0, 1);
+  }
+  return stage;
+}
+
+test('a reader that has changed the entry and not dropped the lock is a reason for the next fault', (t) => {
+  passes(
+    t,
+    handledTwice((stage, word) => stage.store(word, stage.load(word) ^ WRITE)),
+  );
+});
+
+test('a reader that has made the entry again as it was is none', (t) => {
+  const again = (stage: Stage, word: number): void => {
+    const old = stage.load(word);
+    stage.store(word, BUSY);
+    stage.store(word, old);
+  };
+  reports(t, handledTwice(again), 'faults-again');
 });
 
 // ---- what a permission fault leaves in the TLB ----

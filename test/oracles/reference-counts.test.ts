@@ -441,3 +441,43 @@ test('the tables of a tree that counts nothing may be freed whatever their count
   t.is(stage.rule, undefined);
   t.is(stage.judgements, 0);
 });
+
+// ---- tables that are emptied ----
+
+/** The only leaf of a table is removed by an operation; the table stays linked or not. */
+function emptied(prunes: boolean, isUnlinked: boolean) {
+  const { stage, word, child, parent } = mapped();
+  stage.duty(0, { tree: TreeIndex.Guest, prunes });
+  stage.as(Who.Host0, 0).lock(Lock.Mmu);
+  stage.store(word, 0);
+  add(stage, child, -1);
+  if (isUnlinked) {
+    stage.store(parent, 0);
+    add(stage, stage.machine.memory.frame(parent), -1);
+    add(stage, child, -1);
+    stage.free(child);
+    // the table above is empty now, and goes the same way
+    const above = stage.word(0, 1);
+    const next = stage.machine.memory.frame(parent);
+    stage.store(above, 0);
+    add(stage, stage.machine.memory.frame(above), -1);
+    add(stage, next, -1);
+    stage.free(next);
+  }
+  stage.unlock(Lock.Mmu);
+  return { stage, child };
+}
+
+test('an operation that is to prune unlinks the tables that it has emptied', (t) => {
+  passes(t, emptied(true, true).stage);
+});
+
+test('an operation that is to prune leaves a table that it has emptied', (t) => {
+  const { stage, child } = emptied(true, false);
+  reports(t, stage, 'left-empty');
+  t.is(stage.scene.report.violation?.frame, child);
+});
+
+test('an operation that is not to prune may leave an empty table', (t) => {
+  passes(t, emptied(false, false).stage);
+});

@@ -167,6 +167,22 @@ test('the last-level form never removes a table, with or without a hint', (t) =>
   }
 });
 
+test('with 52-bit addresses level 0 is a level, but not in a range (E20)', (t) => {
+  for (const granule of [12, 14]) {
+    t.deepEqual(
+      [0, 1, 2, 3].map((level) => hintedLevel(ttl(granule, level), true)),
+      [0, 1, 2, 3],
+    );
+  }
+  t.is(hintedLevel(0, true), -1);
+  const wide = { ...GEOMETRY, isWide: true };
+  const page = entryOf(TlbKind.Leaf, 3);
+  const level0 = ttl(GRANULE, 0);
+  t.false(removes({ operation: Tlbi.Ipas2e1, hint: level0 }, page, wide));
+  t.true(removes({ operation: Tlbi.Ipas2e1, hint: 0 }, page, wide));
+  t.true(removes({ operation: Tlbi.Ripas2e1, hint: level0 }, page, wide));
+});
+
 test('level 0 gives no information, nor does level 1 with 16K pages (E20)', (t) => {
   t.deepEqual(
     [12, 14, 16].map((granule) => [0, 1, 2, 3].map((level) => hintedLevel(ttl(granule, level)))),

@@ -293,7 +293,10 @@ test('a new page has its old words until its zeroing is visible, for others only
     });
   };
   t.deepEqual(run(StoreOrder.Immediate), ['no reuse', 'saw 0']);
-  t.deepEqual(run(StoreOrder.Location), ['no reuse', 'saw 0', 'saw 99']);
+  const delayed = run(StoreOrder.Location);
+  for (const seen of ['no reuse', 'saw 0', 'saw 99']) t.true(delayed.includes(seen), seen);
+  // the words may also be hostile ones that no program of this machine wrote
+  t.is(delayed.length, 4);
 });
 
 // ---- registers ----

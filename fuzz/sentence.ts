@@ -1,0 +1,148 @@
+/** What a violation says: one sentence per rule, made from its facts. */
+import type { Violation } from '../oracles/oracle.ts';
+import { WORK_NAMES } from '../sim/card.ts';
+import { describe } from '../sim/descriptor.ts';
+import { formatOperation } from './case-text.ts';
+import { hex } from './describe.ts';
+import type { Session } from './session.ts';
+import { operationId } from './signature.ts';
+
+/** An operation instance as a case writes it: `unmap 0x0 0x1`. */
+export function operationText(session: Session, operation: number): string {
+  return formatOperation(
+    operationId(session, operation),
+    session.scene.duties[operation]?.args ?? [],
+  );
+}
+
+/** Full name of an operation instance: `host.u1 (unmap 0x0 0x1)`. */
+export function operationName(session: Session, operation: number): string {
+  if (operation < 0) return 'boot';
+  const { machine } = session;
+  const actor = machine.actors[machine.operationActor[operation]!]!.name;
+  return `${actor}.${machine.operationKey[operation]} (${operationText(session, operation)})`;
+}
+
+/** What was wrong, in one sentence made from the facts. */
+export function sentence(session: Session, violation: Violation): string {
+  const { page, frame, pe, expected, found, word } = violation;
+  const at = page === undefined ? '' : ` input page ${hex(page)}`;
+  const on = pe === undefined ? '' : ` on PE ${pe}`;
+  const entry = found === undefined ? '' : describe(found);
+  switch (`${violation.oracle}/${violation.rule}`) {
+    case 'break-before-make/replaced-while-valid':
+      return `the entry for${at} was overwritten while it was still valid (${entry})`;
+    case 'break-before-make/made-while-cached':
+      return `the new entry for${at} became valid while PE ${pe} still held a conflicting one (${entry})`;
+    case 'stale-translation/removed':
+      return `PE ${pe} can still use the removed translation of${at} (${entry})`;
+    case 'stale-translation/tightened':
+      return `PE ${pe} can still use rights on${at} that were taken away (${entry})`;
+    case 'freed-table/walked':
+      return `the walker${on} read page ${frame} as a table after it was freed`;
+    case 'freed-table/touched':
+      return `page ${frame} was accessed as a table after it was freed`;
+    case 'freed-table/freed-while-linked':
+      return `table page ${frame} was freed while a live entry still names it`;
+    case 'freed-table/freed-while-cached':
+      return `table page ${frame} was freed while PE ${pe} still has it in its walk cache`;
+    case 'freed-table/freed-while-walked':
+      return `table page ${frame} was freed while a walk${on} is in it`;
+    case 'freed-page/used':
+      return `the guest used page ${frame} at${at}, which the host does not grant it any more`;
+    case 'freed-page/mapped':
+      return `page ${frame} was mapped at${at}; the host grants ${expected === -1 ? 'none' : `page ${expected}`}`;
+    case 'freed-page/freed-while-mapped':
+      return `page ${frame} was freed while the table still maps it at${at}`;
+    case 'freed-page/freed-while-cached':
+      return `page ${frame} was freed while PE ${pe} still has a translation of${at} to it`;
+    case 'freed-page/not-revoked':
+      return `the revocation is said to be finished, but the host still grants page ${frame} at${at}`;
+    case 'reference-counts/left-empty':
+      return `table page ${frame} (from${at}) was emptied and stays linked`;
+    case 'reference-counts/too-high':
+    case 'reference-counts/too-low':
+      return `table page ${frame} is counted ${found} times; its entries make ${expected}`;
+    case 'reference-counts/leaked':
+      return `page ${frame} was never given back`;
+    case 'abstract-map/promise':
+      return `the operation succeeded, but${at} never became what it promises (it is ${entry})`;
+    case 'abstract-map/change':
+      return `${at.trim()} went from ${describe(expected ?? 0)} to ${entry}, which the operation may not do`;
+    case 'abstract-map/no-memory-without-cause':
+      return `the operation on${at} ran out of pages although no allocation had failed`;
+    case 'dirty-log/write-lost':
+      return `the guest wrote${at} although it is logged and not marked: no round will report it`;
+    case 'dirty-log/writable-unmarked':
+      return `${at.trim()} can be written without a mark, and nobody is about to set it (${entry})`;
+    case 'dirty-log/writable-cached':
+      return `PE ${pe} can still write${at} without a mark`;
+    case 'dirty-log/marks-differ':
+      return `a round took ${found === 0 ? 'no mark' : 'a mark'} of${at}; ${expected === 0 ? 'nobody marked it' : 'it was marked'}`;
+    case 'dirty-log/marks-left':
+      return `the log was stopped, and the mark of${at} is still there`;
+    case 'dirty-log/refused':
+      return 'the operation was refused although the log was as it needs it all the time';
+    case 'dirty-log/not-done':
+      return 'the operation ended well although the log was not as it needs it';
+    case 'permissions/right-not-asked-for':
+      return `the operation gave a right to${at} that it may not give (${entry})`;
+    case 'accessed-bit/old-though-used':
+      return `the answer is "old" although${at} was young all the time (${entry})`;
+    case 'accessed-bit/young-without-use':
+      return `the answer is "young" although${at} was never young`;
+    case 'context/store-without-lock':
+      return `a linked table (${at.trim()}) was changed without its lock`;
+    case 'context/sleep-under-lock':
+      return `something that may sleep was done under ${session.machine.locks.specs[found ?? 0]?.name}`;
+    case 'context/store-outside-section':
+      return `a linked table (${at.trim()}) was changed with the lock shared, outside a read section`;
+    case 'context/excluded-together':
+      return (
+        `${WORK_NAMES[expected ?? 0]} and ${WORK_NAMES[found ?? 0]} (by ${operationName(session, violation.promisedBy ?? -1)}) ` +
+        'went on at the same time under the lock of one tree'
+      );
+    case 'freed-table/freed-while-read':
+      return `table page ${frame} was freed although a walker${on} was in a read section when it was taken out`;
+    case 'table-shape/busy-left':
+      return `an entry of table page ${frame} is still busy when the lock is dropped`;
+    case 'table-shape/busy-when-alone':
+      return `an entry of table page ${frame} is busy when the lock is taken alone`;
+    case 'table-shape/busy-overwritten':
+      return `the entry for${at} was written while the actor${on} had it busy`;
+    case 'progress/faulting-entry-left':
+      return `PE ${pe} still holds the translation of${at} that made the fault (${entry})`;
+    case 'context/context-left':
+      return `a host thread ended with another guest context loaded${on} than it began with`;
+    case 'progress/access-not-made':
+      return 'the operation ended well although its last access faulted and was not made again';
+    case 'permissions/table-rights':
+      return `a table for${at} takes rights away from everything below it`;
+    case 'permissions/written-though-forbidden':
+      return `the guest wrote${at}, which was write-protected for good`;
+    case 'permissions/lost-update':
+      return `the entry held ${entry} when it was overwritten; who did that believed ${describe(expected ?? 0)}`;
+    case 'iterator/skipped':
+      return `the walk came to its end without working on${at} (${entry})`;
+    case 'iterator/visited-twice':
+      return `the walk worked on the entry at${at} again`;
+    case 'iterator/no-progress':
+      return `the walk gave up its lock at${at} and had not come further since it last did`;
+    case 'iterator/never-asks':
+      return `the walk has visited ${found} entries without asking whether to yield`;
+    case 'dirty-log/host-not-told':
+      return `the host takes page ${frame} back and does not know that the guest wrote it`;
+    case 'freed-page/touched-after-free':
+      return `the host is told that page ${frame} was written, which it has already taken back`;
+    case 'system-invariant/recovery-list':
+      return `table page ${frame} is on the recovery list, and its flag is not set`;
+    case 'system-invariant/frozen-entry-changed':
+      return `table page ${frame} is freed and holds an entry that was frozen or emptied before`;
+    case 'progress/retries-for-ever':
+      return `the operation tried again ${found} times while nobody else changed anything`;
+    case 'progress/faults-again':
+      return `the guest faulted on${at} again and again although each fault was said to be handled`;
+    default:
+      return `${violation.subject}${at}${frame === undefined ? '' : ` page ${frame}`}${on}${word === undefined ? '' : ` word ${word}`}`;
+  }
+}
