@@ -128,7 +128,7 @@ class DirtyLog implements Oracle {
         if (this.#openCount > 0) this.#closePage(b);
         return;
       case Claim.LogTaken:
-        this.#marksTaken(b, c);
+        this.#marksTaken(b, c, d);
         return;
       case Claim.LogHarvested:
         this.#taken.fill(0, this.#first, this.#end);
@@ -156,13 +156,15 @@ class DirtyLog implements Oracle {
     if (isUntold) report.add('dirty-log', 'host-not-told', 'page', { frame });
   }
 
-  #marksTaken(first: number, mask: number): void {
+  /** @param left marks of the same pages that were not taken */
+  #marksTaken(first: number, mask: number, left: number): void {
     this.judgements += 1;
     for (let i = 0; i < 32; i += 1) {
       const page = first + i;
       const isTaken = (mask >>> i) & 1;
-      if (page < this.#marked.length && this.#marked[page] !== isTaken) {
-        const facts = { page, expected: this.#marked[page]!, found: isTaken };
+      const wasMarked = isTaken | ((left >>> i) & 1);
+      if (page < this.#marked.length && this.#marked[page] !== wasMarked) {
+        const facts = { page, expected: this.#marked[page]!, found: wasMarked };
         this.#scene.report.add('dirty-log', 'marks-differ', 'log', facts);
         return;
       }

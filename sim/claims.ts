@@ -17,7 +17,7 @@ export const Claim = {
   LogStarted: 4,
   /** Page x was marked dirty in the log. */
   LogMarked: 5,
-  /** The marks of the 32 pages from x were taken: y is the mask. */
+  /** Marks of the 32 pages from x were taken: y is the mask, and z the mask of those that were left. */
   LogTaken: 6,
   /** The round that took marks has ended: its report is with user space. */
   LogHarvested: 7,

@@ -323,11 +323,14 @@ export class Explorer implements Scheduler {
     this.#isRetry = this.#spinners.isRetry(source);
     this.#switchesBefore = this.#switches;
     this.#others.length = 0;
-    for (let i = 0; i < readyCount; i += 1) {
-      const other = ready[i]!;
-      if (other !== source && !this.#spinners.isAsleep(other)) this.#others.push(other);
+    // the alternatives to what an ancestor ran are known
+    if (event >= this.#frontier.event(this.#item)) {
+      for (let i = 0; i < readyCount; i += 1) {
+        const other = ready[i]!;
+        if (other !== source && !this.#spinners.isAsleep(other)) this.#others.push(other);
+      }
+      this.#others.sort((a, b) => a - b);
     }
-    this.#others.sort((a, b) => a - b);
     if (source >= actorCount) return;
     if (this.#wasReady && source !== this.#actor) this.#switches += 1;
     this.#actor = source;

@@ -6,7 +6,6 @@
 import type { Configuration, OperationSpec, System } from '../../models/system.ts';
 import type { Actor } from '../../sim/actor.ts';
 import { entriesPerTable } from '../../sim/geometry.ts';
-import { operationsOf } from '../generate.ts';
 import type { ActorProgram, Program, ProgramOperation } from '../program.ts';
 import type { Session } from '../session.ts';
 
@@ -24,8 +23,8 @@ export interface Pair {
 /** The pairs of a system, each program once. */
 export function pairsOf(session: Session): readonly Pair[] {
   const { system, configuration, machine } = session;
-  const specs = system.operations.filter((spec) =>
-    spec.roles.some((role) => operationsOf(system, configuration, role).includes(spec)),
+  const specs = system.operations.filter(
+    (spec) => spec.weight > 0 && spec.isIn?.(configuration) !== false,
   );
   const pairs: Pair[] = [];
   for (const [index, one] of specs.entries()) {

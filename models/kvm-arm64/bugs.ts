@@ -265,6 +265,13 @@ export const BUGS = [
     configuration: 'parallel-*',
     caughtBy: ['freed-table', 'reference-counts'],
   },
+  {
+    id: 'V02-clear-drops-later-marks',
+    title: 'clearing the log drops marks that were made after it was reported',
+    upstream: 'variant of spec/arm.md 4.5, clear (no single commit)',
+    configuration: 'parallel-toy-layout',
+    caughtBy: ['dirty-log'],
+  },
 ] as const satisfies readonly Bug[];
 
 export type BugId = (typeof BUGS)[number]['id'];

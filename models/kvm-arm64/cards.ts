@@ -64,10 +64,9 @@ export const ACCESS_CARD: Card = {
 export const SHARED_ACCESS_CARD: Card = { ...ACCESS_CARD, lock: 'shared' };
 
 /** 4.1: without a slot the access is not served by the table. */
-export const LAYOUT_ACCESS_CARD: Card = {
-  ...SHARED_ACCESS_CARD,
-  results: [...SHARED_ACCESS_CARD.results, Result.Refused],
-};
+export function layoutCard(access: Card): Card {
+  return { ...access, results: [...access.results, Result.Refused] };
+}
 
 /** E25: two faults that relax one page store without looking; one of them may lose what it granted. */
 export const READERS_ACCESS_CARD: Card = {

@@ -108,9 +108,12 @@ function* clearMarks(self: Actor, world: KvmWorld, index: number, marks: number)
   const word = world.bitmap + index;
   for (;;) {
     const old = yield* self.readOnce(at.readMarks, word);
-    if ((yield* self.compareExchange(at.clearMarks, word, old, old & ~marks)) === old) break;
+    const left = world.bug('V02-clear-drops-later-marks') ? 0 : old & ~marks;
+    if ((yield* self.compareExchange(at.clearMarks, word, old, left)) === old) {
+      self.claim(Claim.LogTaken, index * 32, old & marks, left);
+      return;
+    }
   }
-  self.claim(Claim.LogTaken, index * 32, marks, 0);
 }
 
 /** One round: takes the marks, protects what was marked, flushes, reports. */

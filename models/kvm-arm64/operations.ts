@@ -77,30 +77,29 @@ const ACCESS_CARDS = {
   [FaultLock.Exclusive]: card.ACCESS_CARD,
   [FaultLock.SharedToRelax]: card.READERS_ACCESS_CARD,
   [FaultLock.Shared]: card.SHARED_ACCESS_CARD,
-  layout: card.LAYOUT_ACCESS_CARD,
 };
 
 const FETCH_CARDS = {
   [FaultLock.Exclusive]: card.fetchCard(card.ACCESS_CARD),
   [FaultLock.SharedToRelax]: card.fetchCard(card.READERS_ACCESS_CARD),
   [FaultLock.Shared]: card.fetchCard(card.SHARED_ACCESS_CARD),
-  layout: card.fetchCard(card.LAYOUT_ACCESS_CARD),
 };
 
-const access = (id: string, title: string, intent: Intent, weight: number): Spec => ({
-  id,
-  title,
-  roles: ['vcpu'],
-  parameters: [page],
-  card: card.ACCESS_CARD,
-  cardIn: ({ generation, hasLayout }) => {
-    const cards = intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS;
-    return hasLayout ? cards.layout : cards[generation.faultLock];
-  },
-  weight,
-  isGuestAccess: true,
-  start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
-});
+function access(id: string, title: string, intent: Intent, weight: number): Spec {
+  const cards = intent === Intent.Execute ? FETCH_CARDS : ACCESS_CARDS;
+  const layout = card.layoutCard(cards[FaultLock.Shared]);
+  return {
+    id,
+    title,
+    roles: ['vcpu'],
+    parameters: [page],
+    card: card.ACCESS_CARD,
+    cardIn: ({ generation, hasLayout }) => (hasLayout ? layout : cards[generation.faultLock]),
+    weight,
+    isGuestAccess: true,
+    start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
+  };
+}
 
 export const OPERATIONS: readonly Spec[] = Object.freeze([
   access('read', 'the guest reads a page', Intent.Read, 10),

@@ -445,6 +445,26 @@ test('a round that takes a mark which nobody made', (t) => {
   t.is(stage.scene.report.violation?.page, 6);
 });
 
+test('a round that says which marks it leaves', (t) => {
+  const { stage } = logged();
+  mark(stage, 5);
+  mark(stage, 6);
+  stage.claim(Claim.LogTaken, 0, 1 << 6, 1 << 5);
+  passes(t, stage);
+  stage.claim(Claim.LogTaken, 0, 1 << 5, 0);
+  passes(t, stage);
+});
+
+test('a mark that was neither taken nor left', (t) => {
+  const { stage } = logged();
+  mark(stage, 5);
+  mark(stage, 6);
+  mark(stage, 7);
+  stage.claim(Claim.LogTaken, 0, 1 << 6, 1 << 5);
+  reports(t, stage, 'marks-differ');
+  t.is(stage.scene.report.violation?.page, 7);
+});
+
 test('a round that misses a mark', (t) => {
   const { stage } = logged();
   mark(stage, 5);
