@@ -158,5 +158,11 @@ function parked(session: Session): readonly Pending[] {
 export function violationName(session: Session, recorder: Recorder): EventName {
   const final = recorder.events.at(-1);
   assert(final !== undefined, 'a violation is reported at an event');
+  const { violation } = session.scene.report;
+  if (session.machine.inTail && violation !== undefined && violation.operation >= 0) {
+    // nobody is asked in the fair tail: where it begins depends on the number of steps before
+    const { operation, site } = violation;
+    return nameOf(session.machine, session.directory, { operation, site, pe: -1 }, 1);
+  }
   return nameOf(session.machine, session.directory, final, final.occurrence);
 }

@@ -116,6 +116,30 @@ export function sentence(session: Session, violation: Violation): string {
       return `a host thread ended with another guest context loaded${on} than it began with`;
     case 'progress/access-not-made':
       return 'the operation ended well although its last access faulted and was not made again';
+    case 'permissions/table-rights':
+      return `a table for${at} takes rights away from everything below it`;
+    case 'permissions/written-though-forbidden':
+      return `the guest wrote${at}, which was write-protected for good`;
+    case 'permissions/lost-update':
+      return `the entry held ${entry} when it was overwritten; who did that believed ${describe(expected ?? 0)}`;
+    case 'iterator/skipped':
+      return `the walk came to its end without working on${at} (${entry})`;
+    case 'iterator/visited-twice':
+      return `the walk worked on the entry at${at} again`;
+    case 'iterator/no-progress':
+      return `the walk gave up its lock at${at} and had not come further since it last did`;
+    case 'iterator/never-asks':
+      return `the walk has visited ${found} entries without asking whether to yield`;
+    case 'dirty-log/host-not-told':
+      return `the host takes page ${frame} back and does not know that the guest wrote it`;
+    case 'freed-page/touched-after-free':
+      return `the host is told that page ${frame} was written, which it has already taken back`;
+    case 'system-invariant/recovery-list':
+      return `table page ${frame} is on the recovery list, and its flag is not set`;
+    case 'system-invariant/frozen-entry-changed':
+      return `table page ${frame} is freed and holds an entry that was frozen or emptied before`;
+    case 'progress/retries-for-ever':
+      return `the operation tried again ${found} times while nobody else changed anything`;
     case 'progress/faults-again':
       return `the guest faulted on${at} again and again although each fault was said to be handled`;
     default:

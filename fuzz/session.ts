@@ -94,6 +94,7 @@ export class Session {
       report: new Report(this.machine),
       duties: [],
       countBase: this.world.countBase,
+      invariants: this.world.invariants ?? [],
     };
     this.scene = scene;
     const oracles = new Map<string, Oracle>();

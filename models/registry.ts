@@ -1,9 +1,10 @@
 /** The list of systems. A new one is one folder and one line here. */
 import { canary } from './canary/index.ts';
 import { kvmArm64 } from './kvm-arm64/index.ts';
+import { kvmX86Tdp } from './kvm-x86-tdp/index.ts';
 import type { System } from './system.ts';
 
-export const SYSTEMS: readonly System[] = Object.freeze([kvmArm64, canary]);
+export const SYSTEMS: readonly System[] = Object.freeze([kvmArm64, kvmX86Tdp, canary]);
 
 export function findSystem(id: string): System | undefined {
   return SYSTEMS.find((system) => system.id === id);

@@ -6,6 +6,7 @@ import type fc from 'fast-check';
 import type { Actor, ActorRole, Operation } from '../sim/actor.ts';
 import type { Card } from '../sim/card.ts';
 import type { Geometry } from '../sim/geometry.ts';
+import type { Invariant } from '../sim/invariant.ts';
 import type { Machine, MachineSpec } from '../sim/machine.ts';
 import type { WordAddress } from '../sim/memory.ts';
 import type { Sites } from '../sim/site.ts';
@@ -86,6 +87,8 @@ export interface World {
   readonly machine: Machine;
   /** First of the reference count words, one per frame; -1 where the system counts nothing. */
   readonly countBase: WordAddress;
+  /** What is always true of its own data; see sim/invariant.ts. */
+  readonly invariants?: readonly Invariant[];
   /** Name of a kernel word, for people; undefined where it has none. */
   nameWord?(word: WordAddress): string | undefined;
   /** Brings machine and world to the state at boot; costs what the last run touched. */

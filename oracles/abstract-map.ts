@@ -10,15 +10,18 @@
  * Source: spec/arm.md 7.2 I-ABS; linearization points of 0.3.
  */
 
-import { Change, Result, State } from '../sim/card.ts';
+import { Change, concerns, Result, State } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import {
   ACCESSED,
+  DIRTY,
   FRAME_MASK,
+  frameOf,
   isValid,
   RIGHTS,
   SOFTWARE_MASK,
   TYPE_MASK,
+  VALID,
   WRITE,
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -46,10 +49,11 @@ class Watch {
   duty: Duty | undefined;
   missing = 0;
   allocationFailed = false;
+  /** By tree and page. */
   readonly met: Uint8Array;
 
-  constructor(pages: number) {
-    this.met = new Uint8Array(pages);
+  constructor(size: number) {
+    this.met = new Uint8Array(size);
   }
 }
 
@@ -57,11 +61,13 @@ class AbstractMap implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
   readonly #watches: readonly Watch[];
+  readonly #pages: number;
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
-    this.#watches = scene.machine.actors.map(() => new Watch(pages));
+    const { trees } = scene.machine.tables;
+    this.#pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
+    this.#watches = scene.machine.actors.map(() => new Watch(this.#pages * trees.length));
   }
 
   reset(): void {
@@ -75,18 +81,38 @@ class AbstractMap implements Oracle {
   onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
     const { machine } = this.#scene;
     if (kind === Event.Claim) {
-      if (a === Claim.ContextRetired) this.#retired(b);
+      if (a === Claim.ContextRetired) this.#retired(b, true);
+      else if (a === Claim.ContextDoomed) this.#retired(b, false);
     } else if (kind === Event.Descriptor) this.#changed(d);
     else if (kind === Event.OperationBegin) this.#begin(this.#watches[machine.actor]!);
     else if (kind === Event.OperationEnd) this.#end(this.#watches[machine.actor]!, b);
     else if (machine.actor >= 0) this.#watches[machine.actor]!.allocationFailed = true;
   }
 
-  /** A retired tree has no entries: promises about it are kept or moot. */
-  #retired(tree: number): void {
-    for (const watch of this.#watches) {
-      if (watch.duty?.card.tree === tree) watch.missing = 0;
+  /**
+   * A retired tree has no entries: promises about it are kept or moot. What no PE can use must still
+   * lose its entries, but nothing else is promised about them.
+   */
+  #retired(index: number, isGone: boolean): void {
+    const base = index * this.#pages;
+    for (const { duty, met } of this.#watches) {
+      if (duty === undefined) continue;
+      if (isGone || duty.card.achieves !== State.Absent) met.fill(1, base, base + this.#pages);
     }
+    for (const watch of this.#watches) watch.missing = this.#count(watch);
+  }
+
+  /** Pages of the range, in every tree that the promise is about, that have not met it. */
+  #count({ duty, met }: Watch): number {
+    if (duty?.card.achieves === undefined) return 0;
+    let missing = 0;
+    for (const tree of this.#scene.machine.tables.trees) {
+      if (!concerns(duty.card, tree)) continue;
+      const base = tree.index * this.#pages;
+      for (let page = duty.first; page < duty.first + duty.count; page += 1)
+        if (met[base + page] === 0) missing += 1;
+    }
+    return missing;
   }
 
   #begin(watch: Watch): void {
@@ -97,12 +123,15 @@ class AbstractMap implements Oracle {
     watch.missing = 0;
     watch.allocationFailed = false;
     if (duty?.card.achieves === undefined) return;
-    const { entries, live } = machine.tables.trees[duty.card.tree]!;
-    if (!live) return;
-    for (let page = duty.first; page < duty.first + duty.count; page += 1) {
-      const isMet = meets(entries[page]!, duty.card.achieves);
-      watch.met[page] = isMet ? 1 : 0;
-      if (!isMet) watch.missing += 1;
+    for (const tree of machine.tables.trees) {
+      if (!concerns(duty.card, tree)) continue;
+      const base = tree.index * this.#pages;
+      const isMoot = duty.card.achieves === State.Absent ? !tree.live : !tree.loadable;
+      for (let page = duty.first; page < duty.first + duty.count; page += 1) {
+        const isMet = isMoot || meets(tree.entries[page]!, duty.card.achieves);
+        watch.met[base + page] = isMet ? 1 : 0;
+        if (!isMet) watch.missing += 1;
+      }
     }
   }
 
@@ -124,12 +153,15 @@ class AbstractMap implements Oracle {
       return;
     }
     if (result !== Result.Ok || watch.missing === 0) return;
-    let page = duty.first;
-    while (watch.met[page] === 1) page += 1;
-    report.add('abstract-map', 'promise', 'entry', {
-      page,
-      found: this.#scene.machine.tables.trees[duty.card.tree]!.entries[page]!,
-    });
+    for (const tree of this.#scene.machine.tables.trees) {
+      if (!concerns(duty.card, tree)) continue;
+      const base = tree.index * this.#pages;
+      for (let page = duty.first; page < duty.first + duty.count; page += 1) {
+        if (watch.met[base + page] === 1) continue;
+        report.add('abstract-map', 'promise', 'entry', { page, found: tree.entries[page]! });
+        return;
+      }
+    }
   }
 
   #changed(where: number): void {
@@ -145,7 +177,7 @@ class AbstractMap implements Oracle {
       const after = tree.entries[page]!;
       if (before === after) continue;
       const isAllowed = placeIsHardware(where)
-        ? after === (before | ACCESSED)
+        ? isByWalker(before, after, machine.hardware.flags)
         : duty !== undefined && allows(duty, tree, page, before, after);
       if (isAllowed) continue;
       report.add('abstract-map', 'change', 'entry', { page, expected: before, found: after });
@@ -156,13 +188,15 @@ class AbstractMap implements Oracle {
 
   #follow(watch: Watch, tree: Tree): void {
     const { duty } = watch;
-    if (watch.missing === 0 || duty === undefined || duty.card.tree !== tree.index) return;
+    if (watch.missing === 0 || duty === undefined || !concerns(duty.card, tree)) return;
+    const base = tree.index * this.#pages;
     const { tables } = this.#scene.machine;
     const from = Math.max(duty.first, tables.changedFirst);
     const to = Math.min(duty.first + duty.count, tables.changedFirst + tables.changedCount);
     for (let page = from; page < to; page += 1) {
-      if (watch.met[page] === 1 || !meets(tree.entries[page]!, duty.card.achieves!)) continue;
-      watch.met[page] = 1;
+      if (watch.met[base + page] === 1) continue;
+      if (!meets(tree.entries[page]!, duty.card.achieves!)) continue;
+      watch.met[base + page] = 1;
       watch.missing -= 1;
     }
   }
@@ -178,7 +212,7 @@ function meets(entry: number, state: State): boolean {
 
 function allows(duty: Duty, tree: Tree, page: number, before: number, after: number): boolean {
   const { card } = duty;
-  if (card.tree !== tree.index) return false;
+  if (!concerns(card, tree)) return false;
   if (page < duty.reachFirst || page >= duty.reachFirst + duty.reachCount) return false;
   const isInside = page >= duty.first && page < duty.first + duty.count;
   const changes = isInside ? card.inside : card.outside;
@@ -186,6 +220,11 @@ function allows(duty: Duty, tree: Tree, page: number, before: number, after: num
     if (isChange(changes[i]!, before, after, tree.levelsBefore[page]!)) return true;
   }
   return false;
+}
+
+/** Walkers set flags and nothing else. */
+function isByWalker(before: number, after: number, flags: number): boolean {
+  return (before & ~after) === 0 && (after & ~before & ~flags) === 0;
 }
 
 const SAME_PAGE = FRAME_MASK | TYPE_MASK | SOFTWARE_MASK;
@@ -206,12 +245,22 @@ export function isChange(
       return wasMapped && after === 0 && levelBefore < LAST_LEVEL;
     case Change.Install:
       return before === 0 && isMapped;
+    case Change.Track:
+      return wasMapped && !isMapped && after !== 0 && isKept(before, after);
+    case Change.Untrack:
+      return !wasMapped && isMapped && before !== 0 && frameOf(after) >= frameOf(before);
     case Change.Annotate:
       return !isMapped && (after !== 0 || !wasMapped);
     default:
       break;
   }
-  if (!wasMapped || !isMapped || ((before ^ after) & SAME_PAGE) !== 0) return false;
+  if (!wasMapped || !isMapped) return false;
+  if (change === Change.Reform) return ((before ^ after) & (FRAME_MASK | TYPE_MASK)) === 0;
+  if (change === Change.Protect) {
+    const other = FRAME_MASK | TYPE_MASK | (RIGHTS & ~WRITE);
+    return ((before ^ after) & other) === 0 && (after & WRITE) === 0;
+  }
+  if (((before ^ after) & SAME_PAGE) !== 0) return false;
   const gained = after & RIGHTS & ~before;
   const lost = before & RIGHTS & ~after;
   switch (change) {
@@ -228,4 +277,11 @@ export function isChange(
     default:
       return false;
   }
+}
+
+const UNTRACKED = FRAME_MASK | VALID | WRITE | ACCESSED | DIRTY;
+
+/** What software keeps of a leaf names its first frame, and everything but flags and write access. */
+function isKept(mapped: number, kept: number): boolean {
+  return frameOf(mapped) >= frameOf(kept) && ((mapped ^ kept) & ~UNTRACKED) === 0;
 }

@@ -3,7 +3,7 @@
  * for the same input pages: the old one was made invalid and invalidated everywhere before.
  *
  * Why it matters: with both in a TLB the result of an access is either, a mix, or a conflict abort.
- * Blind to: descriptors in tables that are not linked (until they are), trees that no PE can load,
+ * Blind to: hardware that allows it (x86); descriptors in tables that are not linked (until they are), trees that no PE can load,
  * stage-1 attributes.
  * Cost: a scan of all TLB entries for each valid leaf or table that is stored; a comparison of pages
  * when one read-only leaf takes the place of another.
@@ -83,7 +83,7 @@ class BreakBeforeMake implements Oracle {
     if (!isValid(next) || placeIsHardware(where)) return;
     const { machine, report } = this.#scene;
     const tree = machine.tables.trees[placeTree(where)]!;
-    if (!tree.live) return;
+    if (!tree.live || !machine.hardware.breaksBeforeMake) return;
     this.judgements += 1;
     const level = placeLevel(where);
     const first = machine.tables.changedFirst;

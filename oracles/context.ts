@@ -13,6 +13,7 @@
  */
 import { Access } from '../sim/access.ts';
 import { ActorRole } from '../sim/actor.ts';
+import { concerns } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Tlbi } from '../sim/invalidation.ts';
@@ -92,7 +93,7 @@ class Context implements Oracle {
     const mode = machine.locks.mode(tree.lock, machine.actor);
     const card = duties[machine.operation]?.card;
     // the mode of a card is for the tree that it names
-    const allowed = card?.tree === index ? card.lock : 'exclusive';
+    const allowed = card !== undefined && concerns(card, tree) ? card.lock : 'exclusive';
     if (mode === Mode.Exclusive || allowed === 'none') return;
     if (mode === Mode.Shared && allowed === 'shared') {
       const { readers } = tree;

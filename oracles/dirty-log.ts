@@ -5,10 +5,12 @@
  * later: until it does, writes itself or ends, the page counts as marked; at its end it is judged,
  * or with the round that took the mark. A round takes the marks that were made and no others, and no mark
  * is left when the log has been stopped. An operation starts, reads or stops the log exactly if it was
- * there to be started, read or stopped.
+ * there to be started, read or stopped. Where the host is told which pages were written, it knows of every
+ * page that the guest wrote when it takes it back.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
- * Blind to: results of operations during which the log was started or stopped; writes before the
+ * Blind to: results of operations during which the log was started or stopped; pages that the host was told
+ * about before they were written; writes before the
  * operation that starts the log has ended; writes by devices; which of
  * several guest trees makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
@@ -27,7 +29,14 @@ import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 export const dirtyLog: OracleSpec = {
   id: 'dirty-log',
   claim: 'every guest write to a logged page is reported by this round or a later one',
-  listens: [Event.Claim, Event.Use, Event.Descriptor, Event.OperationBegin, Event.OperationEnd],
+  listens: [
+    Event.Claim,
+    Event.Use,
+    Event.Free,
+    Event.Descriptor,
+    Event.OperationBegin,
+    Event.OperationEnd,
+  ],
   create: (scene) => new DirtyLog(scene),
 };
 
@@ -48,6 +57,10 @@ class DirtyLog implements Oracle {
   #first = 0;
   #end = 0;
   #isLogging = false;
+  /** By frame: the guest has written it, and the host does not know. */
+  readonly #isUntold: Uint8Array;
+  /** By frame: the host was told that it is, or may be, written. */
+  readonly #isTold: Uint8Array;
   /** Times that the log was started or stopped; and, by actor, the number when its operation began. */
   #switches = 0;
   readonly #switchesAtBegin: Int32Array;
@@ -60,6 +73,8 @@ class DirtyLog implements Oracle {
     this.#opener = new Int32Array(pages);
     this.#isWritten = new Uint8Array(pages);
     this.#open = new Int32Array(pages);
+    this.#isUntold = new Uint8Array(scene.machine.spec.frames);
+    this.#isTold = new Uint8Array(scene.machine.spec.frames);
     this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
   }
 
@@ -67,13 +82,21 @@ class DirtyLog implements Oracle {
     this.#marked.fill(0);
     this.#taken.fill(0);
     this.#isLogging = false;
+    this.#isUntold.fill(0);
+    this.#isTold.fill(0);
     this.#switches = 0;
     while (this.#openCount > 0) this.#close(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Use) {
-      if (this.#isLogging && c === Intent.Write) this.#written(a, d);
+      if (c !== Intent.Write) return;
+      this.#isUntold[b] = 1;
+      if (this.#isLogging) this.#written(a, d);
+      return;
+    }
+    if (kind === Event.Free) {
+      this.#takenBack(a);
       return;
     }
     if (kind === Event.Descriptor) {
@@ -97,6 +120,9 @@ class DirtyLog implements Oracle {
         this.#switches += 1;
         this.#roundEnded();
         return;
+      case Claim.HostDirtied:
+        this.#isTold[b] = 1;
+        return;
       case Claim.LogMarked:
         this.#marked[b] = 1;
         if (this.#openCount > 0) this.#closePage(b);
@@ -117,6 +143,17 @@ class DirtyLog implements Oracle {
       default:
         return;
     }
+  }
+
+  /** The host reuses a page: if it believes that nobody wrote it, what the guest wrote is lost. */
+  #takenBack(frame: number): void {
+    const isUntold = this.#isUntold[frame] === 1 && this.#isTold[frame] === 0;
+    this.#isUntold[frame] = 0;
+    this.#isTold[frame] = 0;
+    const { machine, report } = this.#scene;
+    if (machine.spec.tellsHost !== true) return;
+    this.judgements += 1;
+    if (isUntold) report.add('dirty-log', 'host-not-told', 'page', { frame });
   }
 
   /** @param left marks of the same pages that were not taken */
@@ -245,7 +282,8 @@ class DirtyLog implements Oracle {
     const { machine, report } = this.#scene;
     if (this.#marked[page] === 1) return false;
     for (const tree of machine.tables.trees) {
-      if (!tree.live || tree.regime !== Regime.Guest || !isWritable(tree.entries[page]!)) continue;
+      if (!tree.loadable || tree.regime !== Regime.Guest || !isWritable(tree.entries[page]!))
+        continue;
       report.add('dirty-log', 'writable-unmarked', 'log', { page, found: tree.entries[page]! });
       return true;
     }

@@ -1,7 +1,8 @@
 /**
  * Claim: the guest reaches an input page only through the page that the host grants it for that
- * address now; no mapping is made to another, no page is freed while a live table or a TLB still
- * names it, and a revocation that is said to be finished has taken every page of its range back.
+ * address now; no mapping is made to another, nobody tells the host that a page was written that is no
+ * guest's any more, no page is freed while a live table or a TLB still names it, and a revocation that is
+ * said to be finished has taken every page of its range back.
  *
  * Why it matters: a guest that keeps a page after the host gave it away reads and writes its next owner.
  * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses; in
@@ -68,6 +69,8 @@ class FreedPage implements Oracle {
       }
     } else if (a === Claim.HostRevokes) {
       this.#granted[b] = 0;
+    } else if (a === Claim.HostDirtied) {
+      this.#touched(b);
     } else if (a === Claim.RevocationReturned) {
       this.#returned();
     }
@@ -98,6 +101,14 @@ class FreedPage implements Oracle {
       expected: this.#granted[page]! - 1,
       found: frame,
     });
+  }
+
+  /** What the host knows of a page is changed on its owner's behalf. */
+  #touched(frame: number): void {
+    const { machine, report } = this.#scene;
+    this.judgements += 1;
+    if (machine.pages.role[frame] === Role.Data) return;
+    report.add('freed-page', 'touched-after-free', 'page', { frame });
   }
 
   #mapped(word: number, index: number): void {

@@ -4,6 +4,7 @@
  */
 import type { Card } from '../sim/card.ts';
 import type { EventCode } from '../sim/event.ts';
+import type { Invariant } from '../sim/invariant.ts';
 import type { Listener, Machine } from '../sim/machine.ts';
 
 /** An operation of the loaded program, as far as oracles know it. */
@@ -119,6 +120,8 @@ export interface Scene {
   duties: readonly Duty[];
   /** First reference count word, or -1. */
   readonly countBase: number;
+  /** What the system states about its own data. */
+  readonly invariants: readonly Invariant[];
 }
 
 export interface Oracle extends Listener {

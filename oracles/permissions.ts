@@ -1,23 +1,43 @@
 /**
  * Claim: an operation gives a page no right that its card does not let it give; a page that is mapped can
- * be read; and its memory type is the one that its tree uses for memory.
+ * be read; its memory type is the one that its tree uses for memory; a table gives all rights, where
+ * tables have any; the guest does not write what was forbidden for good; and who overwrites an entry
+ * knows what was in it, but for the accessed flag.
  *
  * Why it matters: rights beyond what was asked for are not noticed by any access that should work: a page
- * that can be executed and never was asked to be, a write that the host did not see coming.
+ * that can be executed and never was asked to be, a write that the host did not see coming. A table that
+ * takes rights away makes leaves below it fault for ever. What an overwritten entry held decides about
+ * flushes and dirty pages.
  * Blind to: rights that an operation may give and should have withheld this time (dirty-log and
- * freed-page judge writes); rights that are missing (progress); privileged and user execution apart.
- * Cost: the pages covered per descriptor change.
- * Source: spec/arm.md 4.2 f12, 2.5.7; spec/x86-xen.md O-PERM.
+ * freed-page judge writes); rights of leaves that are missing (progress); privileged and user execution
+ * apart; entries overwritten without a claim about what was there.
+ * Cost: the pages covered per descriptor change; constant per store and access.
+ * Source: spec/arm.md 4.2 f12, 2.5.7; spec/x86-xen.md O-PERM, Rule V (A2, E12), A18.6.
  */
-import { FRAME_MASK, isValid, MemoryType, READ, RIGHTS, TYPE_MASK } from '../sim/descriptor.ts';
+
+import { concerns } from '../sim/card.ts';
+import { Claim } from '../sim/claims.ts';
+import {
+  ACCESSED,
+  FRAME_MASK,
+  Intent,
+  isTable,
+  isValid,
+  MemoryType,
+  READ,
+  RIGHTS,
+  TYPE_MASK,
+} from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { LAST_LEVEL } from '../sim/geometry.ts';
+import { placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 export const permissions: OracleSpec = {
   id: 'permissions',
-  claim: 'an operation gives only the rights that its card names, to memory of the right type',
-  listens: [Event.Descriptor],
+  claim:
+    'rights are given as cards name them, withheld where forbidden, and never lost by accident',
+  listens: [Event.Descriptor, Event.StoreVisible, Event.Claim, Event.Use],
   create: (scene) => new Permissions(scene),
 };
 
@@ -25,19 +45,70 @@ class Permissions implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
 
+  /** By input page: it was forbidden to write it. */
+  readonly #isForbidden: Uint8Array;
+  /** The last visible store: where, and what it displaced. */
+  #word = -1;
+  #displaced = 0;
+
   constructor(scene: Scene) {
     this.#scene = scene;
+    const { trees } = scene.machine.tables;
+    this.#isForbidden = new Uint8Array(Math.max(...trees.map((tree) => tree.entries.length)));
   }
 
-  reset(): void {}
+  reset(): void {
+    this.#isForbidden.fill(0);
+    this.#word = -1;
+  }
 
-  onEvent(_kind: EventCode, word: number, _old: number, next: number, where: number): void {
-    if (!isValid(next) || placeIsHardware(where)) return;
-    const { machine, duties } = this.#scene;
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    if (kind === Event.Descriptor) {
+      if (isValid(c) && !placeIsHardware(d)) this.#stored(a, c, d);
+    } else if (kind === Event.StoreVisible) {
+      this.#word = a;
+      this.#displaced = b;
+    } else if (kind === Event.Use) {
+      if (c === Intent.Write) this.#written(a, d);
+    } else if (a === Claim.WriteForbidden) {
+      this.#isForbidden[b] = c;
+    } else if (a === Claim.EntryReplaced) {
+      this.#replaced(b, c);
+    }
+  }
+
+  #written(page: number, row: number): void {
+    this.judgements += 1;
+    if (this.#isForbidden[page] !== 1) return;
+    const { machine, report } = this.#scene;
+    const { pe } = machine.actors[machine.actor]!;
+    report.add('permissions', 'written-though-forbidden', 'page', { page, pe, survivor: row });
+  }
+
+  /** The claim follows the store in the same step. */
+  #replaced(word: number, believed: number): void {
+    this.judgements += 1;
+    const found = this.#displaced;
+    if (this.#word === word && ((believed ^ found) & ~ACCESSED) === 0) return;
+    this.#scene.report.add('permissions', 'lost-update', 'entry', {
+      word,
+      expected: believed,
+      found,
+    });
+  }
+
+  #stored(word: number, next: number, where: number): void {
+    const { machine, duties, report } = this.#scene;
     const tree = machine.tables.trees[placeTree(where)]!;
-    const card = duties[machine.operation]?.card;
-    if (!tree.live || card?.grants === undefined || card.tree !== tree.index) return;
+    if (!tree.live) return;
     const { changedFirst, changedCount } = machine.tables;
+    if (placeLevel(where) < LAST_LEVEL && isTable(next) && machine.hardware.tablesHaveRights) {
+      this.judgements += 1;
+      const facts = { page: changedFirst, word, expected: next | RIGHTS, found: next };
+      if ((next & RIGHTS) !== RIGHTS) report.add('permissions', 'table-rights', 'entry', facts);
+    }
+    const card = duties[machine.operation]?.card;
+    if (card?.grants === undefined || !concerns(card, tree)) return;
     for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
       const after = tree.entries[page]!;
       if (isValid(after)) this.#judge(word, page, tree.before[page]!, after, card.grants);

@@ -7,7 +7,7 @@
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
- * repaired nothing; changes of other trees than the guest's.
+ * repaired nothing; which of several guest trees changed.
  * Cost: the pages covered per descriptor change; constant per fault; a scan of one TLB per permission fault.
  * Source: spec/arm.md 7.2 I-PROG, 3.3, 3.4 RELAX; zoo A02, A22, A23, A25.
  */
@@ -16,8 +16,9 @@ import { Result } from '../sim/card.ts';
 import { Claim, RetryReason } from '../sim/claims.ts';
 import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
+import { Mode } from '../sim/locks.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
-import type { Tree } from '../sim/tables.ts';
+import { Regime } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
@@ -48,11 +49,12 @@ class Progress implements Oracle {
   readonly #scene: Scene;
   /** Lasting changes by input page: entries that differ when the lock is dropped from when it was taken. */
   readonly #version: Int32Array;
-  /** Entry and level of each page when the lock was taken, for pages changed since. */
+  /** By tree and page: entry and level when the lock was taken, for pages changed since. */
   readonly #entry: Int32Array;
   readonly #level: Uint8Array;
   readonly #isChanged: Uint8Array;
   readonly #changed: Int32Array;
+  readonly #pages: number;
   #changedCount = 0;
   /** Per actor: page and version when a fault was last handled; version when its lock was taken; count. */
   readonly #page: Int32Array;
@@ -69,12 +71,15 @@ class Progress implements Oracle {
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
+    const { trees } = scene.machine.tables;
+    const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
+    const size = pages * trees.length;
+    this.#pages = pages;
     this.#version = new Int32Array(pages);
-    this.#entry = new Int32Array(pages);
-    this.#level = new Uint8Array(pages);
-    this.#isChanged = new Uint8Array(pages);
-    this.#changed = new Int32Array(pages);
+    this.#entry = new Int32Array(size);
+    this.#level = new Uint8Array(size);
+    this.#isChanged = new Uint8Array(size);
+    this.#changed = new Int32Array(size);
     const actors = scene.machine.actors.length;
     this.#page = new Int32Array(actors).fill(-1);
     this.#handled = new Int32Array(actors);
@@ -114,7 +119,10 @@ class Progress implements Oracle {
         this.judgements += 1;
         return;
       case Event.Descriptor:
-        if (!placeIsHardware(d)) this.#remember(placeTree(d));
+        if (placeIsHardware(d)) return;
+        this.#remember(placeTree(d));
+        // without the lock there is nobody to settle it later
+        if (this.#changedCount > 0 && this.#isLockless(placeTree(d))) this.#settleAll();
         return;
       case Event.LockTake:
         if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#versionOf(this.#page[actor]!);
@@ -128,6 +136,7 @@ class Progress implements Oracle {
       case Event.Fault:
         this.#isRefused[actor] = 1;
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
+        this.#atLock[actor] = this.#version[a]! + (this.#isPending(a) ? 1 : 0);
         if (this.#page[actor] !== a) this.#page[actor] = -1;
         this.#denied[actor] = b === FaultClass.Permission ? a + 1 : 0;
         this.#wanted[actor] = d;
@@ -159,41 +168,66 @@ class Progress implements Oracle {
   #remember(index: number): void {
     const { tables } = this.#scene.machine;
     const tree = tables.trees[index]!;
-    if (index !== this.#scene.machine.spec.guestTree) return;
+    const { lock } = tables.trees[this.#scene.machine.spec.guestTree]!;
+    if (tree.regime !== Regime.Guest || tree.lock !== lock) return;
+    const base = index * this.#pages;
     for (
       let page = tables.changedFirst;
       page < tables.changedFirst + tables.changedCount;
       page += 1
     ) {
-      if (this.#isChanged[page] === 1) continue;
-      this.#isChanged[page] = 1;
-      this.#entry[page] = tree.before[page]!;
-      this.#level[page] = tree.levelsBefore[page]!;
-      this.#changed[this.#changedCount] = page;
+      if (this.#isChanged[base + page] === 1) continue;
+      this.#isChanged[base + page] = 1;
+      this.#entry[base + page] = tree.before[page]!;
+      this.#level[base + page] = tree.levelsBefore[page]!;
+      this.#changed[this.#changedCount] = base + page;
       this.#changedCount += 1;
     }
   }
 
-  /** Its version now; where somebody who shares the lock has changed the page, one of its own. */
-  #versionOf(page: number): number {
-    const { machine } = this.#scene;
-    const tree = machine.tables.trees[machine.spec.guestTree]!;
-    return this.#isChanged[page] === 1 && this.#differs(tree, page) ? -1 : this.#version[page]!;
+  #isLockless(index: number): boolean {
+    const { machine, duties } = this.#scene;
+    if (duties[machine.operation]?.card.lock !== 'none') return false;
+    const mode = machine.locks.mode(machine.tables.trees[index]!.lock, machine.actor);
+    return mode === Mode.Invalid;
   }
 
-  #differs(tree: Tree, page: number): boolean {
+  /** Somebody has changed the page and still holds the lock. */
+  #isPending(page: number): boolean {
+    for (let at = page; at < this.#isChanged.length; at += this.#pages) {
+      if (this.#isChanged[at] === 1) return true;
+    }
+    return false;
+  }
+
+  /** Its version now; where somebody who shares the lock has changed the page, one of its own. */
+  #versionOf(page: number): number {
+    for (let at = page; at < this.#isChanged.length; at += this.#pages) {
+      if (this.#isChanged[at] === 1 && this.#differs(at)) return -1;
+    }
+    return this.#version[page]!;
+  }
+
+  /** By tree and page: the entry is not as it was when it was first changed. */
+  #differs(at: number): boolean {
+    const { trees } = this.#scene.machine.tables;
+    const page = at % this.#pages;
+    const tree = trees[Math.floor(at / this.#pages)]!;
     const now = tree.entries[page]!;
-    return now !== this.#entry[page] || (now !== 0 && tree.levels[page] !== this.#level[page]);
+    return now !== this.#entry[at] || (now !== 0 && tree.levels[page] !== this.#level[at]);
   }
 
   #settle(lock: number): void {
     const { machine } = this.#scene;
-    const tree = machine.tables.trees[machine.spec.guestTree]!;
-    if (tree.lock !== lock) return;
+    if (machine.tables.trees[machine.spec.guestTree]!.lock === lock) this.#settleAll();
+  }
+
+  /** What differs now from when it was first changed counts as a lasting change of the page. */
+  #settleAll(): void {
     for (let i = 0; i < this.#changedCount; i += 1) {
-      const page = this.#changed[i]!;
-      this.#isChanged[page] = 0;
-      if (this.#differs(tree, page)) this.#version[page]! += 1;
+      const at = this.#changed[i]!;
+      this.#isChanged[at] = 0;
+      if (this.#differs(at)) this.#version[at % this.#pages]! += 1;
     }
     this.#changedCount = 0;
   }

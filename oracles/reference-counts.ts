@@ -6,7 +6,7 @@
  *
  * Why it matters: the count is the emptiness test of unmap: too high leaks the table, too low frees
  * it under its entries.
- * Blind to: systems and trees that count nothing; pages while anybody holds their lock.
+ * Blind to: counts of systems and trees that count nothing; pages while anybody holds their lock.
  * Cost: one comparison per store, one scan of each touched or linked page per lock hold.
  * Source: spec/arm.md 2.4 law RC, 7.2 I-RC, I-LEAK.
  */
@@ -61,6 +61,15 @@ class ReferenceCounts implements Oracle {
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     const { machine, countBase, report } = this.#scene;
+    if (kind === Event.DoubleFree) {
+      this.judgements += 1;
+      report.add('reference-counts', 'freed-twice', 'table', { frame: a });
+      return;
+    }
+    if (kind === Event.RunEnd) {
+      if (machine.finished) this.#ended();
+      return;
+    }
     if (countBase < 0) return;
     if (kind === Event.StoreVisible) {
       const frame = a - countBase;
@@ -73,13 +82,8 @@ class ReferenceCounts implements Oracle {
       this.#linked(a, d);
     } else if (kind === Event.LockDrop) {
       if (this.#touchedCount > 0 && !this.#isShared(a)) this.#unlocked(a);
-    } else if (kind === Event.Free) {
+    } else {
       this.#freed(a, b);
-    } else if (kind === Event.DoubleFree) {
-      this.judgements += 1;
-      report.add('reference-counts', 'freed-twice', 'table', { frame: a });
-    } else if (machine.finished) {
-      this.#ended();
     }
   }
 
@@ -173,10 +177,9 @@ class ReferenceCounts implements Oracle {
     for (let frame = 0; frame < pages.count; frame += 1) {
       const role = pages.role[frame];
       if (role !== Role.Cached && (role !== Role.Table || tables.treeOf[frame]! >= 0)) continue;
-      report.add('reference-counts', 'leaked', 'table', {
-        frame,
-        found: machine.memory.load(this.#scene.countBase + frame),
-      });
+      const { countBase } = this.#scene;
+      const found = countBase < 0 ? 0 : machine.memory.load(countBase + frame);
+      report.add('reference-counts', 'leaked', 'table', { frame, found });
       return;
     }
   }

@@ -7,11 +7,13 @@ import { deadlock } from './deadlock.ts';
 import { dirtyLog } from './dirty-log.ts';
 import { freedPage } from './freed-page.ts';
 import { freedTable } from './freed-table.ts';
+import { iterator } from './iterator.ts';
 import type { OracleSpec } from './oracle.ts';
 import { permissions } from './permissions.ts';
 import { progress } from './progress.ts';
 import { referenceCounts } from './reference-counts.ts';
 import { staleTranslation } from './stale-translation.ts';
+import { systemInvariant } from './system-invariant.ts';
 import { tableShape } from './table-shape.ts';
 
 /** In the order in which they see an event: the first violation of a step is the one reported. */
@@ -22,11 +24,13 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   freedPage,
   context,
   tableShape,
-  abstractMap,
   permissions,
+  iterator,
+  abstractMap,
   referenceCounts,
   dirtyLog,
   accessedBit,
+  systemInvariant,
   progress,
   deadlock,
 ]);

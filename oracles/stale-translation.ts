@@ -70,12 +70,14 @@ class StaleTranslation implements Oracle {
     if (isTable(old)) {
       const level = placeLevel(where);
       const isSame = isTable(next) && frameOf(next) === frameOf(old);
-      if (level < LAST_LEVEL && !isSame) this.#unlinked(old, level, where);
+      if (level < LAST_LEVEL && !isSame && !this.#isKept(next, where))
+        this.#unlinked(old, level, where);
       return;
     }
     const { machine } = this.#scene;
     // the walker only sets the accessed flag: the translation lives on under a new instance
-    const loss = placeIsHardware(where) ? Loss.None : lossOf(old, next);
+    const isKept = placeIsHardware(where) || this.#isKept(next, where);
+    const loss = isKept ? Loss.None : lossOf(old, next);
     if (!machine.tables.trees[placeTree(where)]!.live) return;
     const instance = machine.replaced;
     this.#reach(machine.instance);
@@ -90,6 +92,22 @@ class StaleTranslation implements Oracle {
     if (!tree.live || placeIsHardware(where)) return;
     this.#reach(machine.instance);
     this.#removeBelow(tree, frameOf(old), level + 1);
+  }
+
+  /**
+   * One valid descriptor took the place of another, on hardware that allows it, and the same pages are
+   * translated with no right less: a block was split, or stands for its table.
+   */
+  #isKept(next: number, where: number): boolean {
+    const { machine } = this.#scene;
+    if (!isValid(next) || machine.hardware.breaksBeforeMake) return false;
+    const { trees, changedFirst, changedCount } = machine.tables;
+    const { before, entries } = trees[placeTree(where)]!;
+    for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
+      const was = before[page]!;
+      if (isValid(was) && lossOf(was, entries[page]!) !== Loss.None) return false;
+    }
+    return true;
   }
 
   #removeBelow(tree: Tree, frame: number, level: number): void {

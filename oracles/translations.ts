@@ -78,10 +78,10 @@ export function nextTranslation(machine: Machine, cursor: number, into: Translat
   return -1;
 }
 
-/** The live tree that a translation belongs to, if any. */
+/** The tree that a translation belongs to, if any PE can still use it. */
 export function liveTreeOf(machine: Machine, translation: Translation): Tree | undefined {
   for (const tree of machine.tables.trees) {
-    if (tree.live && tree.regime === translation.regime && tree.vmid === translation.vmid)
+    if (tree.loadable && tree.regime === translation.regime && tree.vmid === translation.vmid)
       return tree;
   }
   return undefined;

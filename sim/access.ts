@@ -33,6 +33,9 @@ export const Access = {
   Wait: 25,
   Defer: 26,
   Callback: 27,
+  And: 28,
+  GuestEnter: 29,
+  FreeLater: 30,
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
@@ -73,6 +76,9 @@ export const ACCESS_TABLE: readonly AccessKind[] = Object.freeze([
   kind('wait', 20),
   kind('defer', 20),
   kind('callback', 5000),
+  kind('and', 30),
+  kind('guest entry', 300),
+  kind('free later', 20),
 ]);
 
 /** Latency by access kind, for the hot path. */
@@ -84,7 +90,10 @@ export const ARRIVAL_LATENCY = 150;
 /** ... and of a store until others see it. */
 export const EFFECT_LATENCY = 60;
 
-/** Barrier domains (spec/arm.md 1.7): store-only barriers do not complete invalidations. */
+/**
+ * Barrier domains (spec/arm.md 1.7): store-only barriers do not complete invalidations. `Request` is
+ * the wait for flushes that this PE requested of others, and orders nothing else (x86).
+ */
 export const Domain = {
   Invalid: 0,
   Inner: 1,
@@ -93,10 +102,19 @@ export const Domain = {
   LocalStore: 4,
   /** DMB ISHST: orders stores and waits for nothing. */
   Order: 5,
+  Request: 6,
 } as const;
 export type Domain = (typeof Domain)[keyof typeof Domain];
 
-export const DOMAIN_NAMES = ['none', 'ISH', 'ISHST', 'NSH', 'NSHST', 'DMB ISHST'] as const;
+export const DOMAIN_NAMES = [
+  'none',
+  'ISH',
+  'ISHST',
+  'NSH',
+  'NSHST',
+  'DMB ISHST',
+  'request',
+] as const;
 
 export function isFull(domain: Domain): boolean {
   return domain === Domain.Inner || domain === Domain.Local;
@@ -108,11 +126,26 @@ export type Register = (typeof Register)[keyof typeof Register];
 
 export const REGISTER_NAMES = ['none', 'VTTBR_EL2', 'TTBR0_EL2'] as const;
 
-/** Fault classes, as a guest access reports them; 0 is no fault. */
-export const FaultClass = { None: 0, Translation: 1, AccessFlag: 2, Permission: 3 } as const;
+/**
+ * Fault classes, as a guest access reports them; 0 is no fault. `Interrupted` is none either: the PE was
+ * made to leave the guest before the access, which is to be tried again.
+ */
+export const FaultClass = {
+  None: 0,
+  Translation: 1,
+  AccessFlag: 2,
+  Permission: 3,
+  Interrupted: 4,
+} as const;
 export type FaultClass = (typeof FaultClass)[keyof typeof FaultClass];
 
-export const FAULT_NAMES = ['none', 'translation', 'access flag', 'permission'] as const;
+export const FAULT_NAMES = [
+  'none',
+  'translation',
+  'access flag',
+  'permission',
+  'interrupted',
+] as const;
 
 /** Result of a guest access: 0, or class in bits 7:4 and level in bits 3:0. */
 export function fault(fault: FaultClass, level: number): number {

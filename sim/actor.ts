@@ -146,6 +146,11 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return this.#request(Access.Or, site, word, bits, 0, 0);
   }
 
+  /** The value before. */
+  and(site: Site, word: WordAddress, bits: number): Step<number> {
+    return this.#request(Access.And, site, word, bits | 0, 0, 0);
+  }
+
   /** Waits until the word holds `value`, and goes on in the same step. */
   waitFor(site: Site, word: WordAddress, value: number): Step<number> {
     return this.#request(Access.Wait, site, word, value, 0, 0);
@@ -238,11 +243,21 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return this.#request(Access.Free, site, frame, count, 0, 0);
   }
 
+  /** Requests that a page be freed when the read sections open now have ended. Does not wait. */
+  freeLater(site: Site, frame: number, domain: number): Step<number> {
+    return this.#request(Access.FreeLater, site, frame, domain, 0, 0);
+  }
+
   // ---- guests and hardware ----
+
+  /** The PE enters the guest, where hardware does not do so by itself. */
+  enterGuest(site: Site): Step<number> {
+    return this.#request(Access.GuestEnter, site, 0, 0, 0, 0);
+  }
 
   /** A guest access to an input page: 0, or a fault (see `fault` in access.ts). */
   guestAccess(site: Site, page: number, intent: Intent, value: number): Step<number> {
-    this.machine.enterGuest(this);
+    if (this.machine.hardware.entersByItself) this.machine.enterGuest(this);
     return this.#request(Access.Guest, site, page, intent, value, Regime.Guest);
   }
 
@@ -277,6 +292,11 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   get vttbr(): number {
     const { delayed, vttbr } = this.machine.pes[this.pe]!;
     return delayed.isPending[0] === true ? delayed.value[0]! : vttbr;
+  }
+
+  /** Whether this PE runs the guest; like a register of its own. */
+  get isInGuest(): boolean {
+    return this.machine.pes[this.pe]!.guest;
   }
 
   /** A choice with `alternatives` legal answers, 0 the default. */

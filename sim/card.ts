@@ -5,6 +5,7 @@
  */
 import type { ClaimCode } from './claims.ts';
 import type { Geometry } from './geometry.ts';
+import { Regime, type Tree } from './tables.ts';
 
 /** What an operation's generator returns. */
 export const Result = {
@@ -36,6 +37,13 @@ export const Change = {
   Rights: 'rights',
   SetAccessed: 'set-accessed',
   ClearAccessed: 'clear-accessed',
+  /** Mapped -> the same page, kept by software and unseen by hardware; and the way back. */
+  Track: 'track',
+  Untrack: 'untrack',
+  /** Same page, no right to write, other software bits. */
+  Protect: 'protect',
+  /** Same page, other rights and software bits. */
+  Reform: 'reform',
   /** Anything -> annotation, annotation -> Absent. */
   Annotate: 'annotate',
 } as const;
@@ -81,6 +89,8 @@ export const WORK_NAMES = [
 export interface Card {
   /** Tree whose entries the operation may change: an index into the machine's trees, or -1. */
   readonly tree: number;
+  /** It may change every tree of the guest regime; `tree` is then the one whose geometry counts. */
+  readonly everyGuestTree?: true;
   /** Mode in which the tree's lock is held for every store to a linked table. */
   readonly lock: 'exclusive' | 'shared' | 'none';
   /** Input pages that the arguments name: [first, count]; undefined when none. */
@@ -93,12 +103,17 @@ export interface Card {
   readonly achieves?: State;
   /** A table whose last counted entry it removes is unlinked before the tree's lock is dropped. */
   readonly prunes?: boolean;
-  /** Rights that it may give to a page that does not have them; any when undefined. */
-  readonly grants?: number;
   /** Old translations that must be unusable, and by when. */
   readonly unusable: 'removed' | 'tightened' | 'nothing';
   readonly by: 'unlock' | 'end';
+  /** Rights that it may give to a page that does not have them; any when undefined. */
+  readonly grants?: number;
   /** Claims that a successful operation makes at least once. */
   readonly claims: readonly ClaimCode[];
   readonly results: readonly Result[];
+}
+
+/** Whether the card speaks about the tree. */
+export function concerns(card: Card, tree: Tree): boolean {
+  return card.tree === tree.index || (card.everyGuestTree === true && tree.regime === Regime.Guest);
 }

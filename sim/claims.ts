@@ -34,6 +34,28 @@ export const Claim = {
   FaultHandled: 13,
   /** The operation begins to work on tree x under its lock; y is the kind of work (card.ts). */
   WorkBegins: 14,
+  /** Page y becomes the root of tree x, with no entries. */
+  ContextCreated: 15,
+  /** No PE uses tree x any more, and none will without having dropped what it cached of it. */
+  ContextObsolete: 16,
+  /** The host knows that frame x was written. */
+  HostDirtied: 17,
+  /** Input page x may not be written by the guest from now on (y = 1), or may again (y = 0). */
+  WriteForbidden: 18,
+  /** The store just made displaced y, as far as its maker knows, in word x. */
+  EntryReplaced: 19,
+  /** A walk over input pages [x, y) of tree `z & 15` began; `z >>> 4` is the level at which it stops. */
+  WalkBegan: 20,
+  /** The walk works on the entry of level z for the pages from x; y is 1 if it goes on below it. */
+  WalkVisited: 21,
+  /** The walk asked whether it should give up its lock. */
+  WalkTested: 22,
+  /** The walk gave up its lock and took it again; it goes on at page x. */
+  WalkYielded: 23,
+  /** The walk came to its end, or gave up early (x = 1). */
+  WalkEnded: 24,
+  /** Tree x is about to become obsolete: from now on nothing but its removal is promised about it. */
+  ContextDoomed: 25,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -53,6 +75,17 @@ export const CLAIM_NAMES = [
   'fault retry',
   'fault handled',
   'work begins',
+  'context created',
+  'context obsolete',
+  'host dirtied',
+  'write forbidden',
+  'entry replaced',
+  'walk began',
+  'walk visits',
+  'walk asks whether to yield',
+  'walk yielded',
+  'walk ended',
+  'context doomed',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

@@ -8,6 +8,7 @@
  *   bit 6, 7   accessed; dirty-bit modifier
  *   bit 8..9   memory type
  *   bit 10     contiguous hint
+ *   bit 11     dirty: set by walkers of architectures that have such a flag
  *   bit 12..15 software
  *   bit 16..31 frame: of the next table, or of the first page that a leaf maps
  */
@@ -24,6 +25,7 @@ export const ACCESSED = 1 << 6;
 export const DIRTY_MODIFIER = 1 << 7;
 export const TYPE_MASK = 3 << 8;
 export const CONTIGUOUS = 1 << 10;
+export const DIRTY = 1 << 11;
 export const SOFTWARE_MASK = 15 << 12;
 export const RIGHTS = READ | WRITE | EXEC;
 export const FRAME_SHIFT = 16;
@@ -94,6 +96,7 @@ export function describe(word: Descriptor): string {
   return (
     `page ${frameOf(word)} ${rights}` +
     ((word & ACCESSED) !== 0 ? ' accessed' : ' old') +
+    ((word & DIRTY) !== 0 ? ' dirty' : '') +
     (type === MemoryType.Device ? ' device' : type === MemoryType.NonCacheable ? ' nc' : '') +
     ((word & SOFTWARE_MASK) !== 0 ? ` sw${(word & SOFTWARE_MASK) >>> 12}` : '')
   );

@@ -51,10 +51,11 @@ export const Event = {
   Callback: 45,
   RegisterEffect: 46,
   Zeroed: 47,
+  FreeRequested: 48,
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 
-export const EVENT_KINDS = 48;
+export const EVENT_KINDS = 49;
 
 /** Field kinds, so that a reader can format numbers as what they are. */
 export type Field =
@@ -144,4 +145,5 @@ export const EVENT_TABLE: readonly EventKind[] = Object.freeze([
   kind('callback', 'count', 'value'),
   kind('register takes effect', 'register', 'value', 'pe'),
   kind('page zeroed', 'frame'),
+  kind('free requested', 'frame', 'count'),
 ]);

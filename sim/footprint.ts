@@ -89,6 +89,8 @@ export class Footprint {
   readonly #tree: number;
   readonly #lock: number;
   readonly #section: number;
+  /** Domains whose sections a free may have waited for: none where nothing is freed later. */
+  readonly #awaited: number;
   /** Callbacks that wait for readers, and whether more may come. */
   readonly #callbacks: number;
   /** Stores that a PE has issued and nobody else sees. */
@@ -116,6 +118,7 @@ export class Footprint {
     this.#tree = space.take(this.#trees);
     this.#lock = space.take(spec.locks.length);
     this.#section = space.take(spec.sectionDomains);
+    this.#awaited = (spec.reclaims ?? 0) > 0 ? spec.sectionDomains : 0;
     this.#callbacks = space.take(1);
     this.#stores = space.take(this.#pes);
     this.#pool = space.take(1);
@@ -294,6 +297,9 @@ export class Footprint {
         return;
       case Event.Free:
       case Event.DoubleFree:
+        for (let domain = 0; domain < this.#awaited; domain += 1) {
+          this.#read(this.#section + domain);
+        }
         this.#write(this.#page + a);
         this.#write(this.#pool);
         this.#read(this.#counts);
@@ -302,6 +308,11 @@ export class Footprint {
       case Event.AllocateFailed:
         this.#write(this.#pool);
         this.#judges();
+        return;
+      case Event.FreeRequested:
+        // waits for the sections that are open; the free itself looks at them again
+        this.#write(this.#section + b);
+        this.#write(this.#page + a);
         return;
       case Event.Deferred:
       case Event.Callback:

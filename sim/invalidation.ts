@@ -23,6 +23,12 @@ export const Tlbi = {
   Vae2: 7,
   Vale2: 8,
   Alle2: 9,
+  /** x86: everything that a PE caches for guests, by request to each PE. */
+  FlushAll: 10,
+  /** x86: whatever overlaps a range of input pages, leaf or not. */
+  FlushRange: 11,
+  /** x86: the PE leaves the guest, and owes a full flush before it enters again. */
+  Kick: 12,
 } as const;
 export type Tlbi = (typeof Tlbi)[keyof typeof Tlbi];
 
@@ -37,6 +43,9 @@ export const TLBI_NAMES = [
   'VAE2',
   'VALE2',
   'ALLE2',
+  'flush',
+  'flush range',
+  'kick',
 ] as const;
 
 export const Shareability = { Local: 0, Inner: 1 } as const;
@@ -71,24 +80,41 @@ export function rangePages(scale: number, num: number): number {
   return (num + 1) << (5 * scale + 1);
 }
 
+/** Invalidations that may be on their way, before deferred frees are added (MachineSpec.reclaims). */
 export const INVALIDATION_SLOTS = 16;
 
 /** Invalidations that some PE has not acknowledged; a slot is free when `pending` is 0. */
 export class Invalidations {
-  readonly operation = new Uint8Array(INVALIDATION_SLOTS);
-  readonly vmid = new Int32Array(INVALIDATION_SLOTS);
-  readonly page = new Int32Array(INVALIDATION_SLOTS);
+  readonly slots: number;
+  readonly operation: Uint8Array;
+  readonly vmid: Int32Array;
+  readonly page: Int32Array;
   /** TTL operand, or for range operations the number of pages. */
-  readonly hint = new Int32Array(INVALIDATION_SLOTS);
-  readonly pages = new Int32Array(INVALIDATION_SLOTS);
+  readonly hint: Int32Array;
+  readonly pages: Int32Array;
   /** PEs that have not acknowledged, as a bit mask. */
-  readonly pending = new Int32Array(INVALIDATION_SLOTS);
-  readonly issuer = new Int32Array(INVALIDATION_SLOTS);
-  readonly actor = new Int32Array(INVALIDATION_SLOTS);
-  readonly instance = new Int32Array(INVALIDATION_SLOTS);
-  readonly site = new Int32Array(INVALIDATION_SLOTS);
-  readonly row = new Int32Array(INVALIDATION_SLOTS);
+  readonly pending: Int32Array;
+  readonly issuer: Int32Array;
+  readonly actor: Int32Array;
+  readonly instance: Int32Array;
+  readonly site: Int32Array;
+  readonly row: Int32Array;
   outstanding = 0;
+
+  constructor(slots: number = INVALIDATION_SLOTS) {
+    this.slots = slots;
+    this.operation = new Uint8Array(slots);
+    this.vmid = new Int32Array(slots);
+    this.page = new Int32Array(slots);
+    this.hint = new Int32Array(slots);
+    this.pages = new Int32Array(slots);
+    this.pending = new Int32Array(slots);
+    this.issuer = new Int32Array(slots);
+    this.actor = new Int32Array(slots);
+    this.instance = new Int32Array(slots);
+    this.site = new Int32Array(slots);
+    this.row = new Int32Array(slots);
+  }
 
   reset(): void {
     if (this.outstanding > 0) this.pending.fill(0);
@@ -96,14 +122,13 @@ export class Invalidations {
   }
 
   freeSlot(): number {
-    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1)
-      if (this.pending[slot] === 0) return slot;
+    for (let slot = 0; slot < this.slots; slot += 1) if (this.pending[slot] === 0) return slot;
     return -1;
   }
 
   /** An invalidation issued by one PE has not arrived at another. */
   pendingOn(issuer: number, pe: number): boolean {
-    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
+    for (let slot = 0; slot < this.slots; slot += 1) {
       if (this.issuer[slot] === issuer && (this.pending[slot]! & (1 << pe)) !== 0) return true;
     }
     return false;
@@ -141,7 +166,11 @@ export class Invalidations {
           this.#covers(slot, first, bits)
         );
       case Tlbi.Alle1:
+      case Tlbi.FlushAll:
+      case Tlbi.Kick:
         return kind <= TlbKind.Table;
+      case Tlbi.FlushRange:
+        return kind <= TlbKind.Table && this.#covers(slot, first, bits);
       default:
         break;
     }

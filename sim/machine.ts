@@ -17,13 +17,15 @@ import { assert } from './assert.ts';
 import { Claim, type ClaimCode } from './claims.ts';
 import { isValid } from './descriptor.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
-import { arrivalHeld, arrive, pendingSite, walkInFlight } from './hardware.ts';
+import { pendingSite, type TranslationHardware, walkInFlight } from './hardware.ts';
+import { armHardware } from './hardware-arm.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
 import { type LockSpec, Locks } from './locks.ts';
 import { Memory, type WordAddress } from './memory.ts';
 import { Pages, Role } from './pages.ts';
 import { Pe } from './pe.ts';
 import { perform } from './perform.ts';
+import { Reclaimer } from './reclaim.ts';
 import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './scheduler.ts';
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
@@ -74,6 +76,12 @@ export interface MachineSpec {
   readonly hardwareAccessed: boolean;
   /** When stores of a PE become visible to others; at once by default (F1). */
   readonly storeOrder?: StoreOrder;
+  /** The system tells the host which pages were written (claims HostDirtied). */
+  readonly tellsHost?: boolean;
+  /** What translates; Arm's when not named. */
+  readonly hardware?: TranslationHardware;
+  /** Deferred frees that may be outstanding at a time; none when not given. */
+  readonly reclaims?: number;
 }
 
 /** One keyed operation of a program, ready to run. */
@@ -103,7 +111,13 @@ const RUN = siteOf('machine.run');
 
 /** By access kind: 0 never blocks; 1 waits for locks and sections; 2 for words, walks, fills, guests. */
 const CAN_BLOCK = new Uint8Array(32);
-for (const access of [Access.Acquire, Access.GracePeriod, Access.Invalidate, Access.Callback]) {
+for (const access of [
+  Access.Acquire,
+  Access.GracePeriod,
+  Access.Invalidate,
+  Access.Callback,
+  Access.FreeLater,
+]) {
   CAN_BLOCK[access] = 1;
 }
 for (const access of [
@@ -123,13 +137,18 @@ export class Machine implements Scheduling {
   readonly tables: Tables;
   readonly locks: Locks;
   readonly sections: Sections;
-  readonly invalidations = new Invalidations();
+  readonly hardware: TranslationHardware;
+  /** Invalidations and deferred frees on their way. */
+  readonly invalidations: Invalidations;
+  readonly reclaimer: Reclaimer;
   readonly pes: readonly Pe[];
   readonly actors: readonly Actor[];
   /** Actors of each PE; their walks are the PE's walks in flight. */
   readonly walkers: readonly (readonly Actor[])[];
   /** Stores and register writes have events of their own for their effect (F2, tso). */
   readonly delays: boolean;
+  /** ... and registers too, until the next context synchronisation (F2 only). */
+  readonly delaysRegisters: boolean;
   readonly stores: Stores;
   readonly trace = new Trace();
   readonly answers = new AnswerLog();
@@ -191,6 +210,7 @@ export class Machine implements Scheduling {
   constructor(spec: MachineSpec, actorFactory: ActorFactory = plainActor) {
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
     this.spec = spec;
+    this.hardware = spec.hardware ?? armHardware;
     this.memory = new Memory(spec.frames, wordBits, spec.backedPages);
     this.pages = new Pages(spec.frames, spec.kernelFrames);
     this.tables = new Tables(
@@ -207,17 +227,23 @@ export class Machine implements Scheduling {
     );
     this.locks = new Locks(spec.locks);
     this.sections = new Sections(spec.sectionDomains, spec.actors.length);
-    this.pes = Array.from({ length: spec.pes }, (_, index) => new Pe(index));
+    const reclaims = spec.reclaims ?? 0;
+    this.invalidations = new Invalidations(INVALIDATION_SLOTS + reclaims);
+    // deferred frees arrive at a place of their own, where no actor runs and nothing is cached
+    const places = spec.pes + (reclaims > 0 ? 1 : 0);
+    this.pes = Array.from({ length: places }, (_, index) => new Pe(index));
+    this.reclaimer = new Reclaimer(this.invalidations, spec.pes);
     this.actors = spec.actors.map((actor, index) => actorFactory(this, index, actor));
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
     this.actorCount = this.actors.length;
     assert(this.actorCount <= 31, 'actors fit in a bit mask');
     const order = spec.storeOrder ?? StoreOrder.Immediate;
     this.delays = order !== StoreOrder.Immediate;
+    this.delaysRegisters = order === StoreOrder.Location;
     this.stores = new Stores(order, spec.pes, this.memory);
     this.#canBlock = CAN_BLOCK.slice();
     if (this.delays) for (const access of WAIT_FOR_STORES) this.#canBlock[access] = 2;
-    this.delayedFirst = this.actorCount + INVALIDATION_SLOTS * spec.pes;
+    this.delayedFirst = this.actorCount + this.invalidations.slots * places;
     const sources = this.delayedFirst + (this.delays ? DELAYED_SOURCES * spec.pes : 0);
     this.ready = new Int32Array(sources);
     this.#position = new Int32Array(sources).fill(-1);
@@ -237,6 +263,7 @@ export class Machine implements Scheduling {
     this.sections.reset();
     this.invalidations.reset();
     if (this.delays) this.stores.reset();
+    this.reclaimer.reset();
     for (const pe of this.pes) pe.reset();
     this.trace.reset();
     this.answers.reset();
@@ -321,7 +348,8 @@ export class Machine implements Scheduling {
     scheduler.begin(this);
     const hardwareOnly = this.#running === 0;
     let tailEnd = 0;
-    while (!this.halted && (this.#running > 0 || hardwareOnly || this.#hasDelayed)) {
+    // deferred frees are done and stores visible when the program has ended
+    while (!this.halted && (this.#running > 0 || hardwareOnly || this.#hasWork)) {
       if (this.readyCount === 0) {
         if (!hardwareOnly) this.#about(-1, Event.Deadlock, 0);
         break;
@@ -348,8 +376,9 @@ export class Machine implements Scheduling {
     this.#scheduler = undefined;
   }
 
-  /** Stores that were issued become visible before a run ends. */
-  get #hasDelayed(): boolean {
+  /** Deferred frees, or stores that are not visible yet: a run ends when they are done. */
+  get #hasWork(): boolean {
+    if (this.reclaimer.count > 0) return true;
     return this.delays && this.stores.pending.some((count) => count > 0);
   }
 
@@ -420,7 +449,7 @@ export class Machine implements Scheduling {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
     // an exception return is a context synchronisation event
-    if (this.delays) synchronise(this, pe);
+    if (this.delaysRegisters) synchronise(this, pe);
     pe.guest = true;
     this.emit(Event.GuestEnter, RUN, pe.index, 0, 0, 0);
     this.stir();
@@ -438,6 +467,11 @@ export class Machine implements Scheduling {
 
   claim(claim: ClaimCode, x: number, y: number, z: number): void {
     if (claim === Claim.ContextRetired) this.tables.uproot(x);
+    else if (claim === Claim.ContextObsolete) this.tables.trees[x]!.loadable = false;
+    else if (claim === Claim.ContextCreated) {
+      this.pages.role[y] = Role.Table;
+      this.tables.plant(x, y);
+    }
     this.emit(Event.Claim, this.#site(), claim, x, y, z);
   }
 
@@ -472,7 +506,7 @@ export class Machine implements Scheduling {
     const tree = this.tables.treeOf[frame]!;
     if (tree < 0) return;
     const level = this.tables.levelOf[frame]!;
-    if (this.delays && !isValid(old) && isValid(value))
+    if (this.delaysRegisters && !isValid(old) && isValid(value))
       this.stores.validSince.set(word, this.instance);
     this.tables.update(word, old, value);
     this.emit(Event.Descriptor, site, word, old, value, place(tree, level, hardware));
@@ -526,8 +560,8 @@ export class Machine implements Scheduling {
       return { operation: actor.operation, site: pendingSite(actor), pe: -1 };
     }
     const index = source - this.actorCount;
-    const pe = index % this.spec.pes;
-    const slot = (index - pe) / this.spec.pes;
+    const pe = index % this.pes.length;
+    const slot = (index - pe) / this.pes.length;
     const { instance, site } = this.invalidations;
     return { operation: instance[slot]!, site: site[slot]!, pe };
   }
@@ -544,8 +578,8 @@ export class Machine implements Scheduling {
       return isDelayed(this, Math.floor(delayed / DELAYED_SOURCES), delayed % DELAYED_SOURCES);
     }
     const index = source - this.actorCount;
-    const pe = index % this.spec.pes;
-    const slot = (index - pe) / this.spec.pes;
+    const pe = index % this.pes.length;
+    const slot = (index - pe) / this.pes.length;
     return (this.invalidations.pending[slot]! & (1 << pe)) !== 0;
   }
 
@@ -554,7 +588,7 @@ export class Machine implements Scheduling {
   }
 
   arrivalSource(slot: number, pe: number): number {
-    return this.actorCount + slot * this.spec.pes + pe;
+    return this.actorCount + slot * this.pes.length + pe;
   }
 
   /** An invalidation is on its way to a PE. */
@@ -562,7 +596,10 @@ export class Machine implements Scheduling {
     this.pes[pe]!.arrivals += 1;
     const source = this.arrivalSource(slot, pe);
     this.#readyAt[source] = this.clock + ARRIVAL_LATENCY;
-    this.setReady(source, !arrivalHeld(this, slot, pe));
+    const isHeld = this.reclaimer.isReclaim(slot)
+      ? this.reclaimer.isHeld(slot)
+      : this.hardware.arrivalHeld(this, slot, pe);
+    this.setReady(source, !isHeld);
   }
 
   /** A lock or a read section changed: actors that are parked at such an access look again. */
@@ -583,9 +620,9 @@ export class Machine implements Scheduling {
     if (this.walkers[pe]!.length > 1) this.stir();
     if (this.pes[pe]!.arrivals === 0) return;
     const pending = this.invalidations.pending;
-    for (let slot = 0; slot < INVALIDATION_SLOTS; slot += 1) {
+    for (let slot = 0; slot < this.invalidations.slots; slot += 1) {
       if ((pending[slot]! & (1 << pe)) === 0) continue;
-      this.setReady(this.arrivalSource(slot, pe), !arrivalHeld(this, slot, pe));
+      this.setReady(this.arrivalSource(slot, pe), !this.hardware.arrivalHeld(this, slot, pe));
     }
   }
 
@@ -662,8 +699,8 @@ export class Machine implements Scheduling {
   }
 
   #arrival(index: number): void {
-    const pe = index % this.spec.pes;
-    const slot = (index - pe) / this.spec.pes;
+    const pe = index % this.pes.length;
+    const slot = (index - pe) / this.pes.length;
     const source = index + this.actorCount;
     this.events += 1;
     if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
@@ -672,7 +709,8 @@ export class Machine implements Scheduling {
     this.answers.event(source);
     this.setReady(source, false);
     this.pes[pe]!.arrivals -= 1;
-    arrive(this, slot, pe);
+    if (this.reclaimer.isReclaim(slot)) this.reclaimer.reclaim(this, slot);
+    else this.hardware.arrive(this, slot, pe);
     this.#settle();
   }
 
@@ -702,6 +740,7 @@ export class Machine implements Scheduling {
       case Access.Acquire:
         return !this.locks.available(actor.x, actor.y as 1 | 2);
       case Access.Barrier:
+        if (actor.x === Domain.Request) return this.pes[actor.pe]!.outstanding > 0;
         if (!isFull(actor.x as 1)) return false;
         if (walkInFlight(this, actor.pe, actor.index)) return true;
         // a local barrier completes what was invalidated here, not on other PEs
@@ -721,6 +760,7 @@ export class Machine implements Scheduling {
       case Access.Speculate:
         return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
       case Access.Invalidate:
+      case Access.FreeLater:
         // the queue is full: the PE waits until one of its invalidations has arrived
         return this.invalidations.freeSlot() < 0;
       case Access.Evict:

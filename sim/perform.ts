@@ -7,12 +7,12 @@ import { Access, Domain, isFull, Register } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
-import { guestStep, issueInvalidation, speculateStep, tlbDrop } from './hardware.ts';
+import { tlbDrop } from './hardware.ts';
 import type { Mode } from './locks.ts';
 import type { Machine } from './machine.ts';
 import { RETRY_BOUND } from './machine.ts';
 import { Role } from './pages.ts';
-import { siteOf } from './site.ts';
+import { type Site, siteOf } from './site.ts';
 import { issueRegister, issueStore, issueZero, synchronise } from './stores.ts';
 import { samePage } from './tlb.ts';
 
@@ -37,6 +37,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Exchange:
     case Access.Add:
     case Access.Or:
+    case Access.And:
       readModifyWrite(machine, actor);
       return true;
     case Access.Barrier:
@@ -44,15 +45,15 @@ export function perform(machine: Machine, actor: Actor): boolean {
       machine.emit(Event.Barrier, site, x, isFull(x as 1) ? 1 : 0, 0, 0);
       return true;
     case Access.Synchronise:
-      if (machine.delays) synchronise(machine, machine.pes[actor.pe]!);
+      if (machine.delaysRegisters) synchronise(machine, machine.pes[actor.pe]!);
       machine.emit(Event.Synchronise, site, 0, 0, 0, 0);
       return true;
     case Access.Register:
-      if (machine.delays) issueRegister(machine, actor);
+      if (machine.delaysRegisters) issueRegister(machine, actor);
       else writeRegister(machine, actor);
       return true;
     case Access.Invalidate:
-      issueInvalidation(machine, actor);
+      machine.hardware.issue(machine, actor);
       return true;
     case Access.Acquire:
     case Access.Release:
@@ -76,14 +77,20 @@ export function perform(machine: Machine, actor: Actor): boolean {
       callback(machine, actor);
       return true;
     case Access.Guest:
-      return guestStep(machine, actor);
+      return machine.hardware.guestStep(machine, actor);
     case Access.Speculate:
-      return speculateStep(machine, actor);
+      return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:
       machine.pes[actor.pe]!.guest = false;
-      if (machine.delays) synchronise(machine, machine.pes[actor.pe]!);
+      if (machine.delaysRegisters) synchronise(machine, machine.pes[actor.pe]!);
       machine.stirred = true;
       machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
+      return true;
+    case Access.GuestEnter:
+      machine.enterGuest(actor);
+      return true;
+    case Access.FreeLater:
+      machine.reclaimer.request(machine, actor);
       return true;
     case Access.Evict:
       evict(machine, actor);
@@ -133,7 +140,8 @@ function readModifyWrite(machine: Machine, actor: Actor): void {
     return;
   }
   actor.result = old;
-  machine.write(site, x, access === Access.Exchange ? y : old | y, false);
+  const value = access === Access.Exchange ? y : access === Access.And ? old & y : old | y;
+  machine.write(site, x, value, false);
 }
 
 function writeRegister(machine: Machine, actor: Actor): void {
@@ -187,17 +195,20 @@ function allocate(machine: Machine, actor: Actor): void {
 }
 
 function free(machine: Machine, actor: Actor): void {
-  const { pages } = machine;
   for (let frame = actor.x; frame < actor.x + actor.y; frame += 1) {
-    const role = pages.role[frame]!;
-    if (role === Role.Free) {
-      machine.emit(Event.DoubleFree, actor.site, frame, 0, 0, 0);
-      continue;
-    }
-    // listeners judge while the page still has its role
-    machine.emit(Event.Free, actor.site, frame, role, 0, 0);
-    pages.give(frame);
+    freePage(machine, actor.site, frame);
   }
+}
+
+export function freePage(machine: Machine, site: Site, frame: number): void {
+  const role = machine.pages.role[frame]!;
+  if (role === Role.Free) {
+    machine.emit(Event.DoubleFree, site, frame, 0, 0, 0);
+    return;
+  }
+  // listeners judge while the page still has its role
+  machine.emit(Event.Free, site, frame, role, 0, 0);
+  machine.pages.give(frame);
 }
 
 function section(machine: Machine, actor: Actor): void {
@@ -208,6 +219,7 @@ function section(machine: Machine, actor: Actor): void {
     return;
   }
   machine.sections.exit(x, actor.index);
+  machine.reclaimer.sectionEnded(machine, x, actor.index);
   machine.emit(Event.SectionExit, site, x, 0, 0, 0);
   machine.recheck(Access.GracePeriod);
   if (machine.sections.deferred > 0) machine.recheck(Access.Callback);

@@ -31,6 +31,8 @@ export interface TreeSpec {
   readonly lock: number;
   /** True when invalid non-zero words are annotations that count as entries. */
   readonly annotations: boolean;
+  /** Which invalid non-zero words are annotations; all when not given. */
+  readonly isAnnotation?: (word: number) => boolean;
   /** Its table pages have reference counts. */
   readonly counted: boolean;
   /** The invalid word of an entry that somebody has taken to replace it; 0 or absent where none is used. */
@@ -49,13 +51,16 @@ export class Tree {
   readonly vmid: number;
   readonly lock: number;
   readonly annotations: boolean;
+  readonly isAnnotation: (word: number) => boolean;
   readonly counted: boolean;
   readonly busy: number;
   readonly readers: number | undefined;
   readonly together: readonly number[] | undefined;
   root = 0;
-  /** False from the moment when no PE can load it any more. */
+  /** False from the moment when nobody can find it any more, and before it is planted. */
   live = false;
+  /** False from the moment when no PE can use it any more, though software may still walk it. */
+  loadable = false;
   /** Abstract entry per input page: a leaf advanced to the page, an annotation, or 0. */
   readonly entries: Int32Array;
   /** The entries of the range that the last update changed, as they were. */
@@ -73,6 +78,7 @@ export class Tree {
     this.vmid = spec.vmid;
     this.lock = spec.lock;
     this.annotations = spec.annotations;
+    this.isAnnotation = spec.isAnnotation ?? isAny;
     this.counted = spec.counted;
     this.busy = spec.busy ?? 0;
     this.readers = spec.readers;
@@ -83,6 +89,10 @@ export class Tree {
     this.levels = new Uint8Array(pages);
     this.levelsBefore = new Uint8Array(pages);
   }
+}
+
+function isAny(): boolean {
+  return true;
 }
 
 /** Receives what an update changed. Implemented by the machine. */
@@ -120,6 +130,7 @@ export class Tables {
     for (const tree of this.trees) {
       tree.entries.fill(0);
       tree.live = false;
+      tree.loadable = false;
       tree.root = 0;
     }
     this.changedCount = 0;
@@ -139,6 +150,7 @@ export class Tables {
     }
     tree.root = root;
     tree.live = true;
+    tree.loadable = true;
   }
 
   /** The root is no table of a tree any more: its entries vanish from the abstract map. */
@@ -149,6 +161,7 @@ export class Tables {
     }
     tree.entries.fill(0);
     tree.live = false;
+    tree.loadable = false;
   }
 
   /** Follows a visible change of a word in a linked table page. The word holds `next` already. */
@@ -182,7 +195,7 @@ export class Tables {
     if (isLeaf(word)) {
       return level === LAST_LEVEL || tree.geometry.blockLevels.includes(level) ? word : 0;
     }
-    return !isValid(word) && tree.annotations ? word : 0;
+    return !isValid(word) && tree.annotations && tree.isAnnotation(word) ? word : 0;
   }
 
   #fill(tree: Tree, first: number, count: number, level: number, entry: number): void {

@@ -30,6 +30,8 @@ export class Walk {
   instance = 0;
   heldLevel = 0;
   row = -1;
+  /** Rights that all tables on the path give, where tables have rights. */
+  rights = 0;
   /**
    * Level of the table descriptor that the walk came through: it counts as cached until the walk
    * ends, even after a leaf was read. NO_TABLE when it started at the root.

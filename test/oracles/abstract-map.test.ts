@@ -50,7 +50,7 @@ interface Transition {
 }
 
 const { Remove, RemoveSplit, Install, Restrict, Relax, Rights } = Change;
-const { SetAccessed, ClearAccessed, Annotate } = Change;
+const { SetAccessed, ClearAccessed, Annotate, Protect, Reform, Track, Untrack } = Change;
 
 const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'page removed': { before: page, after: 0, allowedBy: [Remove] },
@@ -61,27 +61,31 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
     allowedBy: [Remove, RemoveSplit],
   },
   'page installed': { before: 0, after: page, allowedBy: [Install] },
-  'right taken away': { before: page, after: leaf(5, READ_ONLY), allowedBy: [Restrict, Rights] },
+  'right taken away': {
+    before: page,
+    after: leaf(5, READ_ONLY),
+    allowedBy: [Restrict, Rights, Protect, Reform],
+  },
   'right taken away and accessed flag lost': {
     before: page,
     after: leaf(5, READ),
-    allowedBy: [Restrict, Rights],
+    allowedBy: [Restrict, Rights, Protect, Reform],
   },
-  'right granted': { before: page, after: page | EXEC, allowedBy: [Relax, Rights] },
+  'right granted': { before: page, after: page | EXEC, allowedBy: [Relax, Rights, Reform] },
   'rights exchanged': {
     before: leaf(5, READ | ACCESSED),
     after: leaf(5, WRITE | ACCESSED),
-    allowedBy: [Rights],
+    allowedBy: [Rights, Reform],
   },
   'accessed flag set': {
     before: page & ~ACCESSED,
     after: page,
-    allowedBy: [SetAccessed, Rights],
+    allowedBy: [SetAccessed, Rights, Reform],
   },
   'accessed flag cleared': {
     before: page,
     after: page & ~ACCESSED,
-    allowedBy: [ClearAccessed, Rights],
+    allowedBy: [ClearAccessed, Rights, Reform],
   },
   'absent page annotated': { before: 0, after: ANNOTATION, allowedBy: [Annotate] },
   'mapped page annotated': { before: page, after: ANNOTATION, allowedBy: [Annotate] },
@@ -91,9 +95,34 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
     allowedBy: [Annotate],
   },
   'annotation removed': { before: ANNOTATION, after: 0, allowedBy: [Annotate] },
+  'leaf kept by software alone': {
+    before: page,
+    after: page & ~(VALID | WRITE | ACCESSED),
+    allowedBy: [Track, Annotate],
+  },
+  'page of a block kept by software alone': {
+    before: leaf(7, READ_WRITE),
+    after: leaf(4, READ) & ~VALID,
+    allowedBy: [Track, Annotate],
+  },
+  'kept leaf given back to the hardware': {
+    before: page & ~(VALID | WRITE | ACCESSED),
+    after: page,
+    allowedBy: [Untrack],
+  },
+  'kept with another right': {
+    before: page,
+    after: leaf(5, READ | EXEC) & ~VALID,
+    allowedBy: [Annotate],
+  },
+  'write protected for good': {
+    before: page | SOFTWARE_MASK,
+    after: leaf(5, READ_ONLY),
+    allowedBy: [Protect, Reform],
+  },
   'other page': { before: page, after: leaf(6, READ_WRITE), allowedBy: [] },
   'other memory type': { before: page, after: page | MemoryType.Device, allowedBy: [] },
-  'other software bits': { before: page, after: page | SOFTWARE_MASK, allowedBy: [] },
+  'other software bits': { before: page, after: page | SOFTWARE_MASK, allowedBy: [Reform] },
 };
 
 for (const [name, { before, after, levelBefore = 3, allowedBy }] of Object.entries(TRANSITIONS)) {
@@ -467,6 +496,15 @@ function isAllowed(change: Change, before: Entry, after: Entry): boolean {
   const is = isValid(after.value);
   if (!was && is) return change === Install;
   if (was && !is) return change === Remove || (change === RemoveSplit && before.level < 3);
+  if (change === Reform && was) {
+    return [FRAME_MASK, TYPE_MASK].every((mask) => ((before.value ^ after.value) & mask) === 0);
+  }
+  if (change === Protect && was) {
+    const kept = [FRAME_MASK, TYPE_MASK, READ, EXEC].every(
+      (mask) => (before.value & mask) === (after.value & mask),
+    );
+    return kept && (after.value & WRITE) === 0;
+  }
   const same = FRAME_MASK | TYPE_MASK | SOFTWARE_MASK;
   if (!was || ((before.value ^ after.value) & same) !== 0) return false;
   const hasMore = (after.value & ~before.value & RIGHTS) !== 0;

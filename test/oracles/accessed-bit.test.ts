@@ -2,9 +2,18 @@ import test from 'ava';
 import { accessedBit } from '../../oracles/accessed-bit.ts';
 import type { Card } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
-import { ACCESSED, leaf, READ } from '../../sim/descriptor.ts';
+import { ACCESSED, leaf, READ, table } from '../../sim/descriptor.ts';
 import { Role } from '../../sim/pages.ts';
-import { judgesAfresh, passes, READ_ONLY, reports, Stage, TreeIndex, Who } from './stage.ts';
+import {
+  judgesAfresh,
+  passes,
+  READ_ONLY,
+  READ_WRITE,
+  reports,
+  Stage,
+  TreeIndex,
+  Who,
+} from './stage.ts';
 
 const QUESTION: Partial<Card> = { tree: TreeIndex.Guest, claims: [Claim.YoungAnswered] };
 const FIRST = 4;
@@ -240,4 +249,34 @@ test('an answer about more than was asked: what was not watched may have been yo
   const other = asked(6);
   other.claim(Claim.YoungAnswered, FIRST, PAGES + 1, 0);
   reports(t, other, 'old-though-used');
+});
+
+test('a page whose entry changes its size meanwhile may be missed (E6)', (t) => {
+  for (const isResized of [false, true]) {
+    const stage = new Stage(accessedBit);
+    const run = stage.takeRun(Role.Data, 4);
+    const block = stage.unheard(() => stage.mapBlock(4, run));
+    stage.duty(0, { tree: TreeIndex.Guest, claims: [Claim.YoungAnswered] }, [4, 1]);
+    stage.as(Who.Host0, 0).begin();
+    stage.as(Who.Vcpu0, 1);
+    if (isResized) {
+      const child = stage.take(Role.Table);
+      const { memory } = stage.machine;
+      for (let i = 0; i < 4; i += 1)
+        memory.store(memory.address(child, i), leaf(run + i, READ_WRITE), 0);
+      stage.store(block, table(child));
+    }
+    stage.as(Who.Host0, 0).claim(Claim.YoungAnswered, 4, 1, 0);
+    t.is(stage.rule, isResized ? undefined : 'old-though-used');
+  }
+});
+
+test('nothing is asked about a tree that is doomed', (t) => {
+  const stage = new Stage(accessedBit);
+  stage.unheard(() => stage.map(2, stage.take(Role.Data)));
+  stage.duty(0, { tree: TreeIndex.Guest, claims: [Claim.YoungAnswered] }, [2, 1]);
+  stage.as(Who.Host0, 0).begin();
+  stage.as(Who.Host1, 1).claim(Claim.ContextDoomed, TreeIndex.Guest);
+  stage.as(Who.Host0, 0).claim(Claim.YoungAnswered, 2, 1, 0);
+  t.is(stage.rule, undefined);
 });

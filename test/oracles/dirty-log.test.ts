@@ -385,6 +385,57 @@ test('an operation ends while the round that took the mark goes on: the round is
   reports(t, stage, 'writable-unmarked');
 });
 
+// ---- what the host knows ----
+
+function hostStage(): { stage: Stage; frame: number } {
+  const stage = new Stage(dirtyLog, { tellsHost: true });
+  return { stage, frame: stage.take(Role.Data) };
+}
+
+function writeThrough(stage: Stage, frame: number): void {
+  stage.as(Who.Vcpu0, 0).emit(Event.Use, 3, frame, Intent.Write, 0);
+  stage.as(Who.Host0, 1);
+}
+
+test('the host is told of a page that was written before it takes it back', (t) => {
+  const { stage, frame } = hostStage();
+  writeThrough(stage, frame);
+  stage.claim(Claim.HostDirtied, frame);
+  stage.free(frame);
+  passes(t, stage);
+});
+
+test('the host takes back a page that was written and does not know it', (t) => {
+  const { stage, frame } = hostStage();
+  writeThrough(stage, frame);
+  stage.free(frame);
+  reports(t, stage, 'host-not-told');
+});
+
+test('a page that was only read, and the next life of one that was written', (t) => {
+  const { stage, frame } = hostStage();
+  writeThrough(stage, frame);
+  stage.claim(Claim.HostDirtied, frame);
+  stage.free(frame);
+  const again = stage.take(Role.Data);
+  t.is(again, frame);
+  stage.emit(Event.Use, 3, frame, Intent.Read, 0);
+  stage.free(frame);
+  passes(t, stage);
+  stage.take(Role.Data);
+  writeThrough(stage, frame);
+  stage.free(frame);
+  reports(t, stage, 'host-not-told');
+});
+
+test('hosts that are told nothing are not judged by what they know', (t) => {
+  const stage = new Stage(dirtyLog);
+  const frame = stage.take(Role.Data);
+  writeThrough(stage, frame);
+  stage.free(frame);
+  t.is(stage.rule, undefined);
+});
+
 // ---- marks and results ----
 
 test('a round that takes a mark which nobody made', (t) => {

@@ -301,6 +301,16 @@ test('what a run reports does not depend on grants of the run before', (t) => {
   t.is(freedWhileMapped(), fresh);
 });
 
+test('the host is told that a page was written which is nobody’s any more', (t) => {
+  const stage = new Stage(freedPage);
+  const frame = stage.take(Role.Data);
+  stage.claim(Claim.HostDirtied, frame);
+  passes(t, stage);
+  stage.free(frame);
+  stage.claim(Claim.HostDirtied, frame);
+  reports(t, stage, 'touched-after-free');
+});
+
 // ---- revocations ----
 
 function returned(stage: Stage): void {

@@ -4,7 +4,7 @@ import { Access } from '../../sim/access.ts';
 import { Claim } from '../../sim/claims.ts';
 import { ACCESSED, Intent, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
-import { issueInvalidation } from '../../sim/hardware.ts';
+import { armHardware } from '../../sim/hardware-arm.ts';
 import { Shareability, Tlbi } from '../../sim/invalidation.ts';
 import { Role } from '../../sim/pages.ts';
 import { perform } from '../../sim/perform.ts';
@@ -213,7 +213,7 @@ test('an invalidation waits for a walk that reads its level again', (t) => {
   stage.store(parent, 0);
   const host = machine.actors[Who.Host0]!;
   const operands = { x: Tlbi.Ipas2e1 | (Shareability.Inner << 8), y: 0, z: 0, w: 1 };
-  issueInvalidation(machine, Object.assign(host, { access: Access.Invalidate, ...operands }));
+  armHardware.issue(machine, Object.assign(host, { access: Access.Invalidate, ...operands }));
   t.is(machine.invalidations.pending[0], 1 << 1, 'PE 1 has not acknowledged');
 });
 

@@ -1,14 +1,21 @@
 import test from 'ava';
 import { permissions } from '../../oracles/permissions.ts';
+import { Claim } from '../../sim/claims.ts';
 import {
   ACCESSED,
+  DIRTY,
   EXEC,
+  Intent,
   leaf,
   MemoryType,
   READ,
+  RIGHTS,
   SOFTWARE_MASK,
+  table,
   WRITE,
 } from '../../sim/descriptor.ts';
+import { Event } from '../../sim/event.ts';
+import { x86Hardware } from '../../sim/hardware-x86.ts';
 import { Role } from '../../sim/pages.ts';
 import {
   judgesAfresh,
@@ -109,4 +116,81 @@ test('nothing of a run is left for the next one', (t) => {
   judgesAfresh(t, stage, 'right-not-asked-for', () => {
     stage.as(Who.Vcpu0, 0).map(0, stage.takeRun(Role.Data, 4), READ_WRITE | EXEC);
   });
+});
+
+// ---- rights of tables, final protection, values that were displaced ----
+
+const onX86 = (): Stage => new Stage(permissions, { hardware: x86Hardware });
+
+test('a table that gives all rights, and one that takes the right to write away', (t) => {
+  const stage = onX86();
+  const parent = stage.unheard(() => stage.path(0, 2));
+  stage.store(parent, table(stage.take(Role.Table)) | RIGHTS);
+  passes(t, stage);
+  stage.store(parent, stage.load(parent) & ~WRITE);
+  reports(t, stage, 'table-rights');
+});
+
+test('tables without rights of their own are not judged by them', (t) => {
+  const stage = new Stage(permissions);
+  stage.store(stage.path(0, 2), table(stage.take(Role.Table)));
+  t.is(stage.rule, undefined);
+});
+
+function write(stage: Stage, page: number, frame: number): void {
+  stage.as(Who.Vcpu0, 0).emit(Event.Use, page, frame, Intent.Write, 3);
+}
+
+test('a guest write to a page that was forbidden for good', (t) => {
+  const stage = onX86();
+  write(stage, 2, 9);
+  stage.claim(Claim.WriteForbidden, 2, 1);
+  stage.emit(Event.Use, 2, 9, Intent.Read, 3);
+  write(stage, 3, 10);
+  passes(t, stage);
+  write(stage, 2, 9);
+  reports(t, stage, 'written-though-forbidden');
+  t.is(stage.scene.report.violation?.page, 2);
+});
+
+test('a page that may be written again', (t) => {
+  const stage = onX86();
+  stage.claim(Claim.WriteForbidden, 2, 1);
+  stage.claim(Claim.WriteForbidden, 2, 0);
+  write(stage, 2, 9);
+  passes(t, stage);
+});
+
+/** A store over an entry that holds `old`, by somebody who believes that it held `believed`. */
+function replace(stage: Stage, old: number, believed: number): void {
+  const word = stage.unheard(() => stage.path(0));
+  stage.unheard(() => stage.store(word, old));
+  stage.store(word, 0);
+  stage.claim(Claim.EntryReplaced, word, believed, 0);
+}
+
+test('who overwrites an entry knows what was in it; the accessed flag may be missed (Rule V)', (t) => {
+  const stage = onX86();
+  replace(stage, leaf(9, READ_WRITE), leaf(9, READ_WRITE));
+  replace(stage, leaf(9, READ_WRITE), leaf(9, READ_WRITE & ~ACCESSED));
+  passes(t, stage);
+});
+
+for (const [what, lost] of [
+  ['right to write', WRITE],
+  ['dirty flag', DIRTY],
+] as const) {
+  test(`a ${what} that came in between is lost`, (t) => {
+    const stage = onX86();
+    replace(stage, leaf(9, READ_ONLY | lost), leaf(9, READ_ONLY));
+    reports(t, stage, 'lost-update');
+  });
+}
+
+test('a claim about another word than the one just stored', (t) => {
+  const stage = onX86();
+  const word = stage.unheard(() => stage.path(0));
+  stage.store(word, leaf(9, READ_WRITE));
+  stage.claim(Claim.EntryReplaced, word + 1, 0, 0);
+  reports(t, stage, 'lost-update');
 });

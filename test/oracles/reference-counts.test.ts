@@ -233,15 +233,20 @@ test('a run that a deadlock ended is not asked for its pages', (t) => {
   t.is(stage.rule, undefined);
 });
 
-test('systems that count nothing are not judged', (t) => {
+test('counts of systems that count nothing are not judged', (t) => {
   const { stage, word } = mapped(-1);
   stage.lock(Lock.Mmu);
   stage.store(word, 0);
   stage.unlock(Lock.Mmu);
-  stage.take(Role.Cached);
-  stage.emit(Event.RunEnd);
   t.is(stage.rule, undefined);
   t.is(stage.judgements, 0);
+});
+
+test('a table that is left over is a leak also where nothing is counted', (t) => {
+  const { stage } = mapped(-1);
+  stage.take(Role.Cached);
+  stage.emit(Event.RunEnd);
+  reports(t, stage, 'leaked');
 });
 
 test('a run after a reset is judged afresh', (t) => {

@@ -2,6 +2,7 @@
  * A small stage for oracles: a machine with toy tables, played by hand. Tests say which actor and
  * which operation an event belongs to, fill TLBs, leave walks in flight, and ask what one oracle said.
  */
+
 import type { ExecutionContext } from 'ava';
 import {
   type Duty,
@@ -17,6 +18,8 @@ import type { ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
 import { type Geometry, indexAt, LAST_LEVEL, levelShift } from '../../sim/geometry.ts';
+import type { TranslationHardware } from '../../sim/hardware.ts';
+import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind, Mode } from '../../sim/locks.ts';
 import { Machine, type MachineSpec } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
@@ -84,6 +87,10 @@ const READERS = {
 };
 
 export interface StageOptions {
+  /** What translates; Arm's by default. */
+  readonly hardware?: TranslationHardware;
+  /** The system tells the host which pages were written. */
+  readonly tellsHost?: boolean;
   /** The walker sets the accessed flag itself. */
   readonly hardwareAccessed?: boolean;
   /** Invalid non-zero words of the guest's tree are annotations. */
@@ -147,6 +154,8 @@ function machineSpec(options: StageOptions): MachineSpec {
     guestTree: TreeIndex.Guest,
     hypervisorTree: TreeIndex.Hypervisor,
     hardwareAccessed: options.hardwareAccessed ?? true,
+    ...(options.hardware === undefined ? {} : { hardware: options.hardware }),
+    tellsHost: options.tellsHost ?? false,
   };
 }
 
@@ -166,6 +175,7 @@ export class Stage {
   readonly oracle: Oracle;
   /** By operation instance; the scenes of all oracles share it. */
   readonly duties: Duty[] = [];
+  readonly invariants: Invariant[] = [];
   readonly #others: { readonly oracle: Oracle; readonly report: Report }[] = [];
   #isListening = true;
 
@@ -186,7 +196,7 @@ export class Stage {
 
   #sceneOf(countBase: number): Scene {
     const { machine, duties } = this;
-    return { machine, report: new Report(machine), duties, countBase };
+    return { machine, report: new Report(machine), duties, countBase, invariants: this.invariants };
   }
 
   #attach(spec: OracleSpec, scene: Scene): Oracle {

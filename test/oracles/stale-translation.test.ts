@@ -19,6 +19,7 @@ import {
   WRITE,
 } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
+import { x86Hardware } from '../../sim/hardware-x86.ts';
 import { Role } from '../../sim/pages.ts';
 import { Regime } from '../../sim/tables.ts';
 import { TlbKind } from '../../sim/tlb.ts';
@@ -631,4 +632,47 @@ test('a right is granted again only for the page that is cached', (t) => {
   stage.as(Who.Vcpu0, 1).store(word, leaf(41, READ_WRITE));
   stage.as(Who.Host0, 0).end();
   reports(t, stage, 'tightened');
+});
+
+// ---- hardware that lets one valid descriptor take the place of another ----
+
+/** A block with these rights, cached by PE 0, on hardware that needs no break. */
+function cachedBlock(attributes: number): { stage: Stage; word: number; frame: number } {
+  const stage = new Stage(staleTranslation, { hardware: x86Hardware });
+  const frame = stage.takeRun(Role.Data, 4);
+  const word = stage.mapBlock(4, frame, attributes);
+  stage.cache(0, word);
+  stage.duty(0, { tree: TreeIndex.Guest, unusable: 'removed', by: 'end' }, [4, 4]);
+  stage.as(Who.Vcpu0, 0).begin();
+  return { stage, word, frame };
+}
+
+/** A table of pages that translate as the block does, with these rights. */
+function tableLike(stage: Stage, frame: number, attributes: number): number {
+  const child = stage.take(Role.Table);
+  const { memory } = stage.machine;
+  for (let i = 0; i < 4; i += 1)
+    memory.store(memory.address(child, i), leaf(frame + i, attributes), 0);
+  return table(child);
+}
+
+test('a block that is split into the same pages takes no translation away', (t) => {
+  const { stage, word, frame } = cachedBlock(READ_WRITE);
+  stage.store(word, tableLike(stage, frame, READ_WRITE));
+  stage.end();
+  t.is(stage.rule, undefined);
+});
+
+test('a block that is split into pages with fewer rights does', (t) => {
+  const { stage, word, frame } = cachedBlock(READ_WRITE);
+  stage.store(word, tableLike(stage, frame, READ_ONLY));
+  stage.end();
+  reports(t, stage, 'removed');
+});
+
+test('a block that is split into other pages does', (t) => {
+  const { stage, word } = cachedBlock(READ_WRITE);
+  stage.store(word, tableLike(stage, stage.takeRun(Role.Data, 4), READ_WRITE));
+  stage.end();
+  reports(t, stage, 'removed');
 });

@@ -1,7 +1,7 @@
 /**
  * Naive readings of memory: the abstract map (function alpha of spec/arm.md 0.3) walked afresh from
  * the root, and the translation of one page as spec/arm.md 1.4 describes it. Twins of sim/tables.ts
- * and of the walker in sim/hardware.ts.
+ * and of the walker in sim/hardware-arm.ts.
  */
 import type { Geometry } from '../../sim/geometry.ts';
 import type { Memory } from '../../sim/memory.ts';

@@ -8,6 +8,7 @@ import type { Actor, Operation } from '../../sim/actor.ts';
 import { InternalError } from '../../sim/assert.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
 import type { Geometry } from '../../sim/geometry.ts';
+import type { TranslationHardware } from '../../sim/hardware.ts';
 import { LockKind } from '../../sim/locks.ts';
 import { Machine, type MachineSpec, type RunLimits } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
@@ -75,12 +76,17 @@ export interface Setup {
   readonly geometry?: Geometry;
   readonly hardwareAccessed?: boolean;
   readonly storeOrder?: StoreOrder;
+  readonly hardware?: TranslationHardware;
+  /** Deferred frees that may be outstanding. */
+  readonly reclaims?: number;
 }
 
 function specOf({
   geometry = TOY,
   hardwareAccessed = true,
   storeOrder = StoreOrder.Immediate,
+  hardware,
+  reclaims = 0,
 }: Setup): MachineSpec {
   const tree = { geometry, lock: ONE_LOCK, annotations: false, counted: false };
   return {
@@ -102,6 +108,8 @@ function specOf({
     hypervisorTree: 1,
     hardwareAccessed,
     storeOrder,
+    ...(hardware === undefined ? {} : { hardware }),
+    reclaims,
   };
 }
 

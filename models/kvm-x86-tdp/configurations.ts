@@ -1,0 +1,131 @@
+/** Configurations of kvm-x86-tdp: geometries, features, and what a case may vary. */
+import type { Geometry } from '../../sim/geometry.ts';
+import type { Configuration, RunParameter } from '../system.ts';
+
+export interface TdpConfiguration extends Configuration {
+  /** The hardware sets accessed and dirty flags; otherwise accesses are tracked by faults. */
+  readonly hardwareAccessed: boolean;
+  /**
+   * 6.12: the host is told of a dirty page when its leaf goes or forgets it; aging takes the lock
+   * exclusively. 6.17: it is told when the leaf is made; aging takes no lock.
+   */
+  readonly generation: '6.12' | '6.17';
+  /** Large pages are never executable, whatever a case sets. */
+  readonly alwaysMitigates: boolean;
+  /** Physical pages of the machine besides the kernel's. */
+  readonly frames: number;
+  /** Deferred frees that may be outstanding. */
+  readonly reclaims: number;
+}
+
+/** Roots are kept apart by role: the normal address space, and system management mode's. */
+export const ROLES = ['normal', 'smm'] as const;
+
+const PARAMETERS: readonly RunParameter[] = [
+  { name: 'logging', title: 'the slot is being logged when the run begins', default: 0, max: 1 },
+  {
+    name: 'huge',
+    title: 'bit mask of block-sized regions that the host may back with a block',
+    default: 1,
+    max: 3,
+  },
+  {
+    name: 'mapped',
+    title: 'the first region: 1 every other page, 2 as a large page',
+    default: 0,
+    max: 2,
+  },
+  { name: 'nx', title: 'large pages must not be executable', default: 0, max: 1 },
+  { name: 'sequence', title: 'invalidations that ended before the run', default: 0, max: 15 },
+];
+
+/** Two index bits per level; root level = largest leaf level + 1 (E18). */
+function toy(levels: number, windowPages: number): Geometry {
+  const startLevel = 4 - levels;
+  const blockLevels = [1, 2, 3].filter((level) => level > startLevel && level < 3);
+  return { granuleBits: 12, bitsPerLevel: 2, startLevel, rootPages: 1, blockLevels, windowPages };
+}
+
+/** 4- and 5-level tables of 512 entries; leaves of 4K, 2M and 1G. */
+function real(levels: number): Geometry {
+  return {
+    granuleBits: 12,
+    bitsPerLevel: 9,
+    startLevel: 4 - levels,
+    rootPages: 1,
+    blockLevels: [1, 2],
+    windowPages: 1024,
+  };
+}
+
+function configuration(
+  id: string,
+  title: string,
+  geometry: Geometry,
+  rest: Partial<TdpConfiguration> = {},
+): TdpConfiguration {
+  return {
+    id,
+    title,
+    kind: 'correct',
+    geometry,
+    isReal: false,
+    fidelity: 'F1',
+    vcpus: 2,
+    hosts: 2,
+    weight: 100,
+    parameters: PARAMETERS,
+    hardwareAccessed: true,
+    generation: '6.17',
+    alwaysMitigates: false,
+    frames: 160,
+    reclaims: 48,
+    ...rest,
+  };
+}
+
+export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
+  configuration('tdp-toy', '6.17, 3 levels of 4 entries, A/D flags by hardware', toy(3, 16)),
+  configuration(
+    'tdp-toy-6.12',
+    '6.12: dirty pages written back, aging under the lock',
+    toy(3, 32),
+    {
+      generation: '6.12',
+      weight: 60,
+    },
+  ),
+  configuration('tdp-toy-nx', '6.17; large pages are not executable', toy(3, 16), {
+    alwaysMitigates: true,
+    parameters: PARAMETERS.filter(({ name }) => name !== 'nx' && name !== 'sequence'),
+    weight: 50,
+  }),
+  configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 16), {
+    hardwareAccessed: false,
+    weight: 60,
+  }),
+  configuration(
+    'tdp-toy-deep',
+    '6.12, 4 levels of 4 entries, 3 vCPUs, tracked by faults',
+    toy(4, 80),
+    {
+      generation: '6.12',
+      hardwareAccessed: false,
+      vcpus: 3,
+      weight: 30,
+      frames: 320,
+      reclaims: 96,
+    },
+  ),
+  configuration('tdp-4-level', '6.17, 4 levels of 512 entries', real(4), {
+    isReal: true,
+    weight: 3,
+    frames: 3072,
+  }),
+  configuration('tdp-5-level', '6.12, 5 levels of 512 entries', real(5), {
+    generation: '6.12',
+    isReal: true,
+    weight: 3,
+    frames: 3072,
+  }),
+]);

@@ -1,0 +1,70 @@
+/** kvm-x86-tdp: the TDP MMU of KVM on x86, today's form. */
+import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { defineSystem } from '../system.ts';
+import { BUGS } from './bugs.ts';
+import { CONFIGURATIONS } from './configurations.ts';
+import { detachSites, entrySites } from './entries.ts';
+import { exitSites } from './exit.ts';
+import { fastSites, faultSites } from './fault.ts';
+import { flushSites } from './flush.ts';
+import { guestEntrySites, guestSites, putSites } from './guest.ts';
+import { hostSites, revokeSites } from './host-memory.ts';
+import { recoverSites, splitSites } from './huge.ts';
+import { iteratorSites } from './iterator.ts';
+import { logSites, protectSites } from './log.ts';
+import { mapSites } from './map.ts';
+import { ageSites, notifierSites } from './notifier.ts';
+import { hardwareSites, OPERATIONS } from './operations.ts';
+import { recoverySites } from './recovery.ts';
+import { listSites } from './recovery-list.ts';
+import { createSites, invalidateSites, rootSites } from './roots.ts';
+import { slotSites } from './slots.ts';
+import { KvmWorld, machineSpec } from './world.ts';
+import { teardownSites, zapSites } from './zap.ts';
+
+export const kvmX86Tdp = defineSystem({
+  id: 'kvm-x86-tdp',
+  title: 'KVM/x86 TDP MMU: iterator, lockless faults and aging, roots, dirty log, large pages',
+  mirrors: 'Linux 6.12 to 6.17, by configuration (spec/x86-xen.md part A)',
+  isListed: true,
+  configurations: CONFIGURATIONS,
+  operations: OPERATIONS,
+  epilogue: { vcpu: 'put' },
+  bugs: BUGS,
+  goals: [],
+  sites: [
+    walkSites,
+    choiceSites,
+    machineSites,
+    ageSites,
+    createSites,
+    detachSites,
+    entrySites,
+    exitSites,
+    fastSites,
+    faultSites,
+    flushSites,
+    guestEntrySites,
+    guestSites,
+    hardwareSites,
+    hostSites,
+    invalidateSites,
+    iteratorSites,
+    listSites,
+    logSites,
+    mapSites,
+    notifierSites,
+    protectSites,
+    putSites,
+    recoverSites,
+    recoverySites,
+    revokeSites,
+    rootSites,
+    slotSites,
+    splitSites,
+    teardownSites,
+    zapSites,
+  ],
+  machine: machineSpec,
+  boot: (machine, configuration, bugs) => new KvmWorld(machine, configuration, bugs),
+});

@@ -1,0 +1,438 @@
+/**
+ * Arm: lookups, table walks one read per event, accessed-flag updates, invalidations issued and arriving.
+ * Rules T1-T5 and T7 of spec/arm.md 1.5 as amended; fills that may or may not happen are choices. Shared
+ * TLBs (T6) and registers that take effect late (E6, T8) are not at F1: docs/fidelity.md.
+ */
+import { FaultClass } from './access.ts';
+import type { Actor } from './actor.ts';
+import { assert } from './assert.ts';
+import { ACCESSED, advance, frameOf, Intent, isLeaf, isTable, permits } from './descriptor.ts';
+import { Event } from './event.ts';
+import { indexAt, LAST_LEVEL, levelShift, rootIndex } from './geometry.ts';
+import {
+  alignTo,
+  CACHE_COMBINED,
+  CACHE_LEAF,
+  CACHE_TABLE,
+  endWalk,
+  FAULT_EARLY,
+  fill,
+  hold,
+  LEVEL_SITES,
+  leafBits,
+  raise,
+  SET_ACCESSED,
+  SPECULATIVE_ACCESS,
+  type TranslationHardware,
+  tlbDrop,
+  treeOf,
+  USE,
+  USE_OTHER,
+  use,
+} from './hardware.ts';
+import { hintedLevel, Shareability, Tlbi } from './invalidation.ts';
+import type { Machine } from './machine.ts';
+import { Role } from './pages.ts';
+import { Regime, type Tree } from './tables.ts';
+import { TLB_CAPACITY, TlbKind } from './tlb.ts';
+import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
+
+// ---- guest accesses ----
+
+function guestStep(machine: Machine, actor: Actor): boolean {
+  const { walk } = actor;
+  switch (walk.phase) {
+    case Phase.Lookup:
+      return lookup(machine, actor);
+    case Phase.Descend:
+      return descend(machine, actor, false);
+    case Phase.SetAccessed:
+      return setAccessed(machine, actor, false);
+    default: {
+      const word = advance(walk.word, walk.page - alignTo(walk.page, leafBits(machine, actor)));
+      use(machine, actor, USE, word, walk.row);
+      return endWalk(machine, actor, 0);
+    }
+  }
+}
+
+function speculateStep(machine: Machine, actor: Actor): boolean {
+  const { walk } = actor;
+  if (walk.phase === Phase.Descend) return descend(machine, actor, true);
+  if (walk.phase === Phase.SetAccessed) return setAccessed(machine, actor, true);
+  const pe = machine.pes[actor.pe]!;
+  assert(pe.guest, 'walks start while the PE executes the guest');
+  startWalk(machine, actor, Intent.Read);
+  return false;
+}
+
+function lookup(machine: Machine, actor: Actor): boolean {
+  const pe = machine.pes[actor.pe]!;
+  const page = actor.x;
+  const intent = actor.y as Intent;
+  const isGuest = actor.w === Regime.Guest;
+  const vmid = isGuest ? pe.vttbr & 0xff : -1;
+  const { tlb } = pe;
+  let kind: TlbKind = isGuest ? TlbKind.Combined : TlbKind.Leaf2;
+  let hit = tlb.count === 0 ? -1 : tlb.find(kind, vmid, page, 0);
+  if (hit < 0 && isGuest && tlb.count > 0) {
+    kind = TlbKind.Leaf;
+    hit = tlb.find(kind, vmid, page, 0);
+  }
+  if (hit < 0) {
+    const { geometry } = treeOf(machine, actor.w as Regime);
+    if (rootIndex(geometry, page) >= geometry.rootPages) {
+      // beyond the input size
+      return endWalk(machine, actor, raise(machine, actor, FaultClass.Translation, 0));
+    }
+    startWalk(machine, actor, intent);
+    return false;
+  }
+  // two entries for one page: the machine may use either (E5)
+  const other = tlb.find(kind, vmid, page, hit + 1);
+  if (other >= 0 && machine.choose(USE_OTHER, 2) === 1) hit = other;
+  const word = advance(tlb.word[hit]!, page - alignTo(page, tlb.bits[hit]!));
+  const row = tlb.row[hit]!;
+  if (!permits(word, intent)) {
+    return endWalk(machine, actor, raise(machine, actor, FaultClass.Permission, tlb.level[hit]!));
+  }
+  if (kind === TlbKind.Leaf && machine.choose(CACHE_COMBINED, 2) === 0) {
+    copyCombined(machine, actor, hit);
+  }
+  use(machine, actor, actor.site, word, row);
+  return endWalk(machine, actor, 0);
+}
+
+function startWalk(machine: Machine, actor: Actor, intent: Intent): void {
+  const { walk } = actor;
+  const pe = machine.pes[actor.pe]!;
+  const isGuest = actor.w === Regime.Guest;
+  const tree = treeOf(machine, actor.w as Regime);
+  walk.regime = actor.w as Regime;
+  walk.vmid = isGuest ? pe.vttbr & 0xff : -1;
+  walk.page = actor.x;
+  walk.intent = intent;
+  walk.phase = Phase.Descend;
+  walk.held = Held.Nothing;
+  const cached = pe.tlb.deepestTable(
+    isGuest ? TlbKind.Table : TlbKind.Table2,
+    walk.vmid,
+    walk.page,
+  );
+  if (cached >= 0) {
+    walk.frame = frameOf(pe.tlb.word[cached]!);
+    walk.generation = pe.tlb.generation[cached]!;
+    walk.level = pe.tlb.level[cached]! + 1;
+    walk.from = pe.tlb.row[cached]!;
+    hold(
+      actor,
+      Held.Table,
+      pe.tlb.address[cached]!,
+      pe.tlb.word[cached]!,
+      pe.tlb.instance[cached]!,
+    );
+    walk.heldLevel = pe.tlb.level[cached]!;
+    walk.tableLevel = walk.heldLevel;
+    walk.row = pe.tlb.row[cached]!;
+  } else {
+    const base = isGuest ? pe.vttbr : pe.ttbr0;
+    walk.frame = (base >>> 8) + rootIndex(tree.geometry, walk.page);
+    walk.generation = isGuest ? pe.vttbrGeneration : pe.ttbr0Generation;
+    walk.level = tree.geometry.startLevel;
+    walk.from = -1;
+  }
+  machine.emit(Event.WalkStart, actor.site, walk.page, intent, walk.vmid, cached);
+  machine.walksChanged(actor.pe);
+}
+
+/** Reads one descriptor. */
+function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
+  const { walk } = actor;
+  const { memory, pages } = machine;
+  const tree = treeOf(machine, walk.regime);
+  const { frame, level } = walk;
+  const site = LEVEL_SITES[level + 1]!;
+  const index = indexAt(tree.geometry, walk.page, level);
+  const address = memory.address(frame, index);
+  if (pages.role[frame] !== Role.Table || pages.generation[frame] !== walk.generation) {
+    machine.emit(Event.WalkFreed, site, address, frame, walk.generation, walk.from);
+  }
+  const word = memory.load(address);
+  const row = machine.emit(Event.WalkRead, site, address, word, level, walk.page);
+  if (machine.delaysRegisters && !isSpeculative && mayFaultEarly(machine, actor, address)) {
+    return failWalk(machine, actor, FaultClass.Translation, level, false);
+  }
+
+  if (level < LAST_LEVEL && isTable(word)) {
+    const child = frameOf(word);
+    if (child >= memory.frames)
+      return failWalk(machine, actor, FaultClass.Translation, level, isSpeculative);
+    walk.frame = child;
+    walk.generation = pages.generation[child]!;
+    walk.level = level + 1;
+    walk.from = row;
+    hold(actor, Held.Table, address, word, memory.instance(address));
+    walk.heldLevel = level;
+    walk.tableLevel = level;
+    walk.row = row;
+    if (machine.choose(CACHE_TABLE, 2) === 0) {
+      fill(
+        machine,
+        actor,
+        walk.regime === Regime.Guest ? TlbKind.Table : TlbKind.Table2,
+        pages.generation[child]!,
+      );
+    }
+    machine.walksChanged(actor.pe);
+    return false;
+  }
+  const isLeafHere =
+    isLeaf(word) && (level === LAST_LEVEL || tree.geometry.blockLevels.includes(level));
+  if (!isLeafHere || frameOf(word) >= memory.frames) {
+    return failWalk(machine, actor, FaultClass.Translation, level, isSpeculative);
+  }
+  hold(actor, Held.Leaf, address, word, memory.instance(address));
+  walk.heldLevel = level;
+  walk.row = row;
+  machine.walksChanged(actor.pe);
+  if ((word & ACCESSED) === 0) {
+    if (!machine.spec.hardwareAccessed) {
+      return failWalk(machine, actor, FaultClass.AccessFlag, level, isSpeculative);
+    }
+    if (isSpeculative && machine.choose(SPECULATIVE_ACCESS, 2) === 1)
+      return endWalk(machine, actor, 0);
+    walk.phase = Phase.SetAccessed;
+    return false;
+  }
+  return leafRead(machine, actor, isSpeculative);
+}
+
+/** The entry became valid after the PE synchronised last: the walk may have read it before (R2, R3). */
+function mayFaultEarly(machine: Machine, actor: Actor, address: number): boolean {
+  const since = machine.stores.validSince.get(address);
+  return (
+    since !== undefined &&
+    since === machine.memory.instance(address) &&
+    since > machine.pes[actor.pe]!.synchronisedAt &&
+    machine.choose(FAULT_EARLY, 2) === 1
+  );
+}
+
+/** The walker's atomic update; a descriptor that changed since it was read is read again. */
+function setAccessed(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
+  const { walk } = actor;
+  const { memory, pages } = machine;
+  if (pages.role[walk.frame] !== Role.Table || pages.generation[walk.frame] !== walk.generation) {
+    machine.emit(
+      Event.WalkFreed,
+      SET_ACCESSED,
+      walk.address,
+      walk.frame,
+      walk.generation,
+      walk.from,
+    );
+  }
+  if (memory.load(walk.address) !== walk.word || memory.instance(walk.address) !== walk.instance) {
+    walk.phase = Phase.Descend;
+    walk.held = Held.Nothing;
+    machine.emit(
+      Event.CompareFailed,
+      SET_ACCESSED,
+      walk.address,
+      memory.load(walk.address),
+      walk.word,
+      0,
+    );
+    machine.walksChanged(actor.pe);
+    return false;
+  }
+  machine.write(SET_ACCESSED, walk.address, walk.word | ACCESSED, true);
+  walk.word |= ACCESSED;
+  walk.instance = memory.instance(walk.address);
+  return leafRead(machine, actor, isSpeculative);
+}
+
+/** The leaf is known and its accessed flag is set: check rights, cache, go on to the access. */
+function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
+  const { walk } = actor;
+  const isGuest = walk.regime === Regime.Guest;
+  if (machine.choose(CACHE_LEAF, 2) === 0) {
+    fill(machine, actor, isGuest ? TlbKind.Leaf : TlbKind.Leaf2, 0);
+  }
+  if (isGuest && machine.choose(CACHE_COMBINED, 2) === 0) {
+    fill(machine, actor, TlbKind.Combined, 0);
+  }
+  if (isSpeculative) return endWalk(machine, actor, 0);
+  if (!permits(walk.word, walk.intent as Intent)) {
+    return failWalk(machine, actor, FaultClass.Permission, walk.heldLevel, false);
+  }
+  // the tables are behind it now; only the leaf is held until the access
+  walk.phase = Phase.Use;
+  walk.tableLevel = NO_TABLE;
+  machine.walksChanged(actor.pe);
+  return false;
+}
+
+function failWalk(
+  machine: Machine,
+  actor: Actor,
+  cause: FaultClass,
+  level: number,
+  isSpeculative: boolean,
+): boolean {
+  return endWalk(machine, actor, isSpeculative ? 0 : raise(machine, actor, cause, level));
+}
+
+/** A stage-2 entry that is hit yields a combined one (the walker rebuilds it from a live entry). */
+function copyCombined(machine: Machine, actor: Actor, from: number): void {
+  const { tlb } = machine.pes[actor.pe]!;
+  if (tlb.count === TLB_CAPACITY) return;
+  const at = tlb.count;
+  tlb.count = at + 1;
+  tlb.kind[at] = TlbKind.Combined;
+  tlb.vmid[at] = tlb.vmid[from]!;
+  tlb.first[at] = tlb.first[from]!;
+  tlb.bits[at] = tlb.bits[from]!;
+  tlb.level[at] = tlb.level[from]!;
+  tlb.word[at] = tlb.word[from]!;
+  tlb.address[at] = tlb.address[from]!;
+  tlb.instance[at] = tlb.instance[from]!;
+  tlb.generation[at] = tlb.generation[from]!;
+  tlb.row[at] = machine.emit(
+    Event.TlbFill,
+    LEVEL_SITES[tlb.level[at]! + 1]!,
+    actor.pe | (TlbKind.Combined << 8),
+    tlb.first[at]!,
+    tlb.word[at]!,
+    tlb.address[at]!,
+  );
+  machine.stir();
+}
+
+// ---- invalidations ----
+
+/** Issue with the PE's current VMID. PEs that hold nothing to remove acknowledge at once. */
+function issueInvalidation(machine: Machine, actor: Actor): void {
+  const { invalidations: queue } = machine;
+  const pe = machine.pes[actor.pe]!;
+  const operation = actor.x & 0xff;
+  const isBroadcast = actor.x >>> 8 === Shareability.Inner;
+  const slot = queue.freeSlot();
+  assert(slot >= 0, `at most ${queue.slots} invalidations are outstanding`);
+  const tree = treeOf(machine, operation >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest);
+  queue.operation[slot] = operation;
+  queue.vmid[slot] = pe.vttbr & 0xff;
+  queue.page[slot] = actor.y;
+  queue.hint[slot] = actor.z;
+  queue.pages[slot] = actor.w;
+  queue.issuer[slot] = pe.index;
+  queue.actor[slot] = actor.index;
+  queue.instance[slot] = actor.operation;
+  queue.site[slot] = actor.site;
+  let pending = 0;
+  for (let target = 0; target < machine.pes.length; target += 1) {
+    if (!isBroadcast && target !== pe.index) continue;
+    if (hasWork(machine, slot, target, tree)) pending |= 1 << target;
+  }
+  const scope = actor.w | ((hintedLevel(actor.z, tree.geometry.isWide) + 1) << 24);
+  queue.row[slot] = machine.emit(
+    Event.InvalidateIssue,
+    actor.site,
+    operation | ((isBroadcast ? 1 : 0) << 8) | (queue.vmid[slot]! << 16),
+    actor.y,
+    scope,
+    pending,
+  );
+  if (pending === 0) return;
+  queue.pending[slot] = pending;
+  queue.outstanding += 1;
+  pe.outstanding += 1;
+  for (let target = 0; target < machine.pes.length; target += 1) {
+    if ((pending & (1 << target)) !== 0) machine.expectArrival(slot, target);
+  }
+}
+
+function hasWork(machine: Machine, slot: number, pe: number, tree: Tree): boolean {
+  const { tlb } = machine.pes[pe]!;
+  for (let i = 0; i < tlb.count; i += 1) {
+    if (removes(machine, slot, tree, pe, i)) return true;
+  }
+  return arrivalHeld(machine, slot, pe);
+}
+
+function removes(machine: Machine, slot: number, tree: Tree, pe: number, i: number): boolean {
+  const { tlb } = machine.pes[pe]!;
+  return machine.invalidations.mustRemove(
+    slot,
+    tree.geometry,
+    tlb.kind[i]!,
+    tlb.vmid[i]!,
+    tlb.first[i]!,
+    tlb.bits[i]!,
+    tlb.level[i]!,
+  );
+}
+
+/** A walk of the PE holds a value that the invalidation must remove: it is not complete before. */
+function arrivalHeld(machine: Machine, slot: number, pe: number): boolean {
+  const walkers = machine.walkers[pe]!;
+  for (let i = 0; i < walkers.length; i += 1) {
+    const { walk } = walkers[i]!;
+    if (walk.phase === Phase.Lookup) continue;
+    const isGuest = walk.regime === Regime.Guest;
+    if (walk.tableLevel !== NO_TABLE) {
+      const kind = isGuest ? TlbKind.Table : TlbKind.Table2;
+      if (removesHeld(machine, slot, walk, kind, walk.tableLevel)) return true;
+    }
+    if (walk.held !== Held.Leaf) continue;
+    const kind = isGuest ? TlbKind.Leaf : TlbKind.Leaf2;
+    if (removesHeld(machine, slot, walk, kind, walk.heldLevel)) return true;
+    if (isGuest && removesHeld(machine, slot, walk, TlbKind.Combined, walk.heldLevel)) return true;
+  }
+  return false;
+}
+
+function removesHeld(
+  machine: Machine,
+  slot: number,
+  walk: Walk,
+  kind: TlbKind,
+  level: number,
+): boolean {
+  const { geometry } = treeOf(machine, walk.regime);
+  const bits = levelShift(geometry, level);
+  const first = alignTo(walk.page, bits);
+  return machine.invalidations.mustRemove(slot, geometry, kind, walk.vmid, first, bits, level);
+}
+
+/** The invalidation reaches a PE: what it must remove is gone, and the PE acknowledges. */
+function arrive(machine: Machine, slot: number, pe: number): void {
+  const { invalidations: queue } = machine;
+  const { tlb } = machine.pes[pe]!;
+  const tree = treeOf(
+    machine,
+    queue.operation[slot]! >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest,
+  );
+  const site = queue.site[slot]!;
+  machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
+  for (let i = tlb.count - 1; i >= 0; i -= 1) {
+    if (removes(machine, slot, tree, pe, i)) tlbDrop(machine, pe, i, site);
+  }
+  queue.pending[slot]! &= ~(1 << pe);
+  if (queue.pending[slot] === 0) {
+    queue.outstanding -= 1;
+    machine.pes[queue.issuer[slot]!]!.outstanding -= 1;
+  }
+}
+
+export const armHardware: TranslationHardware = Object.freeze({
+  entersByItself: true,
+  breaksBeforeMake: true,
+  tablesHaveRights: false,
+  flags: ACCESSED,
+  guestStep,
+  speculateStep,
+  issue: issueInvalidation,
+  arrivalHeld,
+  arrive,
+});
