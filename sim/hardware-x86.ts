@@ -77,6 +77,10 @@ function speculateStep(machine: Machine, actor: Actor): boolean {
 function lookup(machine: Machine, actor: Actor): boolean {
   const pe = machine.pes[actor.pe]!;
   if (!pe.guest) return endWalk(machine, actor, fault(FaultClass.Interrupted, 0));
+  if (pe.entering) {
+    pe.entering = false;
+    machine.stir();
+  }
   const page = actor.x;
   const intent = actor.y as Intent;
   const tag = pe.vttbr & 0xff;

@@ -758,7 +758,7 @@ export class Machine implements Scheduling {
         if (this.sections.deferred === 0) return this.#running > this.#servants;
         return !this.sections.isDue(actor.x);
       case Access.Speculate:
-        return actor.walk.phase === Phase.Lookup && !this.pes[actor.pe]!.guest;
+        return actor.walk.phase === Phase.Lookup && !this.#mayWalk(actor.pe);
       case Access.Invalidate:
       case Access.FreeLater:
         // the queue is full: the PE waits until one of its invalidations has arrived
@@ -768,6 +768,12 @@ export class Machine implements Scheduling {
       default:
         return false;
     }
+  }
+
+  /** Walks that nobody asked for start only while the PE executes the guest. */
+  #mayWalk(pe: number): boolean {
+    const { guest, entering } = this.pes[pe]!;
+    return guest && !entering;
   }
 
   /** A fill, a fault or a walk may have made possible what some actor waits for. */

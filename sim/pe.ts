@@ -20,6 +20,11 @@ export class Pe {
   readonly tlb = new Tlb();
   /** Executing the guest: only then new guest walks start (spec/arm.md E8). */
   guest = false;
+  /**
+   * Has said that it runs the guest, so that others kick it, and has not executed any of it: software looks for
+   * requests in between, and no walk starts.
+   */
+  entering = false;
   /** Root frame and VMID of the guest regime, and the root's generation when it was loaded. */
   vttbr = 0;
   vttbrGeneration = 0;
@@ -41,6 +46,7 @@ export class Pe {
   reset(): void {
     this.tlb.reset();
     this.guest = false;
+    this.entering = false;
     this.vttbr = 0;
     this.vttbrGeneration = 0;
     this.ttbr0 = 0;

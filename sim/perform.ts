@@ -88,6 +88,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
       return true;
     case Access.GuestEnter:
       machine.enterGuest(actor);
+      machine.pes[actor.pe]!.entering = true;
       return true;
     case Access.FreeLater:
       machine.reclaimer.request(machine, actor);

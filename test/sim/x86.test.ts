@@ -16,9 +16,10 @@ import {
 import { Event } from '../../sim/event.ts';
 import { x86Hardware } from '../../sim/hardware-x86.ts';
 import { Shareability, Tlbi } from '../../sim/invalidation.ts';
+import type { Machine } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
 import { TlbKind } from '../../sim/tlb.ts';
-import { at, type Body, Script, Workbench } from './workbench.ts';
+import { at, type Body, isReady, Script, Workbench } from './workbench.ts';
 
 const DATA = 40;
 const RW = READ | WRITE;
@@ -93,6 +94,25 @@ test('nobody enters the guest by accident: outside it an access is interrupted',
     fault(FaultClass.Interrupted, 0),
   ]);
   t.deepEqual(made.rows(Event.Fault), []);
+});
+
+test('no walk starts by itself between the entry and the first access: software looks for requests first', (t) => {
+  const { bench: made } = bench(RW);
+  const enters: Body = function* (self) {
+    yield* self.enterGuest(at.enter);
+    yield* self.readOnce(at.read, made.variable(0));
+    return yield* self.guestAccess(at.access, 0, Intent.Read, 7);
+  };
+  const speculates: Body = function* (self) {
+    return yield* self.speculate(at.speculate, 0);
+  };
+  const ready: boolean[] = [];
+  const look = (machine: Machine): void => void ready.push(isReady(machine, 'pe0'));
+  made.run(
+    { vcpu0: [enters], pe0: [speculates] },
+    new Script(made, [look, 'vcpu0', look, 'vcpu0', look, 'vcpu0', look]),
+  );
+  t.deepEqual(ready, [false, false, false, true]);
 });
 
 function* plainAccess(self: Actor): Operation<number> {
