@@ -104,7 +104,7 @@ export class Session {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
-      this.machine.listen(oracle, spec.listens);
+      this.machine.listen(oracle, spec.listens, spec.claims);
     }
     this.oracles = oracles;
     this.#oracleList = [...oracles.values()];

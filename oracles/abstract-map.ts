@@ -40,6 +40,7 @@ export const abstractMap: OracleSpec = {
     Event.AllocateFailed,
     Event.Claim,
   ],
+  claims: [Claim.ContextDoomed, Claim.ContextRetired],
   create: (scene) => new AbstractMap(scene),
 };
 

@@ -20,6 +20,7 @@ export const accessedBit: OracleSpec = {
   id: 'accessed-bit',
   claim: 'a question about recent use is answered by what was true while it was asked',
   listens: [Event.OperationBegin, Event.Descriptor, Event.Claim],
+  claims: [Claim.ContextCreated, Claim.ContextDoomed, Claim.ContextRetired, Claim.YoungAnswered],
   create: (scene) => new AccessedBit(scene),
 };
 

@@ -37,6 +37,7 @@ export const context: OracleSpec = {
     Event.Claim,
     Event.LockDrop,
   ],
+  claims: [Claim.WorkBegins],
   create: (scene) => new Context(scene),
 };
 

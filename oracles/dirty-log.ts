@@ -37,6 +37,14 @@ export const dirtyLog: OracleSpec = {
     Event.OperationBegin,
     Event.OperationEnd,
   ],
+  claims: [
+    Claim.HostDirtied,
+    Claim.LogHarvested,
+    Claim.LogMarked,
+    Claim.LogStarted,
+    Claim.LogStopped,
+    Claim.LogTaken,
+  ],
   create: (scene) => new DirtyLog(scene),
 };
 
@@ -226,17 +234,14 @@ class DirtyLog implements Oracle {
     const { machine } = this.#scene;
     const { changedFirst, changedCount } = machine.tables;
     for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
-      const wasWritable = isWritable(tree.before[page]!);
-      if (isWritable(tree.entries[page]!)) {
-        if (wasWritable || this.#marked[page] === 1 || machine.operation < 0) continue;
-        if (this.#opener[page] === 0) {
-          this.#open[this.#openCount] = page;
-          this.#openCount += 1;
-        }
-        this.#opener[page] = machine.operation + 1;
-      } else if (wasWritable && this.#openCount > 0 && this.#isWritten[page] === 0) {
-        this.#closePage(page);
+      // an entry that goes again may still be cached: who made it writable owes the mark until it ends
+      if (!isWritable(tree.entries[page]!) || isWritable(tree.before[page]!)) continue;
+      if (this.#marked[page] === 1 || machine.operation < 0) continue;
+      if (this.#opener[page] === 0) {
+        this.#open[this.#openCount] = page;
+        this.#openCount += 1;
       }
+      this.#opener[page] = machine.operation + 1;
     }
   }
 

@@ -25,6 +25,7 @@ export const freedPage: OracleSpec = {
   id: 'freed-page',
   claim: 'the guest can reach only pages that the host grants it, and none that was freed',
   listens: [Event.Claim, Event.Use, Event.Free, Event.Descriptor],
+  claims: [Claim.HostDirtied, Claim.HostGrants, Claim.HostRevokes, Claim.RevocationReturned],
   create: (scene) => new FreedPage(scene),
 };
 

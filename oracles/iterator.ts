@@ -23,6 +23,13 @@ export const iterator: OracleSpec = {
   id: 'iterator',
   claim: 'a walk works on every entry of its range once, and comes further whenever it gives way',
   listens: [Event.Claim, Event.Descriptor],
+  claims: [
+    Claim.WalkBegan,
+    Claim.WalkEnded,
+    Claim.WalkTested,
+    Claim.WalkVisited,
+    Claim.WalkYielded,
+  ],
   create: (scene) => new Iterator(scene),
 };
 

@@ -3,6 +3,7 @@
  * the abstract map. Oracles know no system and none of its flags. Reports carry facts; text is made later.
  */
 import type { Card } from '../sim/card.ts';
+import type { ClaimCode } from '../sim/claims.ts';
 import type { EventCode } from '../sim/event.ts';
 import type { Invariant } from '../sim/invariant.ts';
 import type { Listener, Machine } from '../sim/machine.ts';
@@ -135,5 +136,7 @@ export interface OracleSpec {
   /** The claim in one sentence. */
   readonly claim: string;
   readonly listens: readonly EventCode[];
+  /** Claims that it listens to; all of them when not given. */
+  readonly claims?: readonly ClaimCode[];
   create(scene: Scene): Oracle;
 }

@@ -37,7 +37,8 @@ export const permissions: OracleSpec = {
   id: 'permissions',
   claim:
     'rights are given as cards name them, withheld where forbidden, and never lost by accident',
-  listens: [Event.Descriptor, Event.StoreVisible, Event.Claim, Event.Use],
+  listens: [Event.Descriptor, Event.Claim, Event.Use],
+  claims: [Claim.EntryReplaced, Claim.WriteForbidden],
   create: (scene) => new Permissions(scene),
 };
 
@@ -47,9 +48,6 @@ class Permissions implements Oracle {
 
   /** By input page: it was forbidden to write it. */
   readonly #isForbidden: Uint8Array;
-  /** The last visible store: where, and what it displaced. */
-  #word = -1;
-  #displaced = 0;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -59,15 +57,11 @@ class Permissions implements Oracle {
 
   reset(): void {
     this.#isForbidden.fill(0);
-    this.#word = -1;
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Descriptor) {
       if (isValid(c) && !placeIsHardware(d)) this.#stored(a, c, d);
-    } else if (kind === Event.StoreVisible) {
-      this.#word = a;
-      this.#displaced = b;
     } else if (kind === Event.Use) {
       if (c === Intent.Write) this.#written(a, d);
     } else if (a === Claim.WriteForbidden) {
@@ -88,8 +82,8 @@ class Permissions implements Oracle {
   /** The claim follows the store in the same step. */
   #replaced(word: number, believed: number): void {
     this.judgements += 1;
-    const found = this.#displaced;
-    if (this.#word === word && ((believed ^ found) & ~ACCESSED) === 0) return;
+    const { storedTo, displaced: found } = this.#scene.machine;
+    if (storedTo === word && ((believed ^ found) & ~ACCESSED) === 0) return;
     this.#scene.report.add('permissions', 'lost-update', 'entry', {
       word,
       expected: believed,

@@ -41,6 +41,7 @@ export const progress: OracleSpec = {
     Event.OperationEnd,
     Event.RunEnd,
   ],
+  claims: [Claim.FaultHandled, Claim.FaultRetry],
   create: (scene) => new Progress(scene),
 };
 

@@ -14,7 +14,7 @@ import {
 } from './access.ts';
 import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
-import { Claim, type ClaimCode } from './claims.ts';
+import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
 import { isValid } from './descriptor.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
 import { pendingSite, type TranslationHardware, walkInFlight } from './hardware.ts';
@@ -154,6 +154,8 @@ export class Machine implements Scheduling {
   readonly answers = new AnswerLog();
   /** By event kind: bound, because a call through an object of one of twelve classes is slower. */
   readonly #handlers: Listener['onEvent'][][] = Array.from({ length: EVENT_KINDS }, () => []);
+  /** Those of claims, by claim: most are of interest to one listener. */
+  readonly #claimHandlers: Listener['onEvent'][][] = CLAIM_NAMES.map(() => []);
 
   // ---- Scheduling ----
   readonly ready: Int32Array;
@@ -175,6 +177,9 @@ export class Machine implements Scheduling {
   /** Number of the newest descriptor instance, and of the one that the last write replaced. */
   instance = 0;
   replaced = 0;
+  /** The last visible store: where, and the value that it displaced. */
+  storedTo = -1;
+  displaced = 0;
   /** Something happened that may unblock an actor. */
   stirred = false;
   /** Set by an oracle: the run stops after this event. */
@@ -278,6 +283,7 @@ export class Machine implements Scheduling {
     this.clock = 0;
     this.changes = 0;
     this.instance = 0;
+    this.storedTo = -1;
     this.stirred = false;
     this.halted = false;
     this.inTail = false;
@@ -305,9 +311,18 @@ export class Machine implements Scheduling {
     }
   }
 
-  /** Attaches a listener for good; listeners see an event in the order in which they were attached. */
-  listen(listener: Listener, kinds: readonly EventCode[]): void {
-    for (const kind of kinds) this.#handlers[kind]!.push(listener.onEvent.bind(listener));
+  /**
+   * Attaches a listener for good; listeners see an event in the order in which they were attached.
+   * @param claims the claims that it wants, all of them by default
+   */
+  listen(listener: Listener, kinds: readonly EventCode[], claims?: readonly ClaimCode[]): void {
+    const handler = listener.onEvent.bind(listener);
+    for (const kind of kinds) {
+      if (kind !== Event.Claim) this.#handlers[kind]!.push(handler);
+      else if (claims !== undefined)
+        for (const one of claims) this.#claimHandlers[one]!.push(handler);
+      else for (const each of this.#claimHandlers) each.push(handler);
+    }
   }
 
   /** Gives every actor its entries, for this run and the next ones; those without take no part. */
@@ -479,7 +494,7 @@ export class Machine implements Scheduling {
 
   emit(kind: EventCode, site: Site, a: number, b: number, c: number, d: number): number {
     const row = this.trace.add(kind, this.steps, this.actor, this.operation, site, a, b, c, d);
-    const handlers = this.#handlers[kind]!;
+    const handlers = kind === Event.Claim ? this.#claimHandlers[a]! : this.#handlers[kind]!;
     for (let i = 0; i < handlers.length; i += 1) handlers[i]!(kind, a, b, c, d);
     return row;
   }
@@ -491,6 +506,8 @@ export class Machine implements Scheduling {
    */
   write(site: Site, word: WordAddress, value: number, hardware: boolean): void {
     const old = this.memory.load(word);
+    this.storedTo = word;
+    this.displaced = old;
     if (old === value) {
       this.emit(Event.StoreVisible, site, word, old, value, 0);
       return;

@@ -298,6 +298,17 @@ test('another vCPU writes before the mark of the first is set', (t) => {
   passes(t, stage);
 });
 
+test('the entry goes before its mark is set: who has it cached may write until the mark that is owed', (t) => {
+  const { stage, word, frame } = logged();
+  stage.as(Who.Vcpu1, 2).store(word, leaf(frame, READ_WRITE));
+  stage.as(Who.Host0, 0).store(word, 0);
+  write(stage, 5);
+  t.is(stage.rule, undefined);
+  stage.as(Who.Vcpu1, 2);
+  mark(stage, 5);
+  passes(t, stage);
+});
+
 test('marks that were taken before the log stopped excuse no later write', (t) => {
   const { stage } = logged();
   mark(stage, 5);

@@ -206,7 +206,7 @@ export class Stage {
         if (this.#isListening) oracle.onEvent(kind, a, b, c, d);
       },
     };
-    this.machine.listen(listener, spec.listens);
+    this.machine.listen(listener, spec.listens, spec.claims);
     return oracle;
   }
 
