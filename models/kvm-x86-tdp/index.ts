@@ -26,7 +26,7 @@ export const kvmX86Tdp = defineSystem({
   id: 'kvm-x86-tdp',
   title: 'KVM/x86 TDP MMU: iterator, lockless faults and aging, roots, dirty log, large pages',
   mirrors: 'Linux 6.12 to 6.17, by configuration (spec/x86-xen.md part A)',
-  isListed: true,
+  isListed: false,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
   epilogue: { vcpu: 'put' },

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { CORPUS_FOLDER, caseFiles, readCase } from '../../campaign/corpus.ts';
-import { configurationsOf, listedSystems } from '../../campaign/options.ts';
+import { configurationsOf } from '../../campaign/options.ts';
 import { Executor } from '../../fuzz/execution.ts';
 import { replayCase } from '../../fuzz/replay.ts';
 import { Session } from '../../fuzz/session.ts';
@@ -84,11 +84,11 @@ for (const { id, claim, listens } of ORACLES) {
 
 // ---- silent on correct models ----
 
-const SILENT_RUNS = 300;
+const SILENT_RUNS = 450;
 
 test(`every oracle judges and is silent over ${SILENT_RUNS} executions of each correct system`, (t) => {
   const sessions = new Sessions();
-  const targets = listedSystems().map((system) => ({
+  const targets = SYSTEMS.map((system) => ({
     system,
     configurations: configurationsOf(system, undefined, undefined),
     bugs: [],
