@@ -6,7 +6,6 @@
  * Source: spec/x86-xen.md A14, amendments E4, E14.
  */
 import type { Actor } from './actor.ts';
-import { assert } from './assert.ts';
 import { Event } from './event.ts';
 import { levelShift } from './geometry.ts';
 import { alignTo, tlbDrop, treeOf } from './hardware.ts';
@@ -21,17 +20,7 @@ export function issue(machine: Machine, actor: Actor): void {
   const { invalidations: queue, pes } = machine;
   const operation = actor.x & 0xff;
   const isBroadcast = actor.x >>> 8 === Shareability.Inner;
-  const slot = queue.freeSlot();
-  assert(slot >= 0, 'a request waits for a free slot');
-  queue.operation[slot] = operation;
-  queue.vmid[slot] = 0;
-  queue.page[slot] = actor.y;
-  queue.hint[slot] = 0;
-  queue.pages[slot] = actor.w;
-  queue.issuer[slot] = actor.pe;
-  queue.actor[slot] = actor.index;
-  queue.instance[slot] = actor.operation;
-  queue.site[slot] = actor.site;
+  const slot = queue.request(actor, operation, 0, 0);
   let pending = 0;
   let now = 0;
   for (let pe = 0; pe < machine.spec.pes; pe += 1) {
@@ -54,13 +43,7 @@ export function issue(machine: Machine, actor: Actor): void {
   for (let pe = 0; pe < machine.spec.pes; pe += 1) {
     if ((now & (1 << pe)) !== 0) drop(machine, slot, pe);
   }
-  if (pending === 0) return;
-  queue.pending[slot] = pending;
-  queue.outstanding += 1;
-  pes[actor.pe]!.outstanding += 1;
-  for (let pe = 0; pe < machine.spec.pes; pe += 1) {
-    if ((pending & (1 << pe)) !== 0) machine.expectArrival(slot, pe);
-  }
+  machine.send(slot, pending);
 }
 
 function hasWork(machine: Machine, slot: number, pe: number): boolean {
@@ -124,8 +107,5 @@ export function arrive(machine: Machine, slot: number, pe: number): void {
     pes[pe]!.guest = false;
     machine.emit(Event.GuestExit, site, pe, 0, 0, 0);
   }
-  queue.pending[slot]! &= ~(1 << pe);
-  if (queue.pending[slot] !== 0) return;
-  queue.outstanding -= 1;
-  pes[queue.issuer[slot]!]!.outstanding -= 1;
+  machine.acknowledge(slot, pe);
 }

@@ -1,14 +1,14 @@
 /**
- * Arm: lookups, table walks one read per event, accessed-flag updates, invalidations issued and arriving.
- * Rules T1-T5 and T7 of spec/arm.md 1.5 as amended; fills that may or may not happen are choices. Shared
- * TLBs (T6) and registers that take effect late (E6, T8) are not at F1: docs/fidelity.md.
+ * Arm: lookups, table walks one read per event, accessed-flag updates. Rules T1-T5 and T7 of spec/arm.md 1.5
+ * as amended; fills that may or may not happen are choices. Invalidations are in tlbi-arm.ts. Shared TLBs (T6) are
+ * left out, registers take effect late (E6, T8) at F2 only: docs/fidelity.md.
  */
 import { FaultClass } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import { ACCESSED, advance, frameOf, Intent, isLeaf, isTable, permits } from './descriptor.ts';
 import { Event } from './event.ts';
-import { indexAt, LAST_LEVEL, levelShift, rootIndex } from './geometry.ts';
+import { indexAt, LAST_LEVEL, rootIndex } from './geometry.ts';
 import {
   alignTo,
   CACHE_COMBINED,
@@ -24,18 +24,17 @@ import {
   SET_ACCESSED,
   SPECULATIVE_ACCESS,
   type TranslationHardware,
-  tlbDrop,
+  tellFreed,
   treeOf,
   USE,
   USE_OTHER,
   use,
 } from './hardware.ts';
-import { hintedLevel, Shareability, Tlbi } from './invalidation.ts';
 import type { Machine } from './machine.ts';
-import { Role } from './pages.ts';
-import { Regime, type Tree } from './tables.ts';
+import { Regime } from './tables.ts';
 import { TLB_CAPACITY, TlbKind } from './tlb.ts';
-import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
+import { arrivalHeld, arrive, issue } from './tlbi-arm.ts';
+import { Held, NO_TABLE, Phase } from './walk.ts';
 
 // ---- guest accesses ----
 
@@ -150,13 +149,11 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
   const { walk } = actor;
   const { memory, pages } = machine;
   const tree = treeOf(machine, walk.regime);
-  const { frame, level } = walk;
+  const { level } = walk;
   const site = LEVEL_SITES[level + 1]!;
   const index = indexAt(tree.geometry, walk.page, level);
-  const address = memory.address(frame, index);
-  if (pages.role[frame] !== Role.Table || pages.generation[frame] !== walk.generation) {
-    machine.emit(Event.WalkFreed, site, address, frame, walk.generation, walk.from);
-  }
+  const address = memory.address(walk.frame, index);
+  tellFreed(machine, walk, site, address);
   const word = memory.load(address);
   const row = machine.emit(Event.WalkRead, site, address, word, level, walk.page);
   if (machine.delaysRegisters && !isSpeculative && mayFaultEarly(machine, actor, address)) {
@@ -221,17 +218,8 @@ function mayFaultEarly(machine: Machine, actor: Actor, address: number): boolean
 /** The walker's atomic update; a descriptor that changed since it was read is read again. */
 function setAccessed(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
   const { walk } = actor;
-  const { memory, pages } = machine;
-  if (pages.role[walk.frame] !== Role.Table || pages.generation[walk.frame] !== walk.generation) {
-    machine.emit(
-      Event.WalkFreed,
-      SET_ACCESSED,
-      walk.address,
-      walk.frame,
-      walk.generation,
-      walk.from,
-    );
-  }
+  const { memory } = machine;
+  tellFreed(machine, walk, SET_ACCESSED, walk.address);
   if (memory.load(walk.address) !== walk.word || memory.instance(walk.address) !== walk.instance) {
     walk.phase = Phase.Descend;
     walk.held = Held.Nothing;
@@ -309,122 +297,6 @@ function copyCombined(machine: Machine, actor: Actor, from: number): void {
   machine.stir();
 }
 
-// ---- invalidations ----
-
-/** Issue with the PE's current VMID. PEs that hold nothing to remove acknowledge at once. */
-function issueInvalidation(machine: Machine, actor: Actor): void {
-  const { invalidations: queue } = machine;
-  const pe = machine.pes[actor.pe]!;
-  const operation = actor.x & 0xff;
-  const isBroadcast = actor.x >>> 8 === Shareability.Inner;
-  const slot = queue.freeSlot();
-  assert(slot >= 0, `at most ${queue.slots} invalidations are outstanding`);
-  const tree = treeOf(machine, operation >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest);
-  queue.operation[slot] = operation;
-  queue.vmid[slot] = pe.vttbr & 0xff;
-  queue.page[slot] = actor.y;
-  queue.hint[slot] = actor.z;
-  queue.pages[slot] = actor.w;
-  queue.issuer[slot] = pe.index;
-  queue.actor[slot] = actor.index;
-  queue.instance[slot] = actor.operation;
-  queue.site[slot] = actor.site;
-  let pending = 0;
-  for (let target = 0; target < machine.pes.length; target += 1) {
-    if (!isBroadcast && target !== pe.index) continue;
-    if (hasWork(machine, slot, target, tree)) pending |= 1 << target;
-  }
-  const scope = actor.w | ((hintedLevel(actor.z, tree.geometry.isWide) + 1) << 24);
-  queue.row[slot] = machine.emit(
-    Event.InvalidateIssue,
-    actor.site,
-    operation | ((isBroadcast ? 1 : 0) << 8) | (queue.vmid[slot]! << 16),
-    actor.y,
-    scope,
-    pending,
-  );
-  if (pending === 0) return;
-  queue.pending[slot] = pending;
-  queue.outstanding += 1;
-  pe.outstanding += 1;
-  for (let target = 0; target < machine.pes.length; target += 1) {
-    if ((pending & (1 << target)) !== 0) machine.expectArrival(slot, target);
-  }
-}
-
-function hasWork(machine: Machine, slot: number, pe: number, tree: Tree): boolean {
-  const { tlb } = machine.pes[pe]!;
-  for (let i = 0; i < tlb.count; i += 1) {
-    if (removes(machine, slot, tree, pe, i)) return true;
-  }
-  return arrivalHeld(machine, slot, pe);
-}
-
-function removes(machine: Machine, slot: number, tree: Tree, pe: number, i: number): boolean {
-  const { tlb } = machine.pes[pe]!;
-  return machine.invalidations.mustRemove(
-    slot,
-    tree.geometry,
-    tlb.kind[i]!,
-    tlb.vmid[i]!,
-    tlb.first[i]!,
-    tlb.bits[i]!,
-    tlb.level[i]!,
-  );
-}
-
-/** A walk of the PE holds a value that the invalidation must remove: it is not complete before. */
-function arrivalHeld(machine: Machine, slot: number, pe: number): boolean {
-  const walkers = machine.walkers[pe]!;
-  for (let i = 0; i < walkers.length; i += 1) {
-    const { walk } = walkers[i]!;
-    if (walk.phase === Phase.Lookup) continue;
-    const isGuest = walk.regime === Regime.Guest;
-    if (walk.tableLevel !== NO_TABLE) {
-      const kind = isGuest ? TlbKind.Table : TlbKind.Table2;
-      if (removesHeld(machine, slot, walk, kind, walk.tableLevel)) return true;
-    }
-    if (walk.held !== Held.Leaf) continue;
-    const kind = isGuest ? TlbKind.Leaf : TlbKind.Leaf2;
-    if (removesHeld(machine, slot, walk, kind, walk.heldLevel)) return true;
-    if (isGuest && removesHeld(machine, slot, walk, TlbKind.Combined, walk.heldLevel)) return true;
-  }
-  return false;
-}
-
-function removesHeld(
-  machine: Machine,
-  slot: number,
-  walk: Walk,
-  kind: TlbKind,
-  level: number,
-): boolean {
-  const { geometry } = treeOf(machine, walk.regime);
-  const bits = levelShift(geometry, level);
-  const first = alignTo(walk.page, bits);
-  return machine.invalidations.mustRemove(slot, geometry, kind, walk.vmid, first, bits, level);
-}
-
-/** The invalidation reaches a PE: what it must remove is gone, and the PE acknowledges. */
-function arrive(machine: Machine, slot: number, pe: number): void {
-  const { invalidations: queue } = machine;
-  const { tlb } = machine.pes[pe]!;
-  const tree = treeOf(
-    machine,
-    queue.operation[slot]! >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest,
-  );
-  const site = queue.site[slot]!;
-  machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
-  for (let i = tlb.count - 1; i >= 0; i -= 1) {
-    if (removes(machine, slot, tree, pe, i)) tlbDrop(machine, pe, i, site);
-  }
-  queue.pending[slot]! &= ~(1 << pe);
-  if (queue.pending[slot] === 0) {
-    queue.outstanding -= 1;
-    machine.pes[queue.issuer[slot]!]!.outstanding -= 1;
-  }
-}
-
 export const armHardware: TranslationHardware = Object.freeze({
   entersByItself: true,
   breaksBeforeMake: true,
@@ -432,7 +304,7 @@ export const armHardware: TranslationHardware = Object.freeze({
   flags: ACCESSED,
   guestStep,
   speculateStep,
-  issue: issueInvalidation,
+  issue,
   arrivalHeld,
   arrive,
 });

@@ -34,6 +34,7 @@ import {
   SET_ACCESSED,
   SPECULATIVE_ACCESS,
   type TranslationHardware,
+  tellFreed,
   tlbDrop,
   treeOf,
   USE,
@@ -41,10 +42,9 @@ import {
   use,
 } from './hardware.ts';
 import type { Machine } from './machine.ts';
-import { Role } from './pages.ts';
 import { Regime } from './tables.ts';
 import { samePage, TlbKind } from './tlb.ts';
-import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
+import { Held, NO_TABLE, Phase } from './walk.ts';
 
 // ---- guest accesses ----
 
@@ -246,13 +246,6 @@ function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boole
   walk.tableLevel = NO_TABLE;
   machine.walksChanged(actor.pe);
   return false;
-}
-
-function tellFreed(machine: Machine, walk: Walk, site: number, address: number): void {
-  const { pages } = machine;
-  const { frame, generation } = walk;
-  if (pages.role[frame] === Role.Table && pages.generation[frame] === generation) return;
-  machine.emit(Event.WalkFreed, site, address, frame, generation, walk.from);
 }
 
 function failWalk(

@@ -14,7 +14,7 @@ import { type Site, siteOf, sites } from './site.ts';
 import { synchronise } from './stores.ts';
 import { Regime, type Tree } from './tables.ts';
 import { TLB_CAPACITY, type TlbKind } from './tlb.ts';
-import { type Held, Phase } from './walk.ts';
+import { type Held, Phase, type Walk } from './walk.ts';
 
 /**
  * What a machine asks of the hardware that translates. Stateless: TLBs, walks and requests on their way
@@ -97,7 +97,15 @@ export function pendingSite(actor: Actor): Site {
   }
 }
 
-// ---- the end of a walk ----
+// ---- steps of a walk ----
+
+/** Tells when a walk reads or updates a page that is no table any more, or another one. */
+export function tellFreed(machine: Machine, walk: Walk, site: Site, address: number): void {
+  const { pages } = machine;
+  const { frame, generation } = walk;
+  if (pages.role[frame] === Role.Table && pages.generation[frame] === generation) return;
+  machine.emit(Event.WalkFreed, site, address, frame, generation, walk.from);
+}
 
 export function raise(machine: Machine, actor: Actor, cause: FaultClass, level: number): number {
   if (actor.w === Regime.Guest) {

@@ -3,6 +3,8 @@
  * machine removes only what it must (spec/arm.md 1.6, amendments E3, E20, E21, E29), so a wrong
  * scope, level hint or range is visible.
  */
+import type { Actor } from './actor.ts';
+import { assert } from './assert.ts';
 import { type Geometry, LAST_LEVEL, levelShift } from './geometry.ts';
 import { TlbKind } from './tlb.ts';
 
@@ -119,6 +121,22 @@ export class Invalidations {
   reset(): void {
     if (this.outstanding > 0) this.pending.fill(0);
     this.outstanding = 0;
+  }
+
+  /** Notes who requested what in a free slot; nobody has to acknowledge yet. The slot. */
+  request(actor: Actor, operation: number, vmid: number, hint: number): number {
+    const slot = this.freeSlot();
+    assert(slot >= 0, 'a request waits for a free slot');
+    this.operation[slot] = operation;
+    this.vmid[slot] = vmid;
+    this.page[slot] = actor.y;
+    this.hint[slot] = hint;
+    this.pages[slot] = actor.w;
+    this.issuer[slot] = actor.pe;
+    this.actor[slot] = actor.index;
+    this.instance[slot] = actor.operation;
+    this.site[slot] = actor.site;
+    return slot;
   }
 
   freeSlot(): number {

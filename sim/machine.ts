@@ -619,6 +619,27 @@ export class Machine implements Scheduling {
     this.setReady(source, !isHeld);
   }
 
+  /** A request is on its way to these PEs (a bit mask). */
+  send(slot: number, pending: number): void {
+    if (pending === 0) return;
+    const { invalidations: queue } = this;
+    queue.pending[slot] = pending;
+    queue.outstanding += 1;
+    this.pes[queue.issuer[slot]!]!.outstanding += 1;
+    for (let pe = 0; pe < this.pes.length; pe += 1) {
+      if ((pending & (1 << pe)) !== 0) this.expectArrival(slot, pe);
+    }
+  }
+
+  /** A PE is done with a request. */
+  acknowledge(slot: number, pe: number): void {
+    const { invalidations: queue } = this;
+    queue.pending[slot]! &= ~(1 << pe);
+    if (queue.pending[slot] !== 0) return;
+    queue.outstanding -= 1;
+    this.pes[queue.issuer[slot]!]!.outstanding -= 1;
+  }
+
   /** A lock or a read section changed: actors that are parked at such an access look again. */
   recheck(access: Access): void {
     for (let i = 0; i < this.actors.length; i += 1) {

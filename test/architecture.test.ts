@@ -37,7 +37,6 @@ const LINES_MAX = 400;
 /** Files that are longer, and why they are not cut. */
 const LONG: Readonly<Record<string, string>> = {
   'sim/machine.ts': 'the loop, readiness and the fair tail share private state on the hot path',
-  'sim/hardware-arm.ts': 'walker, arrivals and TLB effects are one state machine',
   'fuzz/explore/explore.ts': 'one scheduler: its callbacks share the state of the run',
   'fuzz/minimise.ts':
     'the passes share the plan, the signature, the budget and the memory of plans',

@@ -1,0 +1,109 @@
+/**
+ * Arm's TLB invalidations, issued and arriving. What each must remove is in invalidation.ts; a walk that
+ * holds such a value holds the arrival back (T5).
+ * Source: spec/arm.md 1.6, amendments E3, E6, E29.
+ */
+import type { Actor } from './actor.ts';
+import { Event } from './event.ts';
+import { levelShift } from './geometry.ts';
+import { alignTo, tlbDrop, treeOf } from './hardware.ts';
+import { hintedLevel, Shareability, Tlbi } from './invalidation.ts';
+import type { Machine } from './machine.ts';
+import { Regime, type Tree } from './tables.ts';
+import { TlbKind } from './tlb.ts';
+import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
+
+/** Issue with the PE's current VMID. PEs that hold nothing to remove acknowledge at once. */
+export function issue(machine: Machine, actor: Actor): void {
+  const { invalidations: queue } = machine;
+  const operation = actor.x & 0xff;
+  const isBroadcast = actor.x >>> 8 === Shareability.Inner;
+  const tree = treeOfOperation(machine, operation);
+  const vmid = machine.pes[actor.pe]!.vttbr & 0xff;
+  const slot = queue.request(actor, operation, vmid, actor.z);
+  let pending = 0;
+  for (let target = 0; target < machine.pes.length; target += 1) {
+    if (!isBroadcast && target !== actor.pe) continue;
+    if (hasWork(machine, slot, target, tree)) pending |= 1 << target;
+  }
+  const scope = actor.w | ((hintedLevel(actor.z, tree.geometry.isWide) + 1) << 24);
+  queue.row[slot] = machine.emit(
+    Event.InvalidateIssue,
+    actor.site,
+    operation | ((isBroadcast ? 1 : 0) << 8) | (vmid << 16),
+    actor.y,
+    scope,
+    pending,
+  );
+  machine.send(slot, pending);
+}
+
+function treeOfOperation(machine: Machine, operation: number): Tree {
+  return treeOf(machine, operation >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest);
+}
+
+function hasWork(machine: Machine, slot: number, pe: number, tree: Tree): boolean {
+  const { tlb } = machine.pes[pe]!;
+  for (let i = 0; i < tlb.count; i += 1) {
+    if (removes(machine, slot, tree, pe, i)) return true;
+  }
+  return arrivalHeld(machine, slot, pe);
+}
+
+function removes(machine: Machine, slot: number, tree: Tree, pe: number, i: number): boolean {
+  const { tlb } = machine.pes[pe]!;
+  return machine.invalidations.mustRemove(
+    slot,
+    tree.geometry,
+    tlb.kind[i]!,
+    tlb.vmid[i]!,
+    tlb.first[i]!,
+    tlb.bits[i]!,
+    tlb.level[i]!,
+  );
+}
+
+/** A walk of the PE holds a value that the invalidation must remove: it is not complete before. */
+export function arrivalHeld(machine: Machine, slot: number, pe: number): boolean {
+  const walkers = machine.walkers[pe]!;
+  for (let i = 0; i < walkers.length; i += 1) {
+    const { walk } = walkers[i]!;
+    if (walk.phase === Phase.Lookup) continue;
+    const isGuest = walk.regime === Regime.Guest;
+    if (walk.tableLevel !== NO_TABLE) {
+      const kind = isGuest ? TlbKind.Table : TlbKind.Table2;
+      if (removesHeld(machine, slot, walk, kind, walk.tableLevel)) return true;
+    }
+    if (walk.held !== Held.Leaf) continue;
+    const kind = isGuest ? TlbKind.Leaf : TlbKind.Leaf2;
+    if (removesHeld(machine, slot, walk, kind, walk.heldLevel)) return true;
+    if (isGuest && removesHeld(machine, slot, walk, TlbKind.Combined, walk.heldLevel)) return true;
+  }
+  return false;
+}
+
+function removesHeld(
+  machine: Machine,
+  slot: number,
+  walk: Walk,
+  kind: TlbKind,
+  level: number,
+): boolean {
+  const { geometry } = treeOf(machine, walk.regime);
+  const bits = levelShift(geometry, level);
+  const first = alignTo(walk.page, bits);
+  return machine.invalidations.mustRemove(slot, geometry, kind, walk.vmid, first, bits, level);
+}
+
+/** The invalidation reaches a PE: what it must remove is gone, and the PE acknowledges. */
+export function arrive(machine: Machine, slot: number, pe: number): void {
+  const { invalidations: queue } = machine;
+  const { tlb } = machine.pes[pe]!;
+  const tree = treeOfOperation(machine, queue.operation[slot]!);
+  const site = queue.site[slot]!;
+  machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
+  for (let i = tlb.count - 1; i >= 0; i -= 1) {
+    if (removes(machine, slot, tree, pe, i)) tlbDrop(machine, pe, i, site);
+  }
+  machine.acknowledge(slot, pe);
+}
