@@ -1,9 +1,11 @@
 /** What a campaign is asked to do, checked at the edge. */
-
+import { availableParallelism } from 'node:os';
 import type { Target } from '../fuzz/execution.ts';
 import { findStrategy, STRATEGIES } from '../fuzz/strategies/registry.ts';
 import { SYSTEMS } from '../models/registry.ts';
 import type { Bug, Configuration, System } from '../models/system.ts';
+
+const JOBS_MAX = 256;
 
 /** Something that the user asked for is wrong; exit code 2. */
 export class UsageError extends Error {
@@ -132,6 +134,14 @@ export function parseSeed(text: string): number {
   throw new UsageError(
     `"${text}" is no seed (a whole number of at most 15 digits, or a commit hash)`,
   );
+}
+
+/** Worker threads: as many as asked for, one per core by default. */
+export function parseJobs(text: string | undefined): number {
+  if (text === undefined) return availableParallelism();
+  const jobs = parseCount('--jobs')(text);
+  if (jobs <= JOBS_MAX) return jobs;
+  throw new UsageError(`--jobs is "${text}"; at most ${JOBS_MAX} are allowed`);
 }
 
 export function parseCount(name: string): (text: string) => number {

@@ -1,23 +1,26 @@
 /** `fuzz`: a campaign, with its summary for people and for programs. */
 import { join } from 'node:path';
 import {
+  addCounts,
+  addTallies,
   Campaign,
   type CampaignFinding,
   type CampaignResult,
   type CampaignStatus,
+  SHARD,
 } from '../campaign/campaign.ts';
 import { caseName, writeCase } from '../campaign/corpus.ts';
 import {
   checkStrategy,
   parseCount,
   parseDuration,
+  parseJobs,
   parseSeed,
   targetsOf,
   UsageError,
 } from '../campaign/options.ts';
+import { openEngine } from '../campaign/threads.ts';
 import { formatCase } from '../fuzz/case-text.ts';
-import { explain } from '../fuzz/explain.ts';
-import type { Tally } from '../fuzz/session.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import { Exit, print, printJson, StatusLine, seconds, table, thousands } from './terminal.ts';
 
@@ -28,6 +31,7 @@ export interface FuzzFlags {
   readonly seed?: string;
   readonly runs?: string;
   readonly time?: string;
+  readonly jobs?: string;
   readonly strategy?: string;
   readonly stopOnFinding?: boolean;
   readonly out?: string;
@@ -42,7 +46,8 @@ export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promis
   const time = flags.time === undefined ? undefined : parseDuration(flags.time);
   if (time !== undefined && time <= 0)
     throw new UsageError('--time is 0; a duration above 0 is allowed');
-  const campaign = new Campaign({
+  const jobs = parseJobs(flags.jobs);
+  const options = {
     seed,
     targets: targetsOf({
       systems,
@@ -54,20 +59,24 @@ export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promis
     runs,
     seconds: time ?? (runs === undefined ? DEFAULT_SECONDS : undefined),
     stopOnFinding: flags.stopOnFinding === true,
-  });
+  };
+  // a few shards are done before a thread has started
+  const engine = openEngine(runs !== undefined && runs <= 16 * SHARD ? 1 : jobs);
+  const campaign = new Campaign(options, engine);
   if (flags.json !== true) print(`to repeat: ${repeatCommand(systems, flags, seed)}`);
   const stop = (): void => {
     if (campaign.interrupted) process.exit(Exit.Finding);
-    campaign.interrupted = true;
+    campaign.interrupt();
   };
   process.on('SIGINT', stop);
   const line = new StatusLine(flags.json === true);
   const result = await campaign.run((status) => line.show(statusText(status)));
   process.off('SIGINT', stop);
+  await engine.close();
   line.clear();
   const taken = new Set<string>();
   const files = result.findings.map((finding) => save(finding, flags.out, taken));
-  if (flags.json === true) printJson(summary(result, seed, flags.strategy, files));
+  if (flags.json === true) printJson(summary(result, jobs, seed, flags.strategy, files));
   else printSummary(result, files);
   return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
 }
@@ -82,11 +91,11 @@ function repeatCommand(systems: readonly string[], flags: FuzzFlags, seed: numbe
   return words.join(' ');
 }
 
-function statusText({ seconds: elapsed, executions, steps, findings }: CampaignStatus): string {
+function statusText({ seconds: elapsed, executions, steps, signatures }: CampaignStatus): string {
   const rate = executions / Math.max(elapsed, 0.001);
   return (
     `${elapsed.toFixed(0)} s  ${thousands(executions)} executions (${thousands(rate)}/s, ` +
-    `${(steps / Math.max(elapsed, 0.001) / 1e6).toFixed(2)} M steps/s)  ${findings.length} findings`
+    `${(steps / Math.max(elapsed, 0.001) / 1e6).toFixed(2)} M steps/s)  ${signatures} findings`
   );
 }
 
@@ -125,7 +134,9 @@ function printSummary(result: CampaignResult, files: readonly string[]): void {
         id,
         thousands(counts.executions),
         `${((100 * counts.vacuous) / Math.max(1, counts.executions)).toFixed(2)} %`,
-        [...counts.configurations].map(([name, times]) => `${name} ${thousands(times)}`).join(', '),
+        [...counts.configurations]
+          .map(([name, cell]) => `${name} ${thousands(cell.executions)}`)
+          .join(', '),
       ]),
     ),
   );
@@ -139,20 +150,15 @@ function printSummary(result: CampaignResult, files: readonly string[]): void {
 
 /** The explanation of a finding, as `replay` would print it. */
 export function printFinding({ system, bug, finding, strategy }: CampaignFinding): void {
-  const { session, plan, run } = finding.minimised;
   print(
     `${system}${bug === undefined ? '' : ` with ${bug}`} (found by ${strategy}): ${finding.signature}`,
   );
-  for (const line of explain(session, plan, run)) print(line);
-}
-
-interface ConfigurationCounts {
-  readonly operations: Record<string, Tally>;
-  readonly oracles: Record<string, number>;
+  for (const line of finding.explanation) print(line);
 }
 
 function summary(
   result: CampaignResult,
+  jobs: number,
   seed: number,
   strategy: string | undefined,
   files: readonly string[],
@@ -161,7 +167,7 @@ function summary(
     command: 'fuzz',
     seed,
     strategy: strategy ?? 'portfolio',
-    jobs: 1,
+    jobs,
     executions: result.executions,
     steps: result.steps,
     vacuous: result.vacuous,
@@ -180,58 +186,20 @@ function summary(
       step: finding.steps,
     })),
     systems: [...result.systems].map(([id, counts]) => {
-      const byConfiguration = countsOf(result, id);
+      const cells = [...counts.configurations].sort(([a], [b]) => (a < b ? -1 : 1));
       return {
         system: id,
-        configurations: Object.fromEntries(counts.configurations),
-        operations: total(
-          byConfiguration.map(([, one]) => one.operations),
-          addTally,
+        configurations: Object.fromEntries(cells.map(([name, cell]) => [name, cell.executions])),
+        operations: cells.map(([, cell]) => cell.operations).reduce(addTallies, {}),
+        oracles: cells
+          .map(([, cell]) => cell.oracles)
+          .reduce(addCounts, Object.fromEntries(ORACLES.map((oracle) => [oracle.id, 0]))),
+        byConfiguration: Object.fromEntries(
+          cells.map(([name, { operations, oracles }]) => [name, { operations, oracles }]),
         ),
-        oracles: total(
-          byConfiguration.map(([, one]) => one.oracles),
-          (a: number | undefined, b) => (a ?? 0) + b,
-        ),
-        byConfiguration: Object.fromEntries(byConfiguration),
         goals: [],
         vacuous: counts.vacuous,
       };
     }),
-  };
-}
-
-/** Operations and judgements of each configuration of a system. */
-function countsOf(
-  result: CampaignResult,
-  system: string,
-): readonly [string, ConfigurationCounts][] {
-  const merged = new Map<string, ConfigurationCounts>();
-  for (const session of result.sessions.all) {
-    if (session.system.id !== system) continue;
-    merged.set(session.configuration.id, {
-      operations: Object.fromEntries([...session.tallies].map(([id, tally]) => [id, { ...tally }])),
-      oracles: Object.fromEntries(
-        ORACLES.map(({ id }) => [id, session.oracles.get(id)?.judgements ?? 0]),
-      ),
-    });
-  }
-  return [...merged];
-}
-
-function total<Value>(
-  parts: readonly Record<string, Value>[],
-  add: (sum: Value | undefined, value: Value) => Value,
-): Record<string, Value> {
-  const sums: Record<string, Value> = {};
-  for (const part of parts)
-    for (const [key, value] of Object.entries(part)) sums[key] = add(sums[key], value);
-  return sums;
-}
-
-function addTally(sum: Tally | undefined, { begun, finished, failed }: Tally): Tally {
-  return {
-    begun: (sum?.begun ?? 0) + begun,
-    finished: (sum?.finished ?? 0) + finished,
-    failed: (sum?.failed ?? 0) + failed,
   };
 }

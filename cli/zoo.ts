@@ -9,20 +9,22 @@ import {
   configurationsOf,
   listedSystems,
   parseDuration,
+  parseJobs,
   parseSeed,
   type SystemBug,
   systemsNamed,
   UsageError,
 } from '../campaign/options.ts';
+import { openEngine } from '../campaign/threads.ts';
 import { runZoo, type ZooEntry } from '../campaign/zoo.ts';
 import { formatCase } from '../fuzz/case-text.ts';
-import { explain } from '../fuzz/explain.ts';
 import { findSystem } from '../models/registry.ts';
 import { Exit, print, printJson, StatusLine, seconds, table, thousands } from './terminal.ts';
 
 export interface ZooFlags {
   readonly bug?: string[];
   readonly time?: string;
+  readonly jobs?: string;
   readonly seed?: string;
   readonly strategy?: string;
   readonly out?: string;
@@ -44,12 +46,15 @@ export async function zoo(systems: readonly string[], flags: ZooFlags): Promise<
   if (bugs.length === 0) throw new UsageError('these systems have no bugs in the zoo');
   const line = new StatusLine(flags.json === true);
   const strategy = checkStrategy(flags.strategy);
-  const entries = await runZoo(bugs, { seed, seconds: time, strategy }, (entry) => {
+  const engine = openEngine(parseJobs(flags.jobs));
+  const show = (entry: ZooEntry): void => {
     line.show(`found ${entry.bug.id} after ${thousands(entry.executions)} executions`);
     if (flags.out !== undefined && entry.finding !== undefined) {
       writeCase(join(flags.out, entry.system.id, caseName(entry.finding.case)), entry.finding.case);
     }
-  });
+  };
+  const entries = await runZoo(bugs, { seed, seconds: time, strategy }, show, engine);
+  await engine.close();
   line.clear();
   if (flags.json === true) printJson({ command: 'zoo', seed, bugs: entries.map(zooItem) });
   else printZoo(entries, seed);
@@ -117,7 +122,8 @@ export async function demo(flags: DemoFlags): Promise<number> {
   );
   print(`\n1. The correct models, for ${time} s: no oracle should object.`);
   const systems = listedSystems();
-  const campaign = new Campaign({
+  const engine = openEngine(parseJobs(undefined));
+  const options = {
     seed: 1,
     targets: systems.map((system) => ({
       system,
@@ -128,9 +134,9 @@ export async function demo(flags: DemoFlags): Promise<number> {
     runs: undefined,
     seconds: time,
     stopOnFinding: true,
-  });
+  };
   const line = new StatusLine(false);
-  const result = await campaign.run(({ executions, seconds: elapsed }) =>
+  const result = await new Campaign(options, engine).run(({ executions, seconds: elapsed }) =>
     line.show(`${elapsed.toFixed(0)} s  ${thousands(executions)} executions`),
   );
   line.clear();
@@ -144,7 +150,9 @@ export async function demo(flags: DemoFlags): Promise<number> {
     system: kvm,
     bug: kvm.bugs.find((bug) => bug.id === id)!,
   }));
-  const entries = await runZoo(bugs, { seed: 1, seconds: time, strategy: undefined });
+  const limits = { seed: 1, seconds: time, strategy: undefined };
+  const entries = await runZoo(bugs, limits, () => {}, engine);
+  await engine.close();
   for (const { bug, finding, executions, seconds: spent } of entries) {
     print(`\n== ${bug.id}: ${bug.title}\n   (${bug.upstream})`);
     if (finding === undefined) {
@@ -154,8 +162,7 @@ export async function demo(flags: DemoFlags): Promise<number> {
     print(
       `   found in execution ${thousands(executions)} after ${seconds(spent)} s, minimised to ${finding.operations} operations:\n`,
     );
-    const { session, plan, run } = finding.minimised;
-    for (const text of explain(session, plan, run)) print(`   ${text}`.trimEnd());
+    for (const text of finding.explanation) print(`   ${text}`.trimEnd());
     print(`\n${indent(formatCase(finding.case))}`);
   }
   const isGood =

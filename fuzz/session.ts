@@ -43,6 +43,12 @@ export interface Tally {
   failed: number;
 }
 
+/** What runs did: operations by how they ended, and judgements by oracle. */
+export interface Counts {
+  readonly operations: Record<string, Tally>;
+  readonly oracles: Record<string, number>;
+}
+
 export interface SessionOptions {
   readonly bugs: readonly string[];
   /** Flag whose first reading is noted; the first enabled one by default. */
@@ -149,6 +155,22 @@ export class Session {
 
   get answers(): Answers {
     return this.machine.answers.answers;
+  }
+
+  /** What the runs since the last call did; counting starts anew. */
+  takeCounts(): Counts {
+    const counts: Counts = { operations: {}, oracles: {} };
+    for (const [id, tally] of this.tallies) {
+      counts.operations[id] = { ...tally };
+      tally.begun = 0;
+      tally.finished = 0;
+      tally.failed = 0;
+    }
+    for (const [id, oracle] of this.oracles) {
+      counts.oracles[id] = oracle.judgements;
+      oracle.judgements = 0;
+    }
+    return counts;
   }
 }
 

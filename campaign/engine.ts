@@ -1,0 +1,64 @@
+/**
+ * Who performs the tasks of a campaign. Results do not depend on the engine; how soon they come does.
+ * This one is the process itself; threads.ts has one with a worker per core.
+ */
+import { Performer } from './performer.ts';
+import type { Done } from './reply.ts';
+import type { FindingTask, FoundCase, ShardResult, ShardTask, Task, TaskResult } from './task.ts';
+
+export interface Engine {
+  /** Workers that perform tasks at the same time. */
+  readonly workers: number;
+  /** Workers that died and were replaced. */
+  readonly deaths: number;
+  /** Throws an InternalError when the task itself fails. */
+  run(task: Task): Promise<Done<TaskResult>>;
+  /** Shards in flight end soon, with the executions that they have made. */
+  stop(): void;
+  close(): Promise<void>;
+}
+
+export async function runShard(engine: Engine, task: ShardTask): Promise<Done<ShardResult>> {
+  return (await engine.run(task)) as Done<ShardResult>;
+}
+
+export async function runFinding(engine: Engine, task: FindingTask): Promise<Done<FoundCase>> {
+  return (await engine.run(task)) as Done<FoundCase>;
+}
+
+export class LocalEngine implements Engine {
+  readonly workers = 1;
+  readonly deaths = 0;
+  readonly #performer = new Performer();
+  #stops = 0;
+  /** The task before: tasks share sessions, and go one at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  run(task: Task): Promise<Done<TaskResult>> {
+    const next = this.#last.then(() => this.#perform(task));
+    this.#last = next.catch(() => {});
+    return next;
+  }
+
+  async #perform(task: Task): Promise<Done<TaskResult>> {
+    const started = performance.now();
+    const stops = this.#stops;
+    const work = this.#performer.perform(task, () => this.#stops !== stops);
+    for (;;) {
+      const step = work.next();
+      if (step.done === true) {
+        return { result: step.value, seconds: (performance.now() - started) / 1000 };
+      }
+      // signals and timers come in here
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  stop(): void {
+    this.#stops += 1;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+  }
+}

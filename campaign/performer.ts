@@ -1,0 +1,147 @@
+/**
+ * Performs tasks, in whatever thread or process it lives in. Booted sessions are kept from one task to
+ * the next; no result depends on what was done before.
+ */
+import { type Execution, Executor } from '../fuzz/execution.ts';
+import { describeFinding, explain } from '../fuzz/explain.ts';
+import { makeFinding } from '../fuzz/finding.ts';
+import { guarded } from '../fuzz/leak-guard.ts';
+import type { Session } from '../fuzz/session.ts';
+import { Sessions } from '../fuzz/sessions.ts';
+import { coarseSignature } from '../fuzz/signature.ts';
+import { InternalError } from '../sim/assert.ts';
+import {
+  type CampaignPlan,
+  type Cell,
+  type Failure,
+  type FindingTask,
+  type FoundCase,
+  type ShardResult,
+  type ShardTask,
+  type Task,
+  type TaskResult,
+  targetsOfPlan,
+} from './task.ts';
+
+/** Executions between two looks at whether to stop. */
+const SLICE = 16;
+
+export class Performer {
+  readonly #sessions = new Sessions();
+  readonly #executors = new Map<string, Executor>();
+
+  /** Yields between slices, so that whoever drives it can let others in. */
+  *perform(task: Task, isStopped: () => boolean): Generator<void, TaskResult> {
+    return task.kind === 'shard' ? yield* this.#shard(task, isStopped) : this.#finding(task);
+  }
+
+  *#shard(task: ShardTask, isStopped: () => boolean): Generator<void, ShardResult> {
+    const { plan, from, to, untilFailure } = task;
+    const executor = this.#executor(plan);
+    const counter = new Counter();
+    let index = from;
+    let isOver = false;
+    while (!isOver && index < to && !isStopped()) {
+      const until = Math.min(to, index + SLICE);
+      guarded(() => {
+        while (!isOver && index < until) {
+          isOver = counter.add(execute(executor, plan, index)) && untilFailure;
+          index += 1;
+        }
+      });
+      yield;
+    }
+    return counter.result(from, index);
+  }
+
+  #finding({ plan, index, budget }: FindingTask): FoundCase {
+    const { session, draft } = guarded(() => execute(this.#executor(plan), plan, index));
+    const found = { program: draft.program, parameters: draft.parameters, order: [], choices: [] };
+    return guarded(() => {
+      const { answers } = session;
+      const limit = budget ?? undefined;
+      const made = makeFinding(this.#sessions, session, found, answers, describeFinding, limit);
+      if (made === undefined)
+        throw new InternalError(
+          `execution ${index} of seed ${plan.seed} does not fail again when replayed`,
+        );
+      const { minimised, ...rest } = made;
+      const explanation = explain(minimised.session, minimised.plan, minimised.run);
+      // what was tried meanwhile is no execution of the campaign
+      for (const one of this.#sessions.all) one.takeCounts();
+      return { ...rest, explanation };
+    });
+  }
+
+  #executor(plan: CampaignPlan): Executor {
+    const key = JSON.stringify(plan);
+    let known = this.#executors.get(key);
+    if (known === undefined) {
+      const strategy = plan.strategy ?? undefined;
+      known = new Executor(plan.seed, targetsOfPlan(plan), strategy, this.#sessions);
+      this.#executors.set(key, known);
+    }
+    return known;
+  }
+}
+
+function execute(executor: Executor, { seed }: CampaignPlan, index: number): Execution {
+  try {
+    return executor.run(index);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new InternalError(`execution ${index} of seed ${seed}: ${message}`, { cause: error });
+  }
+}
+
+interface Tally {
+  readonly bugs: readonly string[];
+  executions: number;
+  steps: number;
+  vacuous: number;
+}
+
+/** Counts the executions of a shard. */
+class Counter {
+  readonly #tallies = new Map<Session, Tally>();
+  readonly #failures = new Map<string, Failure>();
+
+  /** @returns whether the execution failed */
+  add({ session, target, result, index, strategy }: Execution): boolean {
+    let tally = this.#tallies.get(session);
+    if (tally === undefined) {
+      tally = { bugs: target.bugs, executions: 0, steps: 0, vacuous: 0 };
+      this.#tallies.set(session, tally);
+    }
+    tally.executions += 1;
+    tally.steps += result.steps;
+    const { violation } = result;
+    if (violation === undefined) {
+      if (result.vacuous) tally.vacuous += 1;
+      return false;
+    }
+    const system = target.system.id;
+    const signature = coarseSignature(session, violation);
+    const key = `${system} ${target.bugs.join(',')} ${signature}`;
+    const known = this.#failures.get(key);
+    this.#failures.set(
+      key,
+      known === undefined
+        ? { key, system, bugs: target.bugs, oracle: violation.oracle, index, strategy, hits: 1 }
+        : { ...known, hits: known.hits + 1 },
+    );
+    return true;
+  }
+
+  result(from: number, to: number): ShardResult {
+    const cells = [...this.#tallies].map(
+      ([session, tally]): Cell => ({
+        system: session.system.id,
+        configuration: session.configuration.id,
+        ...tally,
+        ...session.takeCounts(),
+      }),
+    );
+    return { from, to, cells, failures: [...this.#failures.values()] };
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * What workers are asked to do, as plain data: it crosses threads, processes and machines. A task says
+ * everything that its result depends on, so that it may be done anywhere, and done twice.
+ */
+import type { Case } from '../fuzz/case.ts';
+import type { Target } from '../fuzz/execution.ts';
+import type { Counts } from '../fuzz/session.ts';
+import { findSystem } from '../models/registry.ts';
+import { assert } from '../sim/assert.ts';
+
+/** What a campaign runs: with an index, all that an execution depends on. */
+export interface CampaignPlan {
+  readonly seed: number;
+  readonly targets: readonly TargetPlan[];
+  /** Id of the only strategy; null for the portfolio. */
+  readonly strategy: string | null;
+}
+
+export interface TargetPlan {
+  readonly system: string;
+  readonly configurations: readonly string[];
+  readonly bugs: readonly string[];
+}
+
+/** Executions of a campaign by index, `from` to before `to`. */
+export interface ShardTask {
+  readonly kind: 'shard';
+  readonly plan: CampaignPlan;
+  readonly from: number;
+  readonly to: number;
+  /** Ends after the first execution that fails. */
+  readonly untilFailure: boolean;
+}
+
+/** An execution that fails, to be minimised. */
+export interface FindingTask {
+  readonly kind: 'finding';
+  readonly plan: CampaignPlan;
+  readonly index: number;
+  /** Executions that it may take; the minimiser's own number when null. */
+  readonly budget: number | null;
+}
+
+export type Task = ShardTask | FindingTask;
+
+export interface ShardResult {
+  readonly from: number;
+  /** Before this index; lower than asked for when the shard was stopped, or ended at a failure. */
+  readonly to: number;
+  readonly cells: readonly Cell[];
+  /** One for each key, the lowest index first. */
+  readonly failures: readonly Failure[];
+}
+
+/** Counts of one system with some bugs in one configuration. */
+export interface Cell extends Counts {
+  readonly system: string;
+  readonly bugs: readonly string[];
+  readonly configuration: string;
+  readonly executions: number;
+  readonly steps: number;
+  readonly vacuous: number;
+}
+
+export interface Failure {
+  /** What makes two failing executions one finding: system, bugs and coarse signature. */
+  readonly key: string;
+  readonly system: string;
+  readonly bugs: readonly string[];
+  readonly oracle: string;
+  /** Of the first in the shard, and how many there are. */
+  readonly index: number;
+  readonly strategy: string;
+  readonly hits: number;
+}
+
+/** A finding as a minimised case, with what people are shown of it. */
+export interface FoundCase {
+  readonly case: Case;
+  readonly signature: string;
+  readonly fine: string;
+  readonly operations: number;
+  readonly switches: number;
+  readonly steps: number;
+  /** Lanes and causes; see fuzz/explain.ts. */
+  readonly explanation: readonly string[];
+}
+
+export type TaskResult = ShardResult | FoundCase;
+
+export function planOf(
+  seed: number,
+  targets: readonly Target[],
+  strategy: string | undefined,
+): CampaignPlan {
+  return {
+    seed,
+    targets: targets.map(({ system, configurations, bugs }) => ({
+      system: system.id,
+      configurations: configurations.map(({ id }) => id),
+      bugs,
+    })),
+    strategy: strategy ?? null,
+  };
+}
+
+/** The targets that a plan names. The plan was made by `planOf`: unknown names are our fault. */
+export function targetsOfPlan({ targets }: CampaignPlan): readonly Target[] {
+  return targets.map(({ system: id, configurations, bugs }) => {
+    const system = findSystem(id);
+    assert(system !== undefined, `system ${id} is registered`);
+    return {
+      system,
+      configurations: configurations.map((name) => {
+        const found = system.configurations.find((one) => one.id === name);
+        assert(found !== undefined, `${id} has a configuration ${name}`);
+        return found;
+      }),
+      bugs,
+    };
+  });
+}
+
+/** What a task does, for people: how to say which executions were lost. */
+export function taskName(task: Task): string {
+  const of = `seed ${task.plan.seed}`;
+  if (task.kind === 'finding') return `minimising execution ${task.index} of ${of}`;
+  return `executions ${task.from} to ${task.to - 1} of ${of}`;
+}
