@@ -10,7 +10,7 @@ import {
   type World,
 } from '../models/system.ts';
 import type { Oracle, Violation } from '../oracles/oracle.ts';
-import { Report, type Scene } from '../oracles/oracle.ts';
+import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import type { Actor, Operation } from '../sim/actor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -110,7 +110,7 @@ export class Session {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
-      this.machine.listen(oracle, spec.listens, spec.claims);
+      this.machine.listen(oracle, listensTo(spec, scene), spec.claims);
     }
     this.oracles = oracles;
     this.#oracleList = [...oracles.values()];

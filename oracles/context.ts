@@ -38,6 +38,9 @@ export const context: OracleSpec = {
     Event.LockDrop,
   ],
   claims: [Claim.WorkBegins],
+  // where all work excludes each other there is nothing to tell apart
+  skips: ({ machine }) =>
+    machine.tables.trees.some(({ together }) => together !== undefined) ? [] : [Event.LockDrop],
   create: (scene) => new Context(scene),
 };
 

@@ -136,7 +136,15 @@ export interface OracleSpec {
   /** The claim in one sentence. */
   readonly claim: string;
   readonly listens: readonly EventCode[];
+  /** Those of them that it has no use for on this machine. */
+  skips?(scene: Scene): readonly EventCode[];
   /** Claims that it listens to; all of them when not given. */
   readonly claims?: readonly ClaimCode[];
   create(scene: Scene): Oracle;
+}
+
+/** Kinds of events that the oracle is told of in this scene. */
+export function listensTo(spec: OracleSpec, scene: Scene): readonly EventCode[] {
+  const skipped = spec.skips?.(scene) ?? [];
+  return spec.listens.filter((kind) => !skipped.includes(kind));
 }

@@ -144,8 +144,9 @@ class StaleTranslation implements Oracle {
   #due(lock: number, moment: 'unlock' | 'end'): void {
     const { machine, duties } = this.#scene;
     const { operation } = machine;
+    if (operation < 0 || this.#owes[operation] !== 1) return;
     const duty = duties[operation];
-    if (duty === undefined || this.#owes[operation] === 0) return;
+    if (duty === undefined) return;
     const { card } = duty;
     if (card.unusable === 'nothing') return;
     if (moment === 'unlock') {

@@ -17,6 +17,7 @@ export const systemInvariant: OracleSpec = {
   id: 'system-invariant',
   claim: 'what a system states about its own data holds whenever the lock of that data is released',
   listens: [Event.LockDrop, Event.Free, Event.RunEnd],
+  skips: ({ invariants }) => (invariants.length > 0 ? [] : systemInvariant.listens),
   create: (scene) => new SystemInvariant(scene),
 };
 

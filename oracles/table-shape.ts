@@ -22,6 +22,9 @@ export const tableShape: OracleSpec = {
   id: 'table-shape',
   claim: 'tables form trees, and leaves lie where their size allows',
   listens: [Event.Descriptor, Event.Linked, Event.LockTake, Event.LockDrop],
+  // no entry is ever busy
+  skips: ({ machine }) =>
+    machine.tables.trees.some(({ busy }) => busy !== 0) ? [] : [Event.LockTake, Event.LockDrop],
   create: (scene) => new TableShape(scene),
 };
 

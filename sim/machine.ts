@@ -16,6 +16,7 @@ import { Actor, ActorRole, type Operation } from './actor.ts';
 import { assert } from './assert.ts';
 import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
 import { isValid } from './descriptor.ts';
+import { type Dispatch, dispatchTo } from './dispatch.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
 import { pendingSite, type TranslationHardware, walkInFlight } from './hardware.ts';
 import { armHardware } from './hardware-arm.ts';
@@ -152,10 +153,11 @@ export class Machine implements Scheduling {
   readonly stores: Stores;
   readonly trace = new Trace();
   readonly answers = new AnswerLog();
-  /** By event kind: bound, because a call through an object of one of twelve classes is slower. */
-  readonly #handlers: Listener['onEvent'][][] = Array.from({ length: EVENT_KINDS }, () => []);
-  /** Those of claims, by claim: most are of interest to one listener. */
-  readonly #claimHandlers: Listener['onEvent'][][] = CLAIM_NAMES.map(() => []);
+  /** Listeners by event kind, and those of claims by claim: most are of interest to one listener. */
+  readonly #listeners: Listener[][] = Array.from({ length: EVENT_KINDS }, () => []);
+  readonly #claimListeners: Listener[][] = CLAIM_NAMES.map(() => []);
+  readonly #tell: (Dispatch | undefined)[] = this.#listeners.map(() => undefined);
+  readonly #tellClaim: (Dispatch | undefined)[] = this.#claimListeners.map(() => undefined);
 
   // ---- Scheduling ----
   readonly ready: Int32Array;
@@ -193,6 +195,8 @@ export class Machine implements Scheduling {
   readonly operationImplicit: boolean[] = [];
 
   readonly #canBlock: Uint8Array;
+  /** By access kind that can block: actors that may be parked at one, as a bit mask. */
+  readonly #asked = new Int32Array(32);
   readonly #position: Int32Array;
   readonly #readyAt: Float64Array;
   #scheduler: Scheduler | undefined;
@@ -273,6 +277,7 @@ export class Machine implements Scheduling {
     this.trace.reset();
     this.answers.reset();
     this.#position.fill(-1);
+    this.#asked.fill(0);
     this.readyCount = 0;
     this.current = -1;
     this.grant = 0;
@@ -316,13 +321,16 @@ export class Machine implements Scheduling {
    * @param claims the claims that it wants, all of them by default
    */
   listen(listener: Listener, kinds: readonly EventCode[], claims?: readonly ClaimCode[]): void {
-    const handler = listener.onEvent.bind(listener);
     for (const kind of kinds) {
-      if (kind !== Event.Claim) this.#handlers[kind]!.push(handler);
+      if (kind !== Event.Claim) this.#listeners[kind]!.push(listener);
       else if (claims !== undefined)
-        for (const one of claims) this.#claimHandlers[one]!.push(handler);
-      else for (const each of this.#claimHandlers) each.push(handler);
+        for (const one of claims) this.#claimListeners[one]!.push(listener);
+      else for (const each of this.#claimListeners) each.push(listener);
+      this.#tell[kind] = dispatchTo(kind, this.#listeners[kind]!);
     }
+    this.#claimListeners.forEach((list, claim) => {
+      this.#tellClaim[claim] = dispatchTo(Event.Claim, list);
+    });
   }
 
   /** Gives every actor its entries, for this run and the next ones; those without take no part. */
@@ -422,7 +430,10 @@ export class Machine implements Scheduling {
       this.clock += this.#latencyOf(actor);
       return true;
     }
-    if (this.#canBlock[actor.access]! > 1) this.#waits(actor.access);
+    if (this.#canBlock[actor.access] !== 0) {
+      this.#asked[actor.access]! |= 1 << source;
+      if (this.#canBlock[actor.access]! > 1) this.#waits(actor.access);
+    }
     if (this.#isBlocked(actor)) {
       actor.blocked = true;
       this.setReady(source, false);
@@ -494,8 +505,8 @@ export class Machine implements Scheduling {
 
   emit(kind: EventCode, site: Site, a: number, b: number, c: number, d: number): number {
     const row = this.trace.add(kind, this.steps, this.actor, this.operation, site, a, b, c, d);
-    const handlers = kind === Event.Claim ? this.#claimHandlers[a]! : this.#handlers[kind]!;
-    for (let i = 0; i < handlers.length; i += 1) handlers[i]!(kind, a, b, c, d);
+    const tell = kind === Event.Claim ? this.#tellClaim[a] : this.#tell[kind];
+    if (tell !== undefined) tell(a, b, c, d);
     return row;
   }
 
@@ -642,9 +653,13 @@ export class Machine implements Scheduling {
 
   /** A lock or a read section changed: actors that are parked at such an access look again. */
   recheck(access: Access): void {
-    for (let i = 0; i < this.actors.length; i += 1) {
+    for (let left = this.#asked[access]!; left !== 0; left &= left - 1) {
+      const i = 31 - Math.clz32(left & -left);
       const actor = this.actors[i]!;
-      if (actor.access !== access || i === this.current || actor.ended) continue;
+      if (actor.access !== access || i === this.current || actor.ended) {
+        this.#asked[access]! &= ~(1 << i);
+        continue;
+      }
       const isBlocked = this.#isBlocked(actor);
       if (isBlocked === actor.blocked) continue;
       actor.blocked = isBlocked;

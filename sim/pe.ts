@@ -11,7 +11,7 @@ export class DelayedRegisters {
   readonly site = [0, 0];
 
   reset(): void {
-    this.isPending.fill(false);
+    for (let i = 0; i < this.isPending.length; i += 1) this.isPending[i] = false;
   }
 }
 

@@ -19,7 +19,7 @@ export class PctStrategy implements Scheduler {
   /** By source; higher goes first; 0 while it is not drawn. */
   readonly #priority: number[] = [];
   /** Event counts at which the running source drops, ascending. */
-  #changes: number[] = [];
+  readonly #changes: number[] = [];
   #dropped = 0;
 
   /**
@@ -34,8 +34,8 @@ export class PctStrategy implements Scheduler {
   }
 
   begin(_machine: Scheduling): void {
-    this.#priority.length = 0;
-    this.#changes = [];
+    if (this.#priority.length > 0) this.#priority.length = 0;
+    this.#changes.length = 0;
     for (let i = 1; i < this.#depth; i += 1)
       this.#changes.push(1 + this.#random.below(this.#length));
     this.#changes.sort((a, b) => a - b);

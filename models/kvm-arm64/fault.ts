@@ -10,7 +10,7 @@
  * Source: spec/arm.md 4.1-4.4; steps are named f1-f15 as there.
  */
 import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
-import type { Actor, Operation } from '../../sim/actor.ts';
+import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { Result, Work } from '../../sim/card.ts';
 import { Claim, RetryReason } from '../../sim/claims.ts';
 import { EXEC, Intent, READ, WRITE } from '../../sim/descriptor.ts';
@@ -122,10 +122,15 @@ function* handleMissing(
     ? !isPermission || (isLogging && isWrite)
     : !isPermission || faultPages > 1 || (isLogging && isWrite);
   const fillsLate = world.bug('M14-cache-filled-under-lock');
-  if (needsTables && !fillsLate && !(yield* fillCache(self, world))) return Result.NoMemory;
+  if (needsTables && !fillsLate && isCacheShort(self, world)) {
+    if (!(yield* fillCache(self, world))) return Result.NoMemory;
+  }
 
   // f5-f8: the sequence is read before the host is asked, so that an invalidation in between is noticed
-  const found = yield* lookUp(self, world, page);
+  const found =
+    world.vma === 0
+      ? (yield* self.readOnce(at.readSequence, world.sequence)) << 1
+      : yield* lookUp(self, world, page);
   const isBlockVma = (found & 1) !== 0;
   const sequence = found >>> 1;
   const frame = yield* resolvePage(self, world, page);
@@ -150,7 +155,8 @@ function* handleMissing(
   let pages = 1;
   if (!isLogging && mayBeBlock(world, page)) {
     if (isPermission && faultPages > 1) pages = faultPages;
-    else if (isBlockVma || (yield* isHostBlock(self, world, page))) pages = blockPages(geometry);
+    else if (isBlockVma || isBlock(yield* readHostBlock(self, world, page)))
+      pages = blockPages(geometry);
   }
   const first = alignDown(page, pages);
 
@@ -181,9 +187,8 @@ function* handleMissing(
 }
 
 /** f11: what the host maps now; nothing can change it while the lock is held. */
-function* isHostBlock(self: Actor, world: KvmWorld, page: number): Operation<boolean> {
-  const word = world.hostBlock + regionOf(world.geometry, page);
-  return isBlock(yield* self.readOnce(at.readHostBlock, word));
+function readHostBlock(self: Actor, world: KvmWorld, page: number): Step<number> {
+  return self.readOnce(at.readHostBlock, world.hostBlock + regionOf(world.geometry, page));
 }
 
 /** f3: a block lies inside one slot. */
@@ -197,7 +202,6 @@ function mayBeBlock(world: KvmWorld, page: number): boolean {
  * still keeps the VMA as it is.
  */
 function* lookUp(self: Actor, world: KvmWorld, page: number): Operation<number> {
-  if (world.vma === 0) return (yield* self.readOnce(at.readSequence, world.sequence)) << 1;
   yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Shared);
   const vma = yield* self.readOnce(at.readVma, world.vma + regionOf(world.geometry, page));
   const readsLate = world.bug('A09-sequence-read-after-lookup');
@@ -207,11 +211,15 @@ function* lookUp(self: Actor, world: KvmWorld, page: number): Operation<number> 
   return (sequence << 1) | (vma === Vma.Block ? 1 : 0);
 }
 
-/** Sets aside what the longest path needs: a table for every level below the root's. */
+/** The longest path needs a table for every level below the root's. */
+function isCacheShort(self: Actor, world: KvmWorld): boolean {
+  return world.cache(self).length < LAST_LEVEL - world.geometry.startLevel;
+}
+
+/** Sets aside what the longest path needs. */
 function* fillCache(self: Actor, world: KvmWorld): Operation<boolean> {
   const cache = world.cache(self);
-  const needed = LAST_LEVEL - world.geometry.startLevel;
-  while (cache.length < needed) {
+  while (isCacheShort(self, world)) {
     const frame = yield* self.allocate(at.fillCache, Role.Cached, true);
     if (frame < 0) return false;
     // nobody else knows the page: its count is set without an access

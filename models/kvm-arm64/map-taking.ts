@@ -43,8 +43,8 @@ export class TakingMap implements Visitor {
     this.#following = frame;
   }
 
-  pre(self: Actor, walk: TableWalk): Operation<number> {
-    return blockFits(walk, this.#frameAt(walk)) ? this.#install(self, walk) : goOn();
+  pre(self: Actor, walk: TableWalk): Operation<number> | undefined {
+    return blockFits(walk, this.#frameAt(walk)) ? this.#install(self, walk) : undefined;
   }
 
   leaf(self: Actor, walk: TableWalk): Operation<number> {
@@ -88,8 +88,4 @@ export class TakingMap implements Visitor {
     const derived = this.#frame + (walk.cursor - this.#page);
     return this.#world.bug('A01-output-cursor-of-its-own') ? this.#following : derived;
   }
-}
-
-function* goOn(): Operation<number> {
-  return Result.Ok;
 }

@@ -7,7 +7,7 @@
  * Leaves out: cache maintenance (5.10 does it in the fault path; FEAT_S2FWB assumed).
  * Source: spec/arm.md 2.3, 2.5.4; amendment E28.
  */
-import type { Actor, Operation } from '../../sim/actor.ts';
+import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
 import { ACCESSED, frameOf, isTable, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
 import { LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
@@ -71,9 +71,13 @@ class MapVisitor implements Visitor {
     this.#attributes = attributes;
   }
 
+  pre(self: Actor, walk: TableWalk): Operation<number> | undefined {
+    if (this.#anchor >= 0 || !blockFits(walk, this.#frameAt(walk))) return undefined;
+    return this.#breakTable(self, walk);
+  }
+
   /** The table becomes a block: break it, and let the walk below it drop what it holds. */
-  *pre(self: Actor, walk: TableWalk): Operation<number> {
-    if (this.#anchor >= 0 || !blockFits(walk, this.#frameAt(walk))) return Result.Ok;
+  *#breakTable(self: Actor, walk: TableWalk): Operation<number> {
     const world = this.#world;
     if (world.bug('A26-block-over-table')) {
       yield* this.#install(self, walk);
@@ -106,15 +110,19 @@ class MapVisitor implements Visitor {
     if (child === undefined) return Result.NoMemory;
 
     const old = yield* self.readOnce(at.readLeaf, walk.word);
-    yield* this.#replace(self, walk, at.makeTable, old, table(child));
+    if (isValid(old)) yield* this.#replace(self, walk, at.makeTable, old, table(child));
+    else yield* this.#make(self, walk, at.makeTable, table(child));
     if (isValid(old)) yield* putPage(self, this.#world, walk.table);
     yield* getPage(self, this.#world, walk.table);
     return Result.Ok;
   }
 
+  post(self: Actor, walk: TableWalk): Operation<number> | undefined {
+    return this.#anchor < 0 ? undefined : this.#leaveTable(self, walk);
+  }
+
   /** Leaving a table under the anchor: it is empty of references now. */
-  *post(self: Actor, walk: TableWalk): Operation<number> {
-    if (this.#anchor < 0) return Result.Ok;
+  *#leaveTable(self: Actor, walk: TableWalk): Operation<number> {
     const word = yield* self.readOnce(at.readBroken, walk.word);
     yield* putPage(self, this.#world, frameOf(word));
     yield* putPage(self, this.#world, walk.table);
@@ -135,7 +143,8 @@ class MapVisitor implements Visitor {
         return Result.Ok;
       }
     }
-    yield* this.#replace(self, walk, at.makeLeaf, old, next);
+    if (isValid(old)) yield* this.#replace(self, walk, at.makeLeaf, old, next);
+    else yield* this.#make(self, walk, at.makeLeaf, next);
     yield* getPage(self, world, walk.table);
     return Result.Ok;
   }
@@ -155,15 +164,20 @@ class MapVisitor implements Visitor {
     const world = this.#world;
     const isOldTable = walk.level < LAST_LEVEL && isTable(old);
     const level = isOldTable ? NO_LEVEL : walk.level;
-    const overwrites = isValid(old) && world.bug('A42-no-break-before-make');
-    if (isValid(old) && !overwrites) {
+    const overwrites = world.bug('A42-no-break-before-make');
+    if (!overwrites) {
       yield* self.store(at.breakLeaf, walk.word, old & ~VALID);
       yield* flushPage(self, world, walk.first, level);
     }
-    // what a new table holds is visible before its name
-    if (world.bug('M30-linked-by-plain-store')) yield* self.store(make, walk.word, next);
-    else yield* self.storeRelease(make, walk.word, next);
+    yield* this.#make(self, walk, make, next);
     if (overwrites) yield* flushPage(self, world, walk.first, level);
+  }
+
+  /** What a new table holds is visible before its name. */
+  #make(self: Actor, walk: TableWalk, make: Site, next: number): Step<number> {
+    return this.#world.bug('M30-linked-by-plain-store')
+      ? self.store(make, walk.word, next)
+      : self.storeRelease(make, walk.word, next);
   }
 
   #frameAt(walk: TableWalk): number {

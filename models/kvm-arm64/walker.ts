@@ -37,16 +37,16 @@ export const Visit = { Leaf: 1, Pre: 2, Post: 4, IgnoreAgain: 8 } as const;
 
 /**
  * Called for entries of the range; a result other than Ok (or DONE before a table, or Again where the
- * flags ignore it) ends the walk.
+ * flags ignore it) ends the walk. Nothing means Ok, without a generator for it.
  */
 export interface Visitor {
   readonly flags: number;
   /** A table entry, before its table. */
-  pre?(self: Actor, walk: TableWalk): Operation<number>;
+  pre?(self: Actor, walk: TableWalk): Operation<number> | undefined;
   /** A leaf or an invalid entry. */
   leaf?(self: Actor, walk: TableWalk): Operation<number>;
   /** A table entry, after its table was walked without error. */
-  post?(self: Actor, walk: TableWalk): Operation<number>;
+  post?(self: Actor, walk: TableWalk): Operation<number> | undefined;
 }
 
 /** Where a walk is; visitors read it, only the walker writes it. */
@@ -100,7 +100,8 @@ export function* walkTable(
         position(walk, memory.address(tables[level]!, indexes[level]!), tables[level]!, level);
         walk.first = alignDown(walk.cursor - 1, levelPages(geometry, level));
         if ((flags & Visit.Post) !== 0) {
-          const result = yield* visitor.post!(self, walk);
+          const visit = visitor.post!(self, walk);
+          const result = visit === undefined ? Result.Ok : yield* visit;
           if (result !== Result.Ok) return result;
         }
         indexes[level]! += 1;
@@ -113,7 +114,8 @@ export function* walkTable(
       let descends = level < LAST_LEVEL && isTable(walk.snapshot);
 
       if (descends && (flags & Visit.Pre) !== 0) {
-        const result = yield* visitor.pre!(self, walk);
+        const visit = visitor.pre!(self, walk);
+        const result = visit === undefined ? Result.Ok : yield* visit;
         if (result === DONE) descends = false;
         else if (result !== Result.Ok) return result;
         // the visitor may have made a leaf of it, and given the table away
