@@ -36,6 +36,8 @@ export function sentence(session: Session, violation: Violation): string {
       return `the new entry for${at} became valid while PE ${pe} still held a conflicting one (${entry})`;
     case 'stale-translation/removed':
       return `PE ${pe} can still use the removed translation of${at} (${entry})`;
+    case 'stale-translation/not-synchronised':
+      return `PE ${pe} has mapped${at} and may still fault on it: it has not synchronised since`;
     case 'stale-translation/tightened':
       return `PE ${pe} can still use rights on${at} that were taken away (${entry})`;
     case 'freed-table/walked':
@@ -69,6 +71,10 @@ export function sentence(session: Session, violation: Violation): string {
       return `the operation succeeded, but${at} never became what it promises (it is ${entry})`;
     case 'abstract-map/change':
       return `${at.trim()} went from ${describe(expected ?? 0)} to ${entry}, which the operation may not do`;
+    case 'abstract-map/other-entry':
+      return `${at.trim()} was to become ${describe(expected ?? 0)} and became ${entry}`;
+    case 'abstract-map/other-level':
+      return `${at.trim()} was to be mapped at level ${expected} and is mapped at level ${found}`;
     case 'abstract-map/no-memory-without-cause':
       return `the operation on${at} ran out of pages although no allocation had failed`;
     case 'dirty-log/write-lost':

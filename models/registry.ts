@@ -3,8 +3,9 @@ import { canary } from './canary/index.ts';
 import { kvmArm64 } from './kvm-arm64/index.ts';
 import { kvmX86Tdp } from './kvm-x86-tdp/index.ts';
 import type { System } from './system.ts';
+import { xenArm } from './xen-arm/index.ts';
 
-export const SYSTEMS: readonly System[] = Object.freeze([kvmArm64, kvmX86Tdp, canary]);
+export const SYSTEMS: readonly System[] = Object.freeze([kvmArm64, kvmX86Tdp, xenArm, canary]);
 
 export function findSystem(id: string): System | undefined {
   return SYSTEMS.find((system) => system.id === id);

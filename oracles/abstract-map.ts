@@ -1,10 +1,11 @@
 /**
  * Claim: the abstract map changes only as the card of the running operation allows, a successful
  * operation made true what its card promises for every page of its range, and an operation ends
- * only with a result that its card lists, without memory only after an allocation failed.
+ * only with a result that its card lists, without memory only after an allocation failed. Where the card says
+ * which entry a page is given, and at which level, it is given that one.
  *
  * Why it matters: this is functional correctness: unmap unmaps all of the range and nothing else.
- * Blind to: memory type and rights of what is installed (permissions judges them); the order of changes inside one operation;
+ * Blind to: memory type and rights of what is installed where the card does not name it (permissions judges them); the order of changes inside one operation;
  * reasons of results other than "no memory", for which any failed allocation of the operation is one.
  * Cost: per descriptor change, the pages that it covers; per operation, its range.
  * Source: spec/arm.md 7.2 I-ABS; linearization points of 0.3.
@@ -14,6 +15,7 @@ import { Change, concerns, Result, State } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import {
   ACCESSED,
+  CONTIGUOUS,
   DIRTY,
   FRAME_MASK,
   frameOf,
@@ -180,11 +182,38 @@ class AbstractMap implements Oracle {
       const isAllowed = placeIsHardware(where)
         ? isByWalker(before, after, machine.hardware.flags)
         : duty !== undefined && allows(duty, tree, page, before, after);
-      if (isAllowed) continue;
+      if (isAllowed) {
+        const isJudged = duty !== undefined && isValid(after) && !placeIsHardware(where);
+        if (isJudged && !this.#isGiven(duty, tree, page)) return;
+        continue;
+      }
       report.add('abstract-map', 'change', 'entry', { page, expected: before, found: after });
       return;
     }
     for (const watch of this.#watches) this.#follow(watch, tree);
+  }
+
+  /** The entry that the card names for the page, at the level that it names. */
+  #isGiven({ card, args, first, count }: Duty, tree: Tree, page: number): boolean {
+    const { report } = this.#scene;
+    if (page < first || page >= first + count || !concerns(card, tree)) return true;
+    const found = tree.entries[page]!;
+    if (card.gives !== undefined) {
+      const expected = card.gives(args, page, tree.before[page]!, tree.geometry);
+      if (((found ^ expected) & ~CONTIGUOUS) !== 0) {
+        report.add('abstract-map', 'other-entry', 'entry', { page, expected, found });
+        return false;
+      }
+    }
+    if (card.level !== undefined && !isValid(tree.before[page]!)) {
+      const expected = card.level(args, page, tree.geometry);
+      const level = tree.levels[page]!;
+      if (level !== expected) {
+        report.add('abstract-map', 'other-level', 'entry', { page, expected, found: level });
+        return false;
+      }
+    }
+    return true;
   }
 
   #follow(watch: Watch, tree: Tree): void {

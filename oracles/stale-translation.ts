@@ -1,6 +1,7 @@
 /**
  * Claim: by the moment that its card names, an operation has left no PE able to use a translation
- * that was made from a descriptor it removed (or, where the card says so, restricted).
+ * that was made from a descriptor it removed (or, where the card says so, restricted); and where the card says
+ * that its own PE translates what it mapped, that PE does not fault on the strength of what was there before.
  *
  * Why it matters: the caller frees or protects pages on the strength of that promise.
  * Blind to: walk-cache entries (freed-table), contexts that no PE can load, promises that no
@@ -20,7 +21,7 @@ import {
   VALID,
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { entriesPerTable, LAST_LEVEL } from '../sim/geometry.ts';
+import { entriesPerTable, LAST_LEVEL, levelPages } from '../sim/geometry.ts';
 import { placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
 import type { Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
@@ -61,8 +62,10 @@ class StaleTranslation implements Oracle {
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Descriptor) this.#changed(b, c, d);
-    else if (kind === Event.LockDrop) this.#due(a, 'unlock');
-    else this.#due(-1, 'end');
+    else if (kind === Event.LockDrop) {
+      this.#due(a, 'unlock');
+      if (this.#scene.machine.delaysRegisters) this.#synchronised(a);
+    } else this.#due(-1, 'end');
   }
 
   #changed(old: number, next: number, where: number): void {
@@ -182,6 +185,29 @@ class StaleTranslation implements Oracle {
           found: held.word,
         },
       );
+      return;
+    }
+  }
+
+  /** Entries that became valid after the PE synchronised may still be read as they were (F2). */
+  #synchronised(lock: number): void {
+    const { machine, report, duties } = this.#scene;
+    const duty = duties[machine.operation];
+    if (duty?.card.translates !== true) return;
+    const { tables, memory, stores } = machine;
+    const tree = tables.trees[duty.card.tree]!;
+    if (tree.lock !== lock) return;
+    this.judgements += 1;
+    const { pe } = machine.actors[machine.actor]!;
+    const { synchronisedAt } = machine.pes[pe]!;
+    for (const [word, since] of stores.validSince) {
+      const frame = memory.frame(word);
+      if (since <= synchronisedAt || since !== memory.instance(word)) continue;
+      if (tables.treeOf[frame] !== tree.index) continue;
+      const pages = levelPages(tree.geometry, tables.levelOf[frame]!);
+      const page = tables.firstOf[frame]! + memory.index(word) * pages;
+      if (page >= duty.first + duty.count || page + pages <= duty.first) continue;
+      report.add('stale-translation', 'not-synchronised', 'entry', { page, word, pe });
       return;
     }
   }

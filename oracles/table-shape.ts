@@ -1,6 +1,6 @@
 /**
  * Claim: the tables form trees: every table page has one parent, is a page for tables, leaves lie
- * only at levels and alignments that allow them, and no leaf carries a contiguous hint; a table that
+ * only at levels and alignments that allow them, and no leaf carries a contiguous hint where the tree has none; a table that
  * is linked filled is judged by what it holds. An entry is busy only while the actor that took it holds
  * the tree's lock, and nobody else writes it.
  *
@@ -12,10 +12,11 @@
  */
 import { CONTIGUOUS, frameOf, isLeaf, isTable, isValid } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { entriesPerTable, type Geometry, LAST_LEVEL, levelPages } from '../sim/geometry.ts';
+import { entriesPerTable, LAST_LEVEL, levelPages } from '../sim/geometry.ts';
 import { Mode } from '../sim/locks.ts';
 import { placeLevel, placeTree } from '../sim/machine.ts';
 import { Role } from '../sim/pages.ts';
+import type { Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 export const tableShape: OracleSpec = {
@@ -54,8 +55,7 @@ class TableShape implements Oracle {
     if (kind === Event.Linked) this.#linked(a, b, c, d);
     else if (isValid(c)) {
       const { tables } = this.#scene.machine;
-      const { geometry } = tables.trees[placeTree(d)]!;
-      this.#judge(geometry, placeLevel(d), tables.changedFirst, a, c);
+      this.#judge(tables.trees[placeTree(d)]!, placeLevel(d), tables.changedFirst, a, c);
     }
   }
 
@@ -136,16 +136,17 @@ class TableShape implements Oracle {
   /** What the table holds when it is linked; tables in it are told by links of their own. */
   #filled(frame: number, level: number, first: number, index: number): void {
     const { memory, tables } = this.#scene.machine;
-    const { geometry } = tables.trees[index]!;
+    const tree = tables.trees[index]!;
+    const { geometry } = tree;
     const pages = levelPages(geometry, level);
     for (let i = 0; i < entriesPerTable(geometry); i += 1) {
       const word = memory.address(frame, i);
       const value = memory.load(word);
-      if (isValid(value)) this.#judge(geometry, level, first + i * pages, word, value);
+      if (isValid(value)) this.#judge(tree, level, first + i * pages, word, value);
     }
   }
 
-  #judge(geometry: Geometry, level: number, page: number, word: number, next: number): void {
+  #judge({ geometry, hints }: Tree, level: number, page: number, word: number, next: number): void {
     const { report } = this.#scene;
     const facts = { page, word, found: next };
     if (level === LAST_LEVEL && isTable(next)) {
@@ -155,7 +156,8 @@ class TableShape implements Oracle {
       const isAligned = (frameOf(next) & (levelPages(geometry, level) - 1)) === 0;
       if (!isAllowed) report.add('table-shape', 'leaf-level', 'entry', facts);
       else if (!isAligned) report.add('table-shape', 'misaligned-block', 'entry', facts);
-      else if ((next & CONTIGUOUS) !== 0) report.add('table-shape', 'contiguous', 'entry', facts);
+      else if ((next & CONTIGUOUS) !== 0 && !hints)
+        report.add('table-shape', 'contiguous', 'entry', facts);
     }
   }
 }

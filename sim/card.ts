@@ -16,10 +16,23 @@ export const Result = {
   Range: 4,
   /** The access was not served by the table (such as a page outside every slot). */
   Refused: 5,
+  /** There is no entry to work on, or no table could be made for it. */
+  NoEntry: 6,
+  /** What is there would have to be taken apart first, which is not done. */
+  Unsupported: 7,
 } as const;
 export type Result = (typeof Result)[keyof typeof Result];
 
-export const RESULT_NAMES = ['ok', 'again', 'no memory', 'invalid', 'range', 'refused'] as const;
+export const RESULT_NAMES = [
+  'ok',
+  'again',
+  'no memory',
+  'invalid',
+  'range',
+  'refused',
+  'no entry',
+  'not supported',
+] as const;
 
 /** Ways in which an abstract entry may change (the vocabulary of cards). */
 export const Change = {
@@ -106,6 +119,17 @@ export interface Card {
   /** Old translations that must be unusable, and by when. */
   readonly unusable: 'removed' | 'tightened' | 'nothing';
   readonly by: 'unlock' | 'end';
+  /** The entry that it gives a page of its range, where it gives one; any when undefined. */
+  readonly gives?: (
+    args: readonly number[],
+    page: number,
+    before: number,
+    geometry: Geometry,
+  ) => number;
+  /** Level of the leaf that it installs for a page of its range; any when undefined. */
+  readonly level?: (args: readonly number[], page: number, geometry: Geometry) => number;
+  /** When it ends well, its own PE translates every page of its range. */
+  readonly translates?: true;
   /** Rights that it may give to a page that does not have them; any when undefined. */
   readonly grants?: number;
   /** Claims that a successful operation makes at least once. */

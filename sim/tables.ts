@@ -33,6 +33,13 @@ export interface TreeSpec {
   readonly annotations: boolean;
   /** Which invalid non-zero words are annotations; all when not given. */
   readonly isAnnotation?: (word: number) => boolean;
+  /**
+   * The entry that software knows by a word, in the form that hardware would see; where absent, software
+   * knows what hardware sees.
+   */
+  readonly known?: (word: number) => number;
+  /** Leaves may carry the contiguous hint. */
+  readonly hints?: boolean;
   /** Its table pages have reference counts. */
   readonly counted: boolean;
   /** The invalid word of an entry that somebody has taken to replace it; 0 or absent where none is used. */
@@ -52,6 +59,8 @@ export class Tree {
   readonly lock: number;
   readonly annotations: boolean;
   readonly isAnnotation: (word: number) => boolean;
+  readonly known: ((word: number) => number) | undefined;
+  readonly hints: boolean;
   readonly counted: boolean;
   readonly busy: number;
   readonly readers: number | undefined;
@@ -79,6 +88,8 @@ export class Tree {
     this.lock = spec.lock;
     this.annotations = spec.annotations;
     this.isAnnotation = spec.isAnnotation ?? isAny;
+    this.known = spec.known;
+    this.hints = spec.hints ?? false;
     this.counted = spec.counted;
     this.busy = spec.busy ?? 0;
     this.readers = spec.readers;
@@ -164,10 +175,12 @@ export class Tables {
     tree.loadable = false;
   }
 
-  /** Follows a visible change of a word in a linked table page. The word holds `next` already. */
-  update(word: number, old: number, next: number): void {
+  /** Follows a visible change of a word in a linked table page. The word holds `stored` already. */
+  update(word: number, displaced: number, stored: number): void {
     const frame = this.#memory.frame(word);
     const tree = this.trees[this.treeOf[frame]!]!;
+    const old = tree.known === undefined ? displaced : tree.known(displaced);
+    const next = tree.known === undefined ? stored : tree.known(stored);
     const level = this.levelOf[frame]!;
     const { geometry } = tree;
     const index = this.#memory.index(word);
@@ -183,6 +196,8 @@ export class Tables {
       tree.levelsBefore[page] = tree.levels[page]!;
     }
     const hasTables = level < LAST_LEVEL;
+    // software hides a table from hardware, or shows it again: it stays where it is
+    if (hasTables && isTable(old) && old === next) return;
     if (hasTables && isTable(old) && frameOf(old) < this.#memory.frames)
       this.#unlink(frameOf(old), word);
     if (hasTables && isTable(next) && frameOf(next) < this.#memory.frames)
@@ -220,7 +235,8 @@ export class Tables {
     for (let index = 0; index < entriesPerTable(geometry); index += 1) {
       const from = first + (index << shift);
       if (from >= window) break;
-      const word = this.#memory.load(this.#memory.address(frame, index));
+      const raw = this.#memory.load(this.#memory.address(frame, index));
+      const word = tree.known === undefined ? raw : tree.known(raw);
       const count = from + pages > window ? window - from : pages;
       if (level < LAST_LEVEL && isTable(word) && frameOf(word) < this.#memory.frames) {
         const child = frameOf(word);
@@ -242,11 +258,13 @@ export class Tables {
     const level = this.levelOf[frame]!;
     // told while it still belongs to its tree
     this.#observer.unlinked(frame, level, this.firstOf[frame]!, parent);
+    const { known } = this.trees[this.treeOf[frame]!]!;
     this.treeOf[frame] = -1;
     if (level >= LAST_LEVEL) return;
     for (let index = 0; index < this.#memory.wordsPerPage; index += 1) {
       const address = this.#memory.address(frame, index);
-      const word = this.#memory.load(address);
+      const raw = this.#memory.load(address);
+      const word = known === undefined ? raw : known(raw);
       if (isTable(word) && frameOf(word) < this.#memory.frames)
         this.#unlink(frameOf(word), address);
     }

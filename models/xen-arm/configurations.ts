@@ -1,0 +1,109 @@
+/** Configurations of xen-arm: the hypervisor's own tables (`pt-*`) and the stage 2 of a domain (`p2m-*`). */
+import { type Geometry, levelPages } from '../../sim/geometry.ts';
+import type { Configuration, RunParameter } from '../system.ts';
+
+export interface XenConfiguration extends Configuration {
+  /** What is modelled: the hypervisor's own tables, or the p2m of a domain. */
+  readonly part: 'pt' | 'p2m';
+  /** The update family as posted in November 2020, or as it is today. */
+  readonly form: 'rfc' | 'today';
+  /** Adjacent entries that carry the contiguous hint together: 16 on real tables. */
+  readonly groupEntries: number;
+  /** Physical pages besides the kernel's. */
+  readonly frames: number;
+  /** Cards say nothing about the lock of the hypervisor's tables: its absence must show in the tables. */
+  readonly isLockUntold: boolean;
+}
+
+const MAPPED: RunParameter = {
+  name: 'mapped',
+  title: 'what is mapped at boot: 0 nothing, 1 a block and pages, 2 a contiguous group as well',
+  default: 0,
+  max: 2,
+};
+
+/** First frame that the hypervisor's own tables map: as aligned as the largest group of blocks. */
+export function firstFrame(geometry: Geometry): number {
+  return Math.min(1 << (3 * geometry.bitsPerLevel), 1 << 13);
+}
+
+/** Frames that the hypervisor's own tables may map, from the first one on. */
+export function mappableFrames(geometry: Geometry): number {
+  return 2 * Math.min(levelPages(geometry, 0), 1 << 13);
+}
+
+/** Two index bits per level: four entries per table. */
+function toyTables(startLevel: number): Geometry {
+  return {
+    granuleBits: 12,
+    bitsPerLevel: 2,
+    startLevel,
+    rootPages: 1,
+    blockLevels: [1, 2],
+    windowPages: startLevel === 0 ? 96 : 64,
+  };
+}
+
+const REAL_TABLES: Geometry = {
+  granuleBits: 12,
+  bitsPerLevel: 9,
+  startLevel: 0,
+  rootPages: 1,
+  blockLevels: [1, 2],
+  windowPages: 1 << 14,
+};
+
+function tables(
+  id: string,
+  title: string,
+  geometry: Geometry,
+  rest: Partial<XenConfiguration> = {},
+): XenConfiguration {
+  return {
+    id,
+    title,
+    kind: 'correct',
+    geometry,
+    isReal: false,
+    fidelity: 'F1',
+    vcpus: 2,
+    hosts: 2,
+    weight: 100,
+    parameters: [MAPPED],
+    part: 'pt',
+    form: 'today',
+    groupEntries: 2,
+    frames: 48,
+    isLockUntold: false,
+    ...rest,
+  };
+}
+
+export const CONFIGURATIONS: readonly XenConfiguration[] = Object.freeze([
+  tables(
+    'pt-toy',
+    'the hypervisor’s own tables on arm64: 4 levels of 4 entries, groups of 2',
+    toyTables(0),
+  ),
+  tables('pt-toy-arm32', 'the same with the root at level 1, as on arm32', toyTables(1), {
+    weight: 50,
+  }),
+  tables('pt-toy-untold', 'pt-toy with cards that do not say that a lock is held', toyTables(0), {
+    weight: 30,
+    isLockUntold: true,
+  }),
+  tables('pt-toy-delayed', 'pt-toy with pending stores', toyTables(0), {
+    fidelity: 'F2',
+    weight: 60,
+  }),
+  tables('pt-4k', 'the same tables with 512 entries, groups of 16', REAL_TABLES, {
+    isReal: true,
+    weight: 4,
+    groupEntries: 16,
+    frames: 128,
+  }),
+  tables('pt-rfc', 'the update family as posted in November 2020', toyTables(0), {
+    kind: 'historical',
+    form: 'rfc',
+  }),
+]);
