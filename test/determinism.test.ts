@@ -89,6 +89,12 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-x86-tdp tdp-toy-deep': '0f079a11133aed9b',
   'kvm-x86-tdp tdp-4-level': '3f4400d9373f5bb5',
   'kvm-x86-tdp tdp-5-level': '13edecab185507d1',
+  'xen-arm pt-toy': '18c5ebb936f68a4f',
+  'xen-arm pt-toy-arm32': '201733af36d70e8b',
+  'xen-arm pt-toy-untold': '18c5ebb936f68a4f',
+  'xen-arm pt-toy-delayed': '370479e9276d395d',
+  'xen-arm pt-4k': '3a304441233be96f',
+  'xen-arm pt-rfc': '035a51b720824bc1',
   'canary canary': '1ba473df33fb1681',
 };
 

@@ -24,6 +24,7 @@ import { LockKind, Mode } from '../../sim/locks.ts';
 import { Machine, type MachineSpec } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
 import { siteOf } from '../../sim/site.ts';
+import { StoreOrder } from '../../sim/stores.ts';
 import { Regime, type Tree } from '../../sim/tables.ts';
 import { TLB_CAPACITY, TlbKind } from '../../sim/tlb.ts';
 import { Held, NO_TABLE, Phase } from '../../sim/walk.ts';
@@ -97,6 +98,12 @@ export interface StageOptions {
   readonly annotations?: boolean;
   /** The guest's tree has readers: busy entries, a read section, and a matrix of work. */
   readonly shared?: boolean;
+  /** Leaves of the guest's tree may carry the contiguous hint. */
+  readonly hints?: boolean;
+  /** The entry that software knows by a word of the guest's tree. */
+  readonly known?: (word: number) => number;
+  /** Stores and registers take effect late (F2). */
+  readonly delays?: boolean;
   /** First count word; -1 for a system that counts nothing. */
   readonly countBase?: number;
 }
@@ -132,6 +139,8 @@ function machineSpec(options: StageOptions): MachineSpec {
         lock: Lock.Mmu,
         ...shared,
         ...(options.shared === true ? READERS : {}),
+        ...(options.hints === true ? { hints: true } : {}),
+        ...(options.known === undefined ? {} : { known: options.known }),
       },
       {
         name: 'hypervisor',
@@ -156,6 +165,7 @@ function machineSpec(options: StageOptions): MachineSpec {
     hardwareAccessed: options.hardwareAccessed ?? true,
     ...(options.hardware === undefined ? {} : { hardware: options.hardware }),
     tellsHost: options.tellsHost ?? false,
+    storeOrder: options.delays === true ? StoreOrder.Location : StoreOrder.Immediate,
   };
 }
 
@@ -268,10 +278,11 @@ export class Stage {
     card: Partial<Card>,
     range: readonly [number, number] = [0, 0],
     reach: readonly [number, number] = range,
+    args: readonly number[] = [],
   ): void {
     this.duties[operation] = {
       card: { ...NOTHING, ...card },
-      args: [],
+      args,
       first: range[0],
       count: range[1],
       reachFirst: reach[0],
