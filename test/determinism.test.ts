@@ -91,7 +91,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-x86-tdp tdp-5-level': '13edecab185507d1',
   'xen-arm pt-toy': '18c5ebb936f68a4f',
   'xen-arm pt-toy-arm32': '201733af36d70e8b',
-  'xen-arm pt-toy-untold': '18c5ebb936f68a4f',
+  'xen-arm pt-toy-untold': '2303ec910ed29b01',
   'xen-arm pt-toy-delayed': '370479e9276d395d',
   'xen-arm pt-4k': '3a304441233be96f',
   'xen-arm pt-rfc': '035a51b720824bc1',

@@ -88,10 +88,16 @@ export const CONFIGURATIONS: readonly XenConfiguration[] = Object.freeze([
   tables('pt-toy-arm32', 'the same with the root at level 1, as on arm32', toyTables(1), {
     weight: 50,
   }),
-  tables('pt-toy-untold', 'pt-toy with cards that do not say that a lock is held', toyTables(0), {
-    weight: 30,
-    isLockUntold: true,
-  }),
+  tables(
+    'pt-toy-untold',
+    'pt-toy with three vCPUs and cards that do not name the lock',
+    toyTables(0),
+    {
+      weight: 30,
+      vcpus: 3,
+      isLockUntold: true,
+    },
+  ),
   tables('pt-toy-delayed', 'pt-toy with pending stores', toyTables(0), {
     fidelity: 'F2',
     weight: 60,
