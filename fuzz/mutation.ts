@@ -11,8 +11,9 @@ import { Access } from '../sim/access.ts';
 import { Actor, type Operation } from '../sim/actor.ts';
 import { Result } from '../sim/card.ts';
 import type { ClaimCode } from '../sim/claims.ts';
-import type { ActorFactory, ActorSpec, Machine } from '../sim/machine.ts';
+import type { ActorFactory, Machine } from '../sim/machine.ts';
 import type { Site } from '../sim/site.ts';
+import type { ActorSpec } from '../sim/spec.ts';
 import type { Operator } from './operators.ts';
 import { isTransparent } from './swaps.ts';
 

@@ -3,7 +3,7 @@ import type { Configuration, OperationSpec, System, World } from '../models/syst
 import type { Duty } from '../oracles/oracle.ts';
 import { type Actor, ActorRole, type Operation } from '../sim/actor.ts';
 import { assert } from '../sim/assert.ts';
-import type { ProgramEntry } from '../sim/machine.ts';
+import type { ProgramEntry } from '../sim/spec.ts';
 
 export interface ProgramOperation {
   /** Minted once and kept through shrinking: `w1`. Unique per actor. */

@@ -14,9 +14,10 @@ import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import type { Actor, Operation } from '../sim/actor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { type Listener, Machine, type RunLimits } from '../sim/machine.ts';
+import { Machine } from '../sim/machine.ts';
 import type { Answers, Scheduler } from '../sim/scheduler.ts';
 import { SiteDirectory, siteOf } from '../sim/site.ts';
+import type { Listener, RunLimits } from '../sim/spec.ts';
 import { type Mutation, startMutated } from './mutation.ts';
 import {
   type LoadedProgram,

@@ -7,9 +7,10 @@ import type { Actor, ActorRole, Operation } from '../sim/actor.ts';
 import type { Card } from '../sim/card.ts';
 import type { Geometry } from '../sim/geometry.ts';
 import type { Invariant } from '../sim/invariant.ts';
-import type { Machine, MachineSpec } from '../sim/machine.ts';
+import type { Machine } from '../sim/machine.ts';
 import type { WordAddress } from '../sim/memory.ts';
 import type { Sites } from '../sim/site.ts';
+import type { MachineSpec } from '../sim/spec.ts';
 
 export interface Parameter<C> {
   readonly name: string;

@@ -6,7 +6,8 @@ import type { Card } from '../sim/card.ts';
 import type { ClaimCode } from '../sim/claims.ts';
 import type { EventCode } from '../sim/event.ts';
 import type { Invariant } from '../sim/invariant.ts';
-import type { Listener, Machine } from '../sim/machine.ts';
+import type { Machine } from '../sim/machine.ts';
+import type { Listener } from '../sim/spec.ts';
 
 /** An operation of the loaded program, as far as oracles know it. */
 export interface Duty {

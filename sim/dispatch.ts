@@ -4,19 +4,16 @@
  * and it is made more than twice for each step of a program.
  */
 import type { EventCode } from './event.ts';
-
-export interface Handler {
-  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void;
-}
+import type { Listener } from './spec.ts';
 
 /** Tells the listeners of one kind of event, in the order in which they were attached. */
 export type Dispatch = (a: number, b: number, c: number, d: number) => void;
 
 /** The function for the listeners of one kind; undefined for none. Its text is made of numbers only. */
-export function dispatchTo(kind: EventCode, handlers: readonly Handler[]): Dispatch | undefined {
-  if (handlers.length === 0) return undefined;
-  const names = handlers.map((_, index) => `listener${index}`);
+export function dispatchTo(kind: EventCode, listeners: readonly Listener[]): Dispatch | undefined {
+  if (listeners.length === 0) return undefined;
+  const names = listeners.map((_, index) => `listener${index}`);
   const calls = names.map((name) => `${name}.onEvent(${kind}, a, b, c, d);`);
   const make = new Function(...names, `return (a, b, c, d) => { ${calls.join(' ')} };`);
-  return make(...handlers) as Dispatch;
+  return make(...listeners) as Dispatch;
 }

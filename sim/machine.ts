@@ -3,25 +3,18 @@
  * runs a program. It owns the loop, readiness and the fair tail; the effect of each access is in
  * perform.ts and the hardware's own events in hardware.ts.
  */
-import {
-  Access,
-  ARRIVAL_LATENCY,
-  Domain,
-  EFFECT_LATENCY,
-  isFull,
-  LATENCY,
-  WALK_LATENCY,
-} from './access.ts';
-import { Actor, ActorRole, type Operation } from './actor.ts';
+import { Access, ARRIVAL_LATENCY, EFFECT_LATENCY, LATENCY, WALK_LATENCY } from './access.ts';
+import { Actor, ActorRole } from './actor.ts';
 import { assert } from './assert.ts';
+import { CanBlock, canBlock, isBlocked } from './blocking.ts';
 import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
 import { isValid } from './descriptor.ts';
 import { type Dispatch, dispatchTo } from './dispatch.ts';
 import { EVENT_KINDS, Event, type EventCode } from './event.ts';
-import { pendingSite, type TranslationHardware, walkInFlight } from './hardware.ts';
+import { pendingSite, type TranslationHardware } from './hardware.ts';
 import { armHardware } from './hardware-arm.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
-import { type LockSpec, Locks } from './locks.ts';
+import { Locks } from './locks.ts';
 import { Memory, type WordAddress } from './memory.ts';
 import { Pages, Role } from './pages.ts';
 import { Pe } from './pe.ts';
@@ -30,6 +23,7 @@ import { Reclaimer } from './reclaim.ts';
 import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './scheduler.ts';
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
+import type { ActorSpec, Listener, MachineSpec, ProgramEntry, RunLimits } from './spec.ts';
 import {
   DELAYED_SOURCES,
   delayedEvent,
@@ -39,19 +33,10 @@ import {
   Stores,
   synchronise,
   takeEffect,
-  WAIT_FOR_STORES,
-  waitsForStores,
 } from './stores.ts';
-import { Tables, type TreeSpec } from './tables.ts';
-import { samePage } from './tlb.ts';
+import { Tables } from './tables.ts';
 import { Trace } from './trace.ts';
 import { Phase } from './walk.ts';
-
-export interface ActorSpec {
-  readonly name: string;
-  readonly role: ActorRole;
-  readonly pe: number;
-}
 
 /** Makes the actors of a machine; tests of the oracles make some that change an access. */
 export type ActorFactory = (machine: Machine, index: number, spec: ActorSpec) => Actor;
@@ -59,77 +44,10 @@ export type ActorFactory = (machine: Machine, index: number, spec: ActorSpec) =>
 const plainActor: ActorFactory = (machine, index, { name, role, pe }) =>
   new Actor(machine, index, name, role, pe);
 
-/** Everything about a machine that does not change between runs. */
-export interface MachineSpec {
-  readonly frames: number;
-  /** The first frames: kernel variables, never in the pool. */
-  readonly kernelFrames: number;
-  readonly backedPages: number;
-  readonly pes: number;
-  readonly actors: readonly ActorSpec[];
-  readonly locks: readonly LockSpec[];
-  readonly sectionDomains: number;
-  readonly trees: readonly TreeSpec[];
-  /** Trees whose geometry the guest and the hypervisor regime of every PE use. */
-  readonly guestTree: number;
-  readonly hypervisorTree: number;
-  /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */
-  readonly hardwareAccessed: boolean;
-  /** When stores of a PE become visible to others; at once by default (F1). */
-  readonly storeOrder?: StoreOrder;
-  /** The system tells the host which pages were written (claims HostDirtied). */
-  readonly tellsHost?: boolean;
-  /** What translates; Arm's when not named. */
-  readonly hardware?: TranslationHardware;
-  /** Deferred frees that may be outstanding at a time; none when not given. */
-  readonly reclaims?: number;
-}
-
-/** One keyed operation of a program, ready to run. */
-export interface ProgramEntry {
-  readonly key: string;
-  /** The entry is part of the role (such as "put"), not of the program. */
-  readonly implicit: boolean;
-  start(self: Actor): Operation<number>;
-}
-
-/** A reader of events: oracles, coverage. Must not allocate per event. */
-export interface Listener {
-  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void;
-}
-
-export interface RunLimits {
-  /** Steps of program actors before the fair tail begins. */
-  readonly steps: number;
-  /** Events that the fair tail may take. */
-  readonly tail: number;
-}
-
 /** A retry loop that passes this bound in the fair tail, nobody else changing anything, is stuck. */
 export const RETRY_BOUND = 8;
 
 const RUN = siteOf('machine.run');
-
-/** By access kind: 0 never blocks; 1 waits for locks and sections; 2 for words, walks, fills, guests. */
-const CAN_BLOCK = new Uint8Array(32);
-for (const access of [
-  Access.Acquire,
-  Access.GracePeriod,
-  Access.Invalidate,
-  Access.Callback,
-  Access.FreeLater,
-]) {
-  CAN_BLOCK[access] = 1;
-}
-for (const access of [
-  Access.Barrier,
-  Access.GuestExit,
-  Access.Wait,
-  Access.Speculate,
-  Access.Evict,
-]) {
-  CAN_BLOCK[access] = 2;
-}
 
 export class Machine implements Scheduling {
   readonly spec: MachineSpec;
@@ -250,8 +168,7 @@ export class Machine implements Scheduling {
     this.delays = order !== StoreOrder.Immediate;
     this.delaysRegisters = order === StoreOrder.Location;
     this.stores = new Stores(order, spec.pes, this.memory);
-    this.#canBlock = CAN_BLOCK.slice();
-    if (this.delays) for (const access of WAIT_FOR_STORES) this.#canBlock[access] = 2;
+    this.#canBlock = canBlock(this.delays);
     this.delayedFirst = this.actorCount + this.invalidations.slots * places;
     const sources = this.delayedFirst + (this.delays ? DELAYED_SOURCES * spec.pes : 0);
     this.ready = new Int32Array(sources);
@@ -405,6 +322,11 @@ export class Machine implements Scheduling {
     return this.delays && this.stores.pending.some((count) => count > 0);
   }
 
+  /** Somebody is left who may defer a callback. */
+  get mayDefer(): boolean {
+    return this.#running > this.#servants;
+  }
+
   /** True when no program actor is left; false after a violation, a deadlock or a tail that ran out. */
   get finished(): boolean {
     return this.#running === 0;
@@ -421,7 +343,7 @@ export class Machine implements Scheduling {
     if (
       this.grant > 0 &&
       source === this.current &&
-      this.#canBlock[actor.access] === 0 &&
+      this.#canBlock[actor.access] === CanBlock.Never &&
       !this.halted
     ) {
       if (this.steps >= this.#stepsMax) return false;
@@ -430,11 +352,11 @@ export class Machine implements Scheduling {
       this.clock += this.#latencyOf(actor);
       return true;
     }
-    if (this.#canBlock[actor.access] !== 0) {
+    if (this.#canBlock[actor.access] !== CanBlock.Never) {
       this.#asked[actor.access]! |= 1 << source;
-      if (this.#canBlock[actor.access]! > 1) this.#waits(actor.access);
+      if (this.#canBlock[actor.access] === CanBlock.OnAnything) this.#waits(actor.access);
     }
-    if (this.#isBlocked(actor)) {
+    if (isBlocked(this, actor)) {
       actor.blocked = true;
       this.setReady(source, false);
       this.grant = 0;
@@ -660,11 +582,11 @@ export class Machine implements Scheduling {
         this.#asked[access]! &= ~(1 << i);
         continue;
       }
-      const isBlocked = this.#isBlocked(actor);
-      if (isBlocked === actor.blocked) continue;
-      actor.blocked = isBlocked;
-      if (!isBlocked) this.#readyAt[i] = this.clock + this.#latencyOf(actor);
-      this.setReady(i, !isBlocked);
+      const waits = isBlocked(this, actor);
+      if (waits === actor.blocked) continue;
+      actor.blocked = waits;
+      if (!waits) this.#readyAt[i] = this.clock + this.#latencyOf(actor);
+      this.setReady(i, !waits);
     }
   }
 
@@ -786,49 +708,6 @@ export class Machine implements Scheduling {
     return actor.walk.phase === Phase.Lookup ? LATENCY[actor.access]! : WALK_LATENCY;
   }
 
-  /** The logical precondition of the pending access does not hold. */
-  #isBlocked(actor: Actor): boolean {
-    if (this.delays && waitsForStores(this, actor)) return true;
-    switch (actor.access) {
-      case Access.Acquire:
-        return !this.locks.available(actor.x, actor.y as 1 | 2);
-      case Access.Barrier:
-        if (actor.x === Domain.Request) return this.pes[actor.pe]!.outstanding > 0;
-        if (!isFull(actor.x as 1)) return false;
-        if (walkInFlight(this, actor.pe, actor.index)) return true;
-        // a local barrier completes what was invalidated here, not on other PEs
-        return actor.x === Domain.Local
-          ? this.invalidations.pendingOn(actor.pe, actor.pe)
-          : this.pes[actor.pe]!.outstanding > 0;
-      case Access.GuestExit:
-        return walkInFlight(this, actor.pe, actor.index);
-      case Access.Wait:
-        return this.memory.load(actor.x) !== actor.y;
-      case Access.GracePeriod:
-        return actor.y === 1 && this.sections.waits(actor.x, actor.index);
-      case Access.Callback:
-        // when nobody is left who could defer one, the wait ends without
-        if (this.sections.deferred === 0) return this.#running > this.#servants;
-        return !this.sections.isDue(actor.x);
-      case Access.Speculate:
-        return actor.walk.phase === Phase.Lookup && !this.#mayWalk(actor.pe);
-      case Access.Invalidate:
-      case Access.FreeLater:
-        // the queue is full: the PE waits until one of its invalidations has arrived
-        return this.invalidations.freeSlot() < 0;
-      case Access.Evict:
-        return !this.#hasEntry(actor.pe, actor.x);
-      default:
-        return false;
-    }
-  }
-
-  /** Walks that nobody asked for start only while the PE executes the guest. */
-  #mayWalk(pe: number): boolean {
-    const { guest, entering } = this.pes[pe]!;
-    return guest && !entering;
-  }
-
   /** A fill, a fault or a walk may have made possible what some actor waits for. */
   stir(): void {
     if (this.#awaitsHardware) this.stirred = true;
@@ -839,14 +718,6 @@ export class Machine implements Scheduling {
     else this.#awaitsHardware = true;
   }
 
-  #hasEntry(pe: number, page: number): boolean {
-    const tlb = this.pes[pe]!.tlb;
-    for (let i = 0; i < tlb.count; i += 1) {
-      if (samePage(page, tlb.first[i]!, tlb.bits[i]!)) return true;
-    }
-    return false;
-  }
-
   /** Looks again at every parked actor whose precondition may have changed. */
   #settle(): void {
     this.stirred = false;
@@ -854,11 +725,11 @@ export class Machine implements Scheduling {
       const actor = this.actors[i]!;
       if (actor.ended || actor.access === Access.Invalid) continue;
       if (actor.blocked) {
-        if (this.#isBlocked(actor)) continue;
+        if (isBlocked(this, actor)) continue;
         actor.blocked = false;
         this.#readyAt[i] = this.clock + this.#latencyOf(actor);
         this.setReady(i, true);
-      } else if (i !== this.current && this.#isBlocked(actor)) {
+      } else if (i !== this.current && isBlocked(this, actor)) {
         actor.blocked = true;
         this.setReady(i, false);
       }

@@ -12,9 +12,9 @@
  *   starts again.
  */
 import { assert } from '../../sim/assert.ts';
-import type { RunLimits } from '../../sim/machine.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { type Site, siteOf } from '../../sim/site.ts';
+import type { RunLimits } from '../../sim/spec.ts';
 import { limitsFor, type RunResult, type Session } from '../session.ts';
 import { type Fill, Fills } from './fills.ts';
 import { Fingerprint, type Lanes, mix } from './fingerprint.ts';

@@ -7,8 +7,9 @@ import { ACCESSED, CONTIGUOUS, leaf, READ, table, WRITE } from '../../sim/descri
 import { type Geometry, indexAt, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind } from '../../sim/locks.ts';
-import type { ActorSpec, Machine, MachineSpec } from '../../sim/machine.ts';
+import type { Machine } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
+import type { ActorSpec, MachineSpec } from '../../sim/spec.ts';
 import { StoreOrder } from '../../sim/stores.ts';
 import { Regime } from '../../sim/tables.ts';
 import type { BugFlags, World } from '../system.ts';

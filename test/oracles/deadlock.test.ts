@@ -3,8 +3,8 @@ import { deadlock } from '../../oracles/deadlock.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Event } from '../../sim/event.ts';
 import { Mode } from '../../sim/locks.ts';
-import type { ProgramEntry } from '../../sim/machine.ts';
 import type { Scheduler } from '../../sim/scheduler.ts';
+import type { ProgramEntry } from '../../sim/spec.ts';
 import { judgesAfresh, Lock, passes, reports, Stage } from './stage.ts';
 
 const SITE = 1;

@@ -21,9 +21,10 @@ import { type Geometry, indexAt, LAST_LEVEL, levelShift } from '../../sim/geomet
 import type { TranslationHardware } from '../../sim/hardware.ts';
 import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind, Mode } from '../../sim/locks.ts';
-import { Machine, type MachineSpec } from '../../sim/machine.ts';
+import { Machine } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
 import { siteOf } from '../../sim/site.ts';
+import type { MachineSpec } from '../../sim/spec.ts';
 import { StoreOrder } from '../../sim/stores.ts';
 import { Regime, type Tree } from '../../sim/tables.ts';
 import { TLB_CAPACITY, TlbKind } from '../../sim/tlb.ts';

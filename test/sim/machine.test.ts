@@ -5,9 +5,10 @@ import type { Actor, Operation } from '../../sim/actor.ts';
 import { Event } from '../../sim/event.ts';
 import { choiceSites } from '../../sim/hardware.ts';
 import { Mode } from '../../sim/locks.ts';
-import { type Listener, RETRY_BOUND } from '../../sim/machine.ts';
+import { RETRY_BOUND } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
+import type { Listener } from '../../sim/spec.ts';
 import {
   at,
   type Body,

@@ -1,0 +1,62 @@
+/**
+ * What a machine is made of, what it runs, and who is told of it: data that systems, engine and oracles
+ * give to a machine. Nothing here does anything.
+ */
+import type { Actor, ActorRole, Operation } from './actor.ts';
+import type { EventCode } from './event.ts';
+import type { TranslationHardware } from './hardware.ts';
+import type { LockSpec } from './locks.ts';
+import type { StoreOrder } from './stores.ts';
+import type { TreeSpec } from './tables.ts';
+
+export interface ActorSpec {
+  readonly name: string;
+  readonly role: ActorRole;
+  readonly pe: number;
+}
+
+/** Everything about a machine that does not change between runs. */
+export interface MachineSpec {
+  readonly frames: number;
+  /** The first frames: kernel variables, never in the pool. */
+  readonly kernelFrames: number;
+  readonly backedPages: number;
+  readonly pes: number;
+  readonly actors: readonly ActorSpec[];
+  readonly locks: readonly LockSpec[];
+  readonly sectionDomains: number;
+  readonly trees: readonly TreeSpec[];
+  /** Trees whose geometry the guest and the hypervisor regime of every PE use. */
+  readonly guestTree: number;
+  readonly hypervisorTree: number;
+  /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */
+  readonly hardwareAccessed: boolean;
+  /** When stores of a PE become visible to others; at once by default (F1). */
+  readonly storeOrder?: StoreOrder;
+  /** The system tells the host which pages were written (claims HostDirtied). */
+  readonly tellsHost?: boolean;
+  /** What translates; Arm's when not named. */
+  readonly hardware?: TranslationHardware;
+  /** Deferred frees that may be outstanding at a time; none when not given. */
+  readonly reclaims?: number;
+}
+
+/** One keyed operation of a program, ready to run. */
+export interface ProgramEntry {
+  readonly key: string;
+  /** The entry is part of the role (such as "put"), not of the program. */
+  readonly implicit: boolean;
+  start(self: Actor): Operation<number>;
+}
+
+/** A reader of events: oracles, coverage. Must not allocate per event. */
+export interface Listener {
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void;
+}
+
+export interface RunLimits {
+  /** Steps of program actors before the fair tail begins. */
+  readonly steps: number;
+  /** Events that the fair tail may take. */
+  readonly tail: number;
+}
