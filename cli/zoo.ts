@@ -96,6 +96,10 @@ function printZoo(entries: readonly ZooEntry[], seed: number): void {
       `${median(found.map(({ finding }) => finding!.operations))} operations and ` +
       `${median(found.map(({ finding }) => finding!.switches))} switches`,
   );
+  const [only] = entries;
+  if (entries.length !== 1 || only?.finding === undefined) return;
+  print('');
+  for (const text of only.finding.explanation) print(text);
 }
 
 function median(values: readonly number[]): number {

@@ -2,9 +2,9 @@
 import { DOMAIN_NAMES, FAULT_NAMES, REGISTER_NAMES } from '../sim/access.ts';
 import { RESULT_NAMES, WORK_NAMES } from '../sim/card.ts';
 import { CLAIM_NAMES, Claim } from '../sim/claims.ts';
-import { describe, intentName } from '../sim/descriptor.ts';
+import { describe, intentName, isValid } from '../sim/descriptor.ts';
 import { EVENT_TABLE, Event } from '../sim/event.ts';
-import { TLBI_NAMES } from '../sim/invalidation.ts';
+import { TLBI_NAMES, Tlbi } from '../sim/invalidation.ts';
 import { placeLevel, placeTree } from '../sim/machine.ts';
 import { ROLE_NAMES } from '../sim/pages.ts';
 import { TLB_KIND_NAMES } from '../sim/tlb.ts';
@@ -14,6 +14,9 @@ import type { Session } from './session.ts';
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
+
+/** By intent. */
+const USES = ['reads', 'writes', 'fetches'] as const;
 
 /** Name of a word: a kernel variable, or an entry of a table page. */
 export function wordName(session: Session, word: number): string {
@@ -34,7 +37,7 @@ export function describeRow(session: Session, row: Row): string {
     case Event.StoreVisible:
       return `${wordName(session, a)} := ${value(session, a, c)}`;
     case Event.Descriptor:
-      return `level ${placeLevel(d)} entry: ${entry(session, d, b)} -> ${entry(session, d, c)}`;
+      return `level ${placeLevel(d)} entry: ${entryText(session, d, b)} -> ${entryText(session, d, c)}`;
     case Event.CompareFailed:
       return `finds another value in ${wordName(session, a)}: ${value(session, a, b)}`;
     case Event.Deferred:
@@ -50,9 +53,9 @@ export function describeRow(session: Session, row: Row): string {
     case Event.Register:
       return `${REGISTER_NAMES[a]} := ${hex(b)}`;
     case Event.InvalidateIssue:
-      return `TLBI ${tlbiText(a, b, c)}${d === 0 ? ', nothing cached' : ', on its way'}`;
+      return `${tlbiText(a, b, c)}${d === 0 ? ', nothing to remove' : ', on its way'}`;
     case Event.InvalidateArrive:
-      return `TLBI ${TLBI_NAMES[a]} arrives at PE ${b}`;
+      return `${instructionName(a)} arrives at PE ${b}`;
     case Event.TlbFill:
       return `PE ${a & 0xff} caches a ${TLB_KIND_NAMES[a >>> 8]} entry for ${hex(b)}: ${describe(c)}`;
     case Event.TlbDrop:
@@ -68,7 +71,7 @@ export function describeRow(session: Session, row: Row): string {
     case Event.Fault:
       return `${FAULT_NAMES[b]} fault at ${hex(a)} (${intentName(d as 0)}, level ${c})`;
     case Event.Use:
-      return `${intentName((c & 15) as 0)}s ${hex(a)} through page ${b}`;
+      return `${USES[c & 15]} ${hex(a)} through page ${b}`;
     case Event.LockTake:
       return `takes ${machine.locks.specs[a]!.name}`;
     case Event.LockDrop:
@@ -92,10 +95,13 @@ export function describeRow(session: Session, row: Row): string {
   }
 }
 
-/** An entry of a tree, which may have a word of its own for entries that somebody has taken. */
-function entry({ machine }: Session, where: number, word: number): string {
-  const { busy } = machine.tables.trees[placeTree(where)]!;
-  return busy !== 0 && word === busy ? 'busy' : describe(word);
+/** A word as an entry of a tree (where: sim/machine.ts, place), which may have a word of its own for entries that somebody has taken. */
+export function entryText({ machine, world }: Session, where: number, word: number): string {
+  const tree = placeTree(where);
+  const { busy } = machine.tables.trees[tree]!;
+  if (busy !== 0 && word === busy) return 'busy';
+  if (word === 0 || isValid(word)) return describe(word);
+  return world.describeEntry?.(tree, placeLevel(where), word) ?? describe(word);
 }
 
 function claimText(claim: number, x: number, y: number, z: number): string {
@@ -123,13 +129,20 @@ function claimText(claim: number, x: number, y: number, z: number): string {
   }
 }
 
-/** An invalidation's operand in words. */
+/** Arm's instructions are written in capitals; x86 has requests, which have names of ours. */
+function instructionName(operation: number): string {
+  const name = TLBI_NAMES[operation]!;
+  return name === name.toUpperCase() ? `TLBI ${name}` : name;
+}
+
+/** An invalidation with its operands. */
 export function tlbiText(packed: number, page: number, scope: number): string {
   const operation = packed & 0xff;
   const isBroadcast = ((packed >>> 8) & 1) !== 0;
   const pages = scope & 0xffffff;
   const level = (scope >>> 24) - 1;
-  const name = `${TLBI_NAMES[operation]}${isBroadcast ? 'IS' : ''}`;
+  const isArm = operation < Tlbi.FlushAll;
+  const name = `${instructionName(operation)}${isBroadcast && isArm ? 'IS' : ''}`;
   if (pages === 0) return name;
   return `${name} ${hex(page)}${pages > 1 ? ` (${pages} pages)` : ''}${level >= 0 ? ` hint level ${level}` : ''}`;
 }

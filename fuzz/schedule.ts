@@ -57,11 +57,19 @@ export function runPlan(session: Session, plan: Plan): PlannedRun {
   };
 }
 
-/** Runs recorded answers; undefined when they do not fit the program any more. */
-export function runAnswers(session: Session, plan: Plan, answers: Answers): PlannedRun | undefined {
+/**
+ * Runs recorded answers; undefined when they do not fit the program any more.
+ * @param wrap looks at the run while it is made
+ */
+export function runAnswers(
+  session: Session,
+  plan: Plan,
+  answers: Answers,
+  wrap: (exact: Scheduler) => Scheduler = (exact) => exact,
+): PlannedRun | undefined {
   session.load(plan.program);
   const exact = new AnswerStrategy(answers);
-  const recorder = new Recorder(exact);
+  const recorder = new Recorder(wrap(exact));
   const result = runRecorded(session, plan, recorder);
   if (exact.divergedAt >= 0) return undefined;
   return { ...whole(result), recorder, answers: session.answers, broken: [] };

@@ -15,12 +15,17 @@ export function operationText(session: Session, operation: number): string {
   );
 }
 
+/** `vcpu0.r1`, where the reader knows what it does. */
+export function shortName({ machine }: Session, operation: number): string {
+  if (operation < 0) return 'boot';
+  const actor = machine.actors[machine.operationActor[operation]!]!.name;
+  return `${actor}.${machine.operationKey[operation]}`;
+}
+
 /** Full name of an operation instance: `host.u1 (unmap 0x0 0x1)`. */
 export function operationName(session: Session, operation: number): string {
   if (operation < 0) return 'boot';
-  const { machine } = session;
-  const actor = machine.actors[machine.operationActor[operation]!]!.name;
-  return `${actor}.${machine.operationKey[operation]} (${operationText(session, operation)})`;
+  return `${shortName(session, operation)} (${operationText(session, operation)})`;
 }
 
 /** What was wrong, in one sentence made from the facts. */

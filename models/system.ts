@@ -5,6 +5,7 @@
 import type fc from 'fast-check';
 import type { Actor, ActorRole, Operation } from '../sim/actor.ts';
 import type { Card } from '../sim/card.ts';
+import type { Descriptor } from '../sim/descriptor.ts';
 import type { Geometry } from '../sim/geometry.ts';
 import type { Invariant } from '../sim/invariant.ts';
 import type { Machine } from '../sim/machine.ts';
@@ -92,6 +93,8 @@ export interface World {
   readonly invariants?: readonly Invariant[];
   /** Name of a kernel word, for people; undefined where it has none. */
   nameWord?(word: WordAddress): string | undefined;
+  /** An entry of a tree at a level (the machine's), in the fields that the system's authors know. */
+  describeEntry?(tree: number, level: number, word: Descriptor): string;
   /** Brings machine and world to the state at boot; costs what the last run touched. */
   reset(parameters: Readonly<Record<string, number>>): void;
 }

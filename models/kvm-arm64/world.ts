@@ -6,7 +6,7 @@ import { baseRegister } from '../../sim/access.ts';
 import type { Actor, ActorRole } from '../../sim/actor.ts';
 import { WORK_NAMES, Work } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
-import { ACCESSED, leaf, READ, WRITE } from '../../sim/descriptor.ts';
+import { ACCESSED, type Descriptor, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { LockKind } from '../../sim/locks.ts';
 import type { Machine } from '../../sim/machine.ts';
@@ -19,6 +19,7 @@ import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
 import type { BugId } from './bugs.ts';
 import type { KvmConfiguration } from './configurations.ts';
+import { describeEntry } from './describe.ts';
 import { BUSY, FaultLock, type Generation } from './generation.ts';
 import { blockPages, slotRange } from './geometry.ts';
 import { TableWalk } from './walker.ts';
@@ -225,6 +226,10 @@ export class KvmWorld implements World {
 
   nameWord(word: WordAddress): string | undefined {
     return this.variables.name(word);
+  }
+
+  describeEntry(tree: number, level: number, word: Descriptor): string {
+    return describeEntry(tree === STAGE2, level, word);
   }
 
   count(frame: number): WordAddress {

@@ -4,6 +4,7 @@
  */
 import type { Actor } from '../../sim/actor.ts';
 import { Claim } from '../../sim/claims.ts';
+import type { Descriptor } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { x86Hardware } from '../../sim/hardware-x86.ts';
 import type { Invariant } from '../../sim/invariant.ts';
@@ -17,7 +18,8 @@ import type { BugFlags, World } from '../system.ts';
 import { mapAtBoot } from './boot.ts';
 import type { BugId } from './bugs.ts';
 import { ROLES, type TdpConfiguration } from './configurations.ts';
-import { blockPages } from './geometry.ts';
+import { describeEntry } from './describe.ts';
+import { blockPages, machineLevel } from './geometry.ts';
 import { invariantsOf } from './invariants.ts';
 import { FROZEN, FROZEN_WITH_ACCESSED, isTracked } from './spte.ts';
 
@@ -210,6 +212,10 @@ export class KvmWorld implements World {
 
   nameWord(word: WordAddress): string | undefined {
     return this.variables.name(word);
+  }
+
+  describeEntry(_tree: number, level: number, word: Descriptor): string {
+    return describeEntry(machineLevel(level), word);
   }
 
   /** Flag of a table that stands where a large page could be. */
