@@ -50,9 +50,10 @@ class Progress implements Oracle {
   readonly #scene: Scene;
   /** Lasting changes by input page: entries that differ when the lock is dropped from when it was taken. */
   readonly #version: Int32Array;
-  /** By tree and page: entry and level when the lock was taken, for pages changed since. */
+  /** By tree and page: entry and level before an actor began to change them, and the actor, until that is settled. */
   readonly #entry: Int32Array;
   readonly #level: Uint8Array;
+  readonly #changer: Int8Array;
   readonly #isChanged: Uint8Array;
   readonly #changed: Int32Array;
   readonly #pages: number;
@@ -79,6 +80,7 @@ class Progress implements Oracle {
     this.#version = new Int32Array(pages);
     this.#entry = new Int32Array(size);
     this.#level = new Uint8Array(size);
+    this.#changer = new Int8Array(size);
     this.#isChanged = new Uint8Array(size);
     this.#changed = new Int32Array(size);
     const actors = scene.machine.actors.length;
@@ -126,10 +128,12 @@ class Progress implements Oracle {
         if (this.#changedCount > 0 && this.#isLockless(placeTree(d))) this.#settleAll();
         return;
       case Event.LockTake:
-        if (this.#page[actor]! >= 0) this.#atLock[actor] = this.#versionOf(this.#page[actor]!);
+        // under the tree's own lock the handler looks at the entry; others come before or after its repair
+        if (this.#page[actor]! >= 0 && this.#isTreeLock(a))
+          this.#atLock[actor] = this.#versionOf(this.#page[actor]!);
         return;
       case Event.LockDrop:
-        if (this.#changedCount > 0) this.#settle(a);
+        if (this.#changedCount > 0 && this.#isTreeLock(a)) this.#settleAll();
         return;
       case Event.Use:
         this.#isRefused[actor] = 0;
@@ -167,7 +171,7 @@ class Progress implements Oracle {
   }
 
   #remember(index: number): void {
-    const { tables } = this.#scene.machine;
+    const { tables, actor } = this.#scene.machine;
     const tree = tables.trees[index]!;
     const { lock } = tables.trees[this.#scene.machine.spec.guestTree]!;
     if (tree.regime !== Regime.Guest || tree.lock !== lock) return;
@@ -177,12 +181,20 @@ class Progress implements Oracle {
       page < tables.changedFirst + tables.changedCount;
       page += 1
     ) {
-      if (this.#isChanged[base + page] === 1) continue;
-      this.#isChanged[base + page] = 1;
-      this.#entry[base + page] = tree.before[page]!;
-      this.#level[base + page] = tree.levelsBefore[page]!;
-      this.#changed[this.#changedCount] = base + page;
-      this.#changedCount += 1;
+      const at = base + page;
+      if (this.#isChanged[at] === 1) {
+        if (this.#changer[at] === actor) continue;
+        // what another who shares the lock had made of the entry counts, even if this change undoes it
+        if (this.#differsFrom(at, tree.before[page]!, tree.levelsBefore[page]!))
+          this.#version[page]! += 1;
+      } else {
+        this.#isChanged[at] = 1;
+        this.#changed[this.#changedCount] = at;
+        this.#changedCount += 1;
+      }
+      this.#changer[at] = actor;
+      this.#entry[at] = tree.before[page]!;
+      this.#level[at] = tree.levelsBefore[page]!;
     }
   }
 
@@ -214,13 +226,16 @@ class Progress implements Oracle {
     const { trees } = this.#scene.machine.tables;
     const page = at % this.#pages;
     const tree = trees[Math.floor(at / this.#pages)]!;
-    const now = tree.entries[page]!;
-    return now !== this.#entry[at] || (now !== 0 && tree.levels[page] !== this.#level[at]);
+    return this.#differsFrom(at, tree.entries[page]!, tree.levels[page]!);
   }
 
-  #settle(lock: number): void {
+  #differsFrom(at: number, entry: number, level: number): boolean {
+    return entry !== this.#entry[at] || (entry !== 0 && level !== this.#level[at]);
+  }
+
+  #isTreeLock(lock: number): boolean {
     const { machine } = this.#scene;
-    if (machine.tables.trees[machine.spec.guestTree]!.lock === lock) this.#settleAll();
+    return machine.tables.trees[machine.spec.guestTree]!.lock === lock;
   }
 
   /** What differs now from when it was first changed counts as a lasting change of the page. */

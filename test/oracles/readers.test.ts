@@ -9,7 +9,7 @@ import { tableShape } from '../../oracles/table-shape.ts';
 import { FaultClass } from '../../sim/access.ts';
 import { Work } from '../../sim/card.ts';
 import { Claim, RetryReason } from '../../sim/claims.ts';
-import { Intent, leaf, WRITE } from '../../sim/descriptor.ts';
+import { ACCESSED, Intent, leaf, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
@@ -416,6 +416,61 @@ test('a reader that has made the entry again as it was is none', (t) => {
     stage.store(word, old);
   };
   reports(t, handledTwice(again), 'faults-again');
+});
+
+/**
+ * vCPU 1, which keeps the lock, remaps page 0; vCPU 0 faults, takes the lock, and makes the entry what it was
+ * before that; each time anew.
+ */
+function undone(remakes: boolean, meanwhile: (stage: Stage) => void): Stage {
+  const { stage, word } = mapped(progress);
+  const mine = stage.load(word);
+  stage.as(Who.Vcpu0, 0).begin();
+  stage.as(Who.Vcpu1, 1).lock(Lock.Mmu, Shared);
+  for (let i = 0; i <= SPURIOUS_FAULTS_MAX + 1; i += 1) {
+    if (i > 0 && remakes) stage.as(Who.Vcpu1, 1).store(word, mine ^ WRITE);
+    stage.as(Who.Vcpu0, 0).emit(Event.Fault, 0, FaultClass.Translation, 3, Intent.Read);
+    stage.lock(Lock.Mmu, Shared);
+    stage.store(word, mine ^ ACCESSED);
+    stage.store(word, mine);
+    meanwhile(stage);
+    stage.unlock(Lock.Mmu);
+    stage.claim(Claim.FaultHandled, 0, 1);
+  }
+  return stage;
+}
+
+const NOTHING_ELSE = (): void => {};
+const ANOTHER_LOCK = (stage: Stage): void => {
+  stage.lock(Lock.Shadow);
+  stage.unlock(Lock.Shadow);
+};
+
+for (const [name, meanwhile] of Object.entries({ NOTHING_ELSE, ANOTHER_LOCK })) {
+  test(`a handler that undoes what another reader did, each time (${name})`, (t) => {
+    passes(t, undone(true, meanwhile));
+  });
+
+  test(`a handler that remakes the entry although nobody changed it (${name})`, (t) => {
+    reports(t, undone(false, meanwhile), 'faults-again');
+  });
+}
+
+test('a change that a third reader has undone before the handler takes the lock is a reason', (t) => {
+  const { stage, word } = mapped(progress);
+  const mine = stage.load(word);
+  stage.as(Who.Vcpu0, 0).begin();
+  stage.as(Who.Vcpu1, 1).lock(Lock.Mmu, Shared);
+  stage.as(Who.Host1, 3).lock(Lock.Mmu, Shared);
+  for (let i = 0; i <= SPURIOUS_FAULTS_MAX + 1; i += 1) {
+    stage.as(Who.Vcpu1, 1).store(word, mine ^ WRITE);
+    stage.as(Who.Vcpu0, 0).emit(Event.Fault, 0, FaultClass.Translation, 3, Intent.Read);
+    stage.as(Who.Host1, 3).store(word, mine);
+    stage.as(Who.Vcpu0, 0).lock(Lock.Mmu, Shared);
+    stage.unlock(Lock.Mmu);
+    stage.claim(Claim.FaultHandled, 0, 1);
+  }
+  passes(t, stage);
 });
 
 // ---- what a permission fault leaves in the TLB ----
