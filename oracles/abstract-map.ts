@@ -42,7 +42,7 @@ export const abstractMap: OracleSpec = {
     Event.AllocateFailed,
     Event.Claim,
   ],
-  claims: [Claim.ContextDoomed, Claim.ContextRetired],
+  claims: [Claim.ContextCreated, Claim.ContextDoomed, Claim.ContextRetired],
   create: (scene) => new AbstractMap(scene),
 };
 
@@ -65,15 +65,19 @@ class AbstractMap implements Oracle {
   readonly #scene: Scene;
   readonly #watches: readonly Watch[];
   readonly #pages: number;
+  /** By tree: nothing but the removal of its entries is promised any more. */
+  readonly #isDoomed: boolean[];
 
   constructor(scene: Scene) {
     this.#scene = scene;
     const { trees } = scene.machine.tables;
     this.#pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
     this.#watches = scene.machine.actors.map(() => new Watch(this.#pages * trees.length));
+    this.#isDoomed = trees.map(() => false);
   }
 
   reset(): void {
+    this.#isDoomed.fill(false);
     for (const watch of this.#watches) {
       watch.operation = -1;
       watch.duty = undefined;
@@ -86,6 +90,7 @@ class AbstractMap implements Oracle {
     if (kind === Event.Claim) {
       if (a === Claim.ContextRetired) this.#retired(b, true);
       else if (a === Claim.ContextDoomed) this.#retired(b, false);
+      else if (a === Claim.ContextCreated) this.#isDoomed[b] = false;
     } else if (kind === Event.Descriptor) this.#changed(d);
     else if (kind === Event.OperationBegin) this.#begin(this.#watches[machine.actor]!);
     else if (kind === Event.OperationEnd) this.#end(this.#watches[machine.actor]!, b);
@@ -97,6 +102,7 @@ class AbstractMap implements Oracle {
    * lose its entries, but nothing else is promised about them.
    */
   #retired(index: number, isGone: boolean): void {
+    this.#isDoomed[index] = true;
     const base = index * this.#pages;
     for (const { duty, met } of this.#watches) {
       if (duty === undefined) continue;
@@ -129,7 +135,8 @@ class AbstractMap implements Oracle {
     for (const tree of machine.tables.trees) {
       if (!concerns(duty.card, tree)) continue;
       const base = tree.index * this.#pages;
-      const isMoot = duty.card.achieves === State.Absent ? !tree.live : !tree.loadable;
+      const isUnused = !tree.loadable || this.#isDoomed[tree.index] === true;
+      const isMoot = duty.card.achieves === State.Absent ? !tree.live : isUnused;
       for (let page = duty.first; page < duty.first + duty.count; page += 1) {
         const isMet = isMoot || meets(tree.entries[page]!, duty.card.achieves);
         watch.met[base + page] = isMet ? 1 : 0;

@@ -462,6 +462,31 @@ test('a promise about a tree that was retired before is moot, too', (t) => {
   passes(t, stage);
 });
 
+for (const [achieves, isMoot] of [
+  [State.ReadOnly, true],
+  [State.Absent, false],
+] as const) {
+  test(`a tree that was doomed before: a promise that its pages are ${achieves}`, (t) => {
+    const stage = stageFor({ achieves });
+    stage.unheard(() => stage.map(5, stage.take(Role.Data)));
+    stage.as(Who.Host1, 1).claim(Claim.ContextDoomed, TreeIndex.Guest);
+    stage.as(Who.Host0, 0).begin();
+    stage.end();
+    if (isMoot) passes(t, stage);
+    else reports(t, stage, 'promise');
+  });
+}
+
+test('a tree made anew where one was doomed is not doomed', (t) => {
+  const stage = stageFor({ achieves: State.ReadOnly });
+  stage.unheard(() => stage.map(5, stage.take(Role.Data)));
+  stage.claim(Claim.ContextDoomed, TreeIndex.Guest);
+  stage.claim(Claim.ContextCreated, TreeIndex.Guest);
+  stage.begin();
+  stage.end();
+  reports(t, stage, 'promise');
+});
+
 // ---- a slow oracle that walks the tables anew for every store ----
 
 interface Entry {
