@@ -48,7 +48,7 @@ export const progress: OracleSpec = {
 class Progress implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
-  /** Lasting changes by input page: entries that differ when the lock is dropped from when it was taken. */
+  /** Lasting changes by input page: what one actor's hold of the lock, or what it did until another went on, left different. */
   readonly #version: Int32Array;
   /** By tree and page: entry and level before an actor began to change them, and the actor, until that is settled. */
   readonly #entry: Int32Array;
@@ -58,10 +58,15 @@ class Progress implements Oracle {
   readonly #changed: Int32Array;
   readonly #pages: number;
   #changedCount = 0;
-  /** Per actor: page and version when a fault was last handled; version when its lock was taken; count. */
+  /** Per actor: page of its last fault, and lasting changes of that page that were its own. */
+  readonly #at: Int32Array;
+  readonly #own: Int32Array;
+  /** Per actor: lasting changes of the page by others when its handler looked; and when that made its own change. */
+  readonly #seen: Int32Array;
+  readonly #base: Int32Array;
+  /** Per actor: page of the fault that was handled last, changes by others that its handler knew of, spurious ones. */
   readonly #page: Int32Array;
   readonly #handled: Int32Array;
-  readonly #atLock: Int32Array;
   readonly #faulted: Uint8Array;
   readonly #spurious: Int32Array;
   /** Per actor: page + 1 of a permission fault that is being handled (or 0), what it wanted, and its row. */
@@ -84,9 +89,12 @@ class Progress implements Oracle {
     this.#isChanged = new Uint8Array(size);
     this.#changed = new Int32Array(size);
     const actors = scene.machine.actors.length;
+    this.#at = new Int32Array(actors).fill(-1);
+    this.#own = new Int32Array(actors);
+    this.#seen = new Int32Array(actors);
+    this.#base = new Int32Array(actors);
     this.#page = new Int32Array(actors).fill(-1);
     this.#handled = new Int32Array(actors);
-    this.#atLock = new Int32Array(actors);
     this.#faulted = new Uint8Array(actors);
     this.#spurious = new Int32Array(actors);
     this.#denied = new Int32Array(actors);
@@ -99,6 +107,7 @@ class Progress implements Oracle {
     this.#version.fill(0);
     this.#isChanged.fill(0);
     this.#changedCount = 0;
+    this.#at.fill(-1);
     this.#page.fill(-1);
     this.#spurious.fill(0);
     this.#faulted.fill(0);
@@ -128,9 +137,8 @@ class Progress implements Oracle {
         if (this.#changedCount > 0 && this.#isLockless(placeTree(d))) this.#settleAll();
         return;
       case Event.LockTake:
-        // under the tree's own lock the handler looks at the entry; others come before or after its repair
-        if (this.#page[actor]! >= 0 && this.#isTreeLock(a))
-          this.#atLock[actor] = this.#versionOf(this.#page[actor]!);
+        // the handler looks at the entry under the tree's own lock; it may take others after its repair
+        if (this.#at[actor]! >= 0 && this.#isTreeLock(a)) this.#look(actor);
         return;
       case Event.LockDrop:
         if (this.#changedCount > 0 && this.#isTreeLock(a)) this.#settleAll();
@@ -141,14 +149,17 @@ class Progress implements Oracle {
       case Event.Fault:
         this.#isRefused[actor] = 1;
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
-        this.#atLock[actor] = this.#version[a]! + (this.#isPending(a) ? 1 : 0);
         if (this.#page[actor] !== a) this.#page[actor] = -1;
+        if (this.#at[actor] !== a) this.#own[actor] = 0;
+        this.#at[actor] = a;
+        this.#look(actor);
         this.#denied[actor] = b === FaultClass.Permission ? a + 1 : 0;
         this.#wanted[actor] = d;
         this.#deniedRow[actor] = machine.trace.count - 1;
         return;
       case Event.OperationBegin:
         if (actor >= 0) {
+          this.#at[actor] = -1;
           this.#page[actor] = -1;
           this.#spurious[actor] = 0;
           this.#isRefused[actor] = 0;
@@ -186,7 +197,7 @@ class Progress implements Oracle {
         if (this.#changer[at] === actor) continue;
         // what another who shares the lock had made of the entry counts, even if this change undoes it
         if (this.#differsFrom(at, tree.before[page]!, tree.levelsBefore[page]!))
-          this.#version[page]! += 1;
+          this.#lasts(page, this.#changer[at]!);
       } else {
         this.#isChanged[at] = 1;
         this.#changed[this.#changedCount] = at;
@@ -195,7 +206,25 @@ class Progress implements Oracle {
       this.#changer[at] = actor;
       this.#entry[at] = tree.before[page]!;
       this.#level[at] = tree.levelsBefore[page]!;
+      // what others do from now on is not known to its handler
+      if (actor >= 0 && this.#at[actor] === page) this.#base[actor] = this.#byOthers(actor);
     }
+  }
+
+  #lasts(page: number, changer: number): void {
+    this.#version[page]! += 1;
+    if (changer >= 0 && this.#at[changer] === page) this.#own[changer]! += 1;
+  }
+
+  #byOthers(actor: number): number {
+    return this.#version[this.#at[actor]!]! - this.#own[actor]!;
+  }
+
+  /** The actor has faulted, or its handler begins: what others are changing at this moment counts. */
+  #look(actor: number): void {
+    const isPending = this.#isPending(this.#at[actor]!, actor);
+    this.#seen[actor] = this.#byOthers(actor) + (isPending ? 1 : 0);
+    this.#base[actor] = this.#seen[actor]!;
   }
 
   #isLockless(index: number): boolean {
@@ -205,20 +234,13 @@ class Progress implements Oracle {
     return mode === Mode.Invalid;
   }
 
-  /** Somebody has changed the page and still holds the lock. */
-  #isPending(page: number): boolean {
+  /** Somebody else has made something else of the page and still holds the lock. */
+  #isPending(page: number, actor: number): boolean {
     for (let at = page; at < this.#isChanged.length; at += this.#pages) {
-      if (this.#isChanged[at] === 1) return true;
+      if (this.#isChanged[at] === 1 && this.#changer[at] !== actor && this.#differs(at))
+        return true;
     }
     return false;
-  }
-
-  /** Its version now; where somebody who shares the lock has changed the page, one of its own. */
-  #versionOf(page: number): number {
-    for (let at = page; at < this.#isChanged.length; at += this.#pages) {
-      if (this.#isChanged[at] === 1 && this.#differs(at)) return -1;
-    }
-    return this.#version[page]!;
   }
 
   /** By tree and page: the entry is not as it was when it was first changed. */
@@ -243,7 +265,7 @@ class Progress implements Oracle {
     for (let i = 0; i < this.#changedCount; i += 1) {
       const at = this.#changed[i]!;
       this.#isChanged[at] = 0;
-      if (this.#differs(at)) this.#version[at % this.#pages]! += 1;
+      if (this.#differs(at)) this.#lasts(at % this.#pages, this.#changer[at]!);
     }
     this.#changedCount = 0;
   }
@@ -284,7 +306,7 @@ class Progress implements Oracle {
       return;
     }
     const wasHandled = this.#page[actor] === page && this.#faulted[actor] === 1;
-    if (wasHandled && this.#atLock[actor] !== this.#handled[actor]) {
+    if (wasHandled && this.#seen[actor]! > this.#handled[actor]!) {
       this.#spurious[actor] = 0;
     } else if (wasHandled) {
       this.#spurious[actor]! += 1;
@@ -298,6 +320,6 @@ class Progress implements Oracle {
     }
     this.#page[actor] = page;
     this.#faulted[actor] = 0;
-    this.#handled[actor] = this.#version[page]!;
+    this.#handled[actor] = this.#base[actor]!;
   }
 }

@@ -456,6 +456,28 @@ for (const [name, meanwhile] of Object.entries({ NOTHING_ELSE, ANOTHER_LOCK })) 
   });
 }
 
+test('a reader that changes the entry between the repair and the end of its handler is a reason', (t) => {
+  for (const isUndone of [false, true]) {
+    const { stage, word } = mapped(progress);
+    const mine = stage.load(word);
+    stage.as(Who.Vcpu0, 0).begin();
+    stage.as(Who.Vcpu1, 1).lock(Lock.Mmu, Shared);
+    for (let i = 0; i <= SPURIOUS_FAULTS_MAX + 1; i += 1) {
+      stage.as(Who.Vcpu0, 0).emit(Event.Fault, 0, FaultClass.Translation, 3, Intent.Read);
+      stage.lock(Lock.Mmu, Shared);
+      stage.store(word, mine ^ (i & 1 ? ACCESSED : 0));
+      const made = stage.load(word);
+      stage.as(Who.Vcpu1, 1).store(word, mine ^ WRITE);
+      // what is undone within one hold of the lock is none
+      if (isUndone) stage.store(word, made);
+      stage.as(Who.Vcpu0, 0).unlock(Lock.Mmu);
+      stage.claim(Claim.FaultHandled, 0, 1);
+    }
+    if (isUndone) reports(t, stage, 'faults-again');
+    else passes(t, stage);
+  }
+});
+
 test('a change that a third reader has undone before the handler takes the lock is a reason', (t) => {
   const { stage, word } = mapped(progress);
   const mine = stage.load(word);
