@@ -113,6 +113,8 @@ export function sentence(session: Session, violation: Violation): string {
         `${WORK_NAMES[expected ?? 0]} and ${WORK_NAMES[found ?? 0]} (by ${operationName(session, violation.promisedBy ?? -1)}) ` +
         'went on at the same time under the lock of one tree'
       );
+    case 'context/work-without-lock':
+      return `${WORK_NAMES[found ?? 0]} needs the lock of the tree exclusively`;
     case 'freed-table/freed-while-read':
       return `table page ${frame} was freed although a walker${on} was in a read section when it was taken out`;
     case 'table-shape/busy-left':

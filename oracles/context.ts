@@ -1,7 +1,8 @@
 /**
  * Claim: linked tables are changed under the lock of their tree in the mode that the operation's
  * card names, and by holders of the shared lock inside a read section where the tree has one; two kinds of
- * work that the tree does not allow side by side do not go on under its lock at the same time; nothing that
+ * work that the tree does not allow side by side do not go on under its lock at the same time, and work that
+ * needs the lock exclusively is done so; nothing that
  * may sleep happens under a spinning lock; guest invalidations are issued with the VMID of the tree that the
  * operation works on; a host thread ends its operation with the guest context that it found.
  *
@@ -118,6 +119,12 @@ class Context implements Oracle {
     const { machine } = this.#scene;
     this.#tree[machine.actor] = tree;
     this.#work[machine.actor] = work;
+    const { alone, lock } = machine.tables.trees[tree]!;
+    if ((alone & (1 << work)) !== 0) {
+      this.judgements += 1;
+      if (machine.locks.mode(lock, machine.actor) !== Mode.Exclusive)
+        this.#scene.report.add('context', 'work-without-lock', 'lock', { found: work });
+    }
     this.#besideOthers(machine.actor);
   }
 

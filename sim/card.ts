@@ -82,6 +82,8 @@ export const Work = {
   Protect: 4,
   Age: 5,
   Split: 6,
+  /** Tables of another kind are taken back because there are too many. */
+  Evict: 7,
 } as const;
 export type Work = (typeof Work)[keyof typeof Work];
 
@@ -93,6 +95,7 @@ export const WORK_NAMES = [
   'write-protect',
   'age',
   'split',
+  'evict',
 ] as const;
 
 /**

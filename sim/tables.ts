@@ -48,6 +48,8 @@ export interface TreeSpec {
   readonly readers?: number;
   /** By kind of work (card.ts): kinds that may go on at the same time, as a bit mask; absent: no rule. */
   readonly together?: readonly number[];
+  /** Kinds of work that need the lock exclusively, as a bit mask; none when not given. */
+  readonly alone?: number;
 }
 
 export class Tree {
@@ -65,6 +67,7 @@ export class Tree {
   readonly busy: number;
   readonly readers: number | undefined;
   readonly together: readonly number[] | undefined;
+  readonly alone: number;
   root = 0;
   /** False from the moment when nobody can find it any more, and before it is planted. */
   live = false;
@@ -94,6 +97,7 @@ export class Tree {
     this.busy = spec.busy ?? 0;
     this.readers = spec.readers;
     this.together = spec.together;
+    this.alone = spec.alone ?? 0;
     const pages = spec.geometry.windowPages;
     this.entries = new Int32Array(pages);
     this.before = new Int32Array(pages);

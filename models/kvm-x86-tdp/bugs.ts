@@ -43,7 +43,7 @@ export const BUGS = [
     title: 'the flush owed for one zapped table is forgotten when the next one has nothing to zap',
     upstream:
       'KVM: x86/mmu: preserve pending TLB flush across calls to kvm_tdp_mmu_zap_sp, 315f02c60d94 (v5.12, 2021)',
-    configuration: 'tdp-toy-nx',
+    configuration: 'tdp-toy-nx-shared',
     caughtBy: ['stale-translation', 'freed-table'],
   },
   {
@@ -89,12 +89,27 @@ export const BUGS = [
     caughtBy: ['progress'],
   },
   {
+    id: 'K15-room-made-under-shared-lock',
+    title: 'a fault makes room in the pool of shadow tables although it shares the lock',
+    upstream: 'KVM: x86/mmu: Fix race condition in direct_page_fault, 47b0c2e4c220 (v6.1, 2022)',
+    configuration: 'tdp-toy-listed',
+    caughtBy: ['context', 'freed-table'],
+  },
+  {
     id: 'K16-listed-after-zap',
     title: 'a table is put on the recovery list although it was zapped since it was linked',
     upstream:
       'KVM: x86/mmu: Re-check under lock that TDP MMU SP hugepage is disallowed, 21a36ac6b6c7 (v6.2, 2022)',
     configuration: 'tdp-toy-nx',
     caughtBy: ['freed-table', 'system-invariant'],
+  },
+  {
+    id: 'K17-linked-before-listed',
+    title: 'a table can be found in the tree, and removed, before it is on the list of tables',
+    upstream:
+      'KVM: x86/mmu: tdp_mmu_link_page() in 5.15 LTS; gone with "Track the number of TDP MMU pages, but not the actual pages", d25ceb926436',
+    configuration: 'tdp-toy-listed',
+    caughtBy: ['system-invariant', 'freed-table'],
   },
   {
     id: 'K18-leaf-at-wrong-level',

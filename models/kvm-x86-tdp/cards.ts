@@ -156,6 +156,9 @@ export const RECOVER_CARD: Card = {
   by: 'unlock',
 };
 
+/** From 6.18 beside faults. */
+export const RECOVER_SHARED_CARD: Card = { ...RECOVER_CARD, lock: 'shared' };
+
 /** A10: no PE can use the old roots; everything below them goes, without a flush. */
 export const MOVE_SLOT_CARD: Card = {
   ...NOTHING,
@@ -174,3 +177,6 @@ export const EXIT_CARD: Card = {
 };
 
 export const NO_CARD: Card = NOTHING;
+
+/** Zoo K15: tables of another kind. */
+export const SHADOW_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.NoMemory] };

@@ -10,6 +10,12 @@ export interface TdpConfiguration extends Configuration {
    * exclusively. 6.17: it is told when the leaf is made; aging takes no lock.
    */
   readonly generation: '6.12' | '6.17';
+  /** All tables are kept on a list (5.15). */
+  readonly listsTables: boolean;
+  /** Recovery of large pages from the mitigation shares the lock (6.18). */
+  readonly sharesRecovery: boolean;
+  /** Shadow tables of nested guests that the pool keeps; 0 when there are none at all. */
+  readonly shadowTables: number;
   /** Large pages are never executable, whatever a case sets. */
   readonly alwaysMitigates: boolean;
   /** Physical pages of the machine besides the kernel's. */
@@ -38,6 +44,19 @@ const PARAMETERS: readonly RunParameter[] = [
   { name: 'nx', title: 'large pages must not be executable', default: 0, max: 1 },
   { name: 'sequence', title: 'invalidations that ended before the run', default: 0, max: 15 },
 ];
+
+/** Where the mitigation is on: a run may also begin with tables that recovery can take. */
+const CANDIDATES: readonly RunParameter[] = PARAMETERS.filter(
+  ({ name }) => name !== 'nx' && name !== 'sequence',
+).map((parameter) =>
+  parameter.name === 'mapped'
+    ? {
+        ...parameter,
+        title: `${parameter.title}, 3 both first regions by tables on the recovery list`,
+        max: 3,
+      }
+    : parameter,
+);
 
 /** Two index bits per level; root level = largest leaf level + 1 (E18). */
 function toy(levels: number, windowPages: number): Geometry {
@@ -77,6 +96,9 @@ function configuration(
     parameters: PARAMETERS,
     hardwareAccessed: true,
     generation: '6.17',
+    listsTables: false,
+    sharesRecovery: false,
+    shadowTables: 0,
     alwaysMitigates: false,
     frames: 160,
     reclaims: 48,
@@ -100,6 +122,29 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
     parameters: PARAMETERS.filter(({ name }) => name !== 'nx' && name !== 'sequence'),
     weight: 50,
   }),
+  configuration(
+    'tdp-toy-nx-shared',
+    '6.18; recovery from the mitigation shares the lock',
+    toy(3, 16),
+    {
+      alwaysMitigates: true,
+      sharesRecovery: true,
+      parameters: CANDIDATES,
+      weight: 50,
+    },
+  ),
+  configuration(
+    'tdp-toy-listed',
+    '6.12 with the list of all tables of 5.15, and nested guests',
+    toy(3, 16),
+    {
+      generation: '6.12',
+      listsTables: true,
+      shadowTables: 1,
+      parameters: PARAMETERS.filter(({ name }) => name === 'logging' || name === 'huge'),
+      weight: 40,
+    },
+  ),
   configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 16), {
     hardwareAccessed: false,
     weight: 60,

@@ -16,7 +16,8 @@ import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { span } from './geometry.ts';
 import { unlistLocked } from './recovery-list.ts';
-import { isDirty, isPresent, isTable, isVolatile } from './spte.ts';
+import { isDirty, isPresent, isTable, isVolatile, tableEntry } from './spte.ts';
+import { editTableList } from './table-list.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
 
 export const entrySites = sites('entry', ['set', 'exchange', 'store', 'clear', 'markHost']);
@@ -56,6 +57,26 @@ export function* setShared(
   if (losesDirty(old, next)) yield* writeBack(self, world, old, at.level);
   if (cutsOut(at.level, old, next)) yield* detach(self, world, at, frameOf(old), Mode.Shared);
   return true;
+}
+
+/**
+ * Whether the entry names the table now; if not, nothing was done. Where all tables are listed, a table is on the
+ * list before anybody can find it in the tree: who removes it takes it off.
+ */
+export function* linkTable(
+  self: Actor,
+  world: KvmWorld,
+  at: Place,
+  table: number,
+): Operation<boolean> {
+  if (!world.configuration.listsTables) {
+    return yield* setShared(self, world, at, tableEntry(table));
+  }
+  const isLate = world.bug('K17-linked-before-listed');
+  if (!isLate) yield* editTableList(self, world, table, 1);
+  const isLinked = yield* setShared(self, world, at, tableEntry(table));
+  if (isLinked === isLate) yield* editTableList(self, world, table, isLinked ? 1 : -1);
+  return isLinked;
 }
 
 /** The value displaced. The MMU lock is held exclusively; hardware and lockless paths do not care. */
@@ -141,6 +162,7 @@ function* detach(
   for (let part = stack.at(-1); part !== undefined; part = stack.at(-1)) {
     const { frame } = part;
     if (part.index === 0) {
+      if (world.configuration.listsTables) yield* editTableList(self, world, frame, -1);
       const flag = yield* self.readOnce(at.readFlag, world.disallowed(frame));
       if (flag !== 0) {
         yield* self.acquire(at.lockPages, Lock.Pages, Mode.Exclusive);

@@ -12,6 +12,7 @@ import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { revokePage } from './host-memory.ts';
 import { invalidateRoots } from './roots.ts';
+import { makeRoom } from './shadow.ts';
 import { type KvmWorld, Lock, ROOTS } from './world.ts';
 import { zapInvalidated } from './zap.ts';
 
@@ -31,6 +32,7 @@ export function* destroyVm(self: Actor, world: KvmWorld, pages: number): Operati
   yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   yield* invalidateRoots(self, world);
+  if (world.configuration.shadowTables > 0) yield* makeRoom(self, world, 1);
   yield* self.release(at.unlock, Lock.Mmu);
   yield* zapInvalidated(self, world);
   yield* self.release(at.unlockSlots, Lock.Slots);

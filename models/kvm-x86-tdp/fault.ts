@@ -18,6 +18,7 @@ import { sites } from '../../sim/site.ts';
 import { machineLevel, regionOf, rootLevel } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { type Fault, mapLeaf, walkToGoal } from './map.ts';
+import { makeRoom } from './shadow.ts';
 import { allows, isPresentLeaf, isTable, isTracked, MMU_WRITABLE, untrack } from './spte.ts';
 import { type KvmWorld, Lock, RCU, Slot } from './world.ts';
 
@@ -151,6 +152,9 @@ export function* handleSlowly(
     yield* self.release(at.unlock, Lock.Mmu);
     return retryLater(self, reason, page);
   }
+  // the pool of shadow tables is none of this fault's business
+  if (world.bug('K15-room-made-under-shared-lock'))
+    yield* makeRoom(self, world, world.configuration.shadowTables);
   // s10
   const fault = yield* describeFault(self, world, page, intent, root, isLogging, frame);
   if (fault.canWrite && isLogging) yield* markDirty(self, world, page, at.markDirty);

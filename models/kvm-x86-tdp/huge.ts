@@ -10,14 +10,14 @@ import { entriesPerTable } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
-import { setShared } from './entries.ts';
+import { linkTable, setShared } from './entries.ts';
 import { flushCutOut } from './flush.ts';
 import { regionOf } from './geometry.ts';
 import { isBlock } from './host-memory.ts';
 import { TdpIterator } from './iterator.ts';
 import { fillSplit, leafForm, markMade } from './map.ts';
 import { NO_ROOT, nextRoot } from './roots.ts';
-import { isPresentLeaf, isTable, MMU_WRITABLE, makeLeaf, tableEntry } from './spte.ts';
+import { isPresentLeaf, isTable, MMU_WRITABLE, makeLeaf } from './spte.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
 
 export const splitSites = sites('split', [
@@ -75,7 +75,7 @@ export function* splitLarge(
       }
       fillSplit(world, iter.snap, spare, iter.level);
       // a lost race keeps the page for the next candidate
-      if (yield* setShared(self, world, iter, tableEntry(spare))) spare = -1;
+      if (yield* linkTable(self, world, iter, spare)) spare = -1;
     }
     iter.finish(self, isOut);
     yield* self.exitSection(at.leaveRcu, RCU);

@@ -18,7 +18,9 @@ import { hardwareSites, OPERATIONS } from './operations.ts';
 import { recoverySites } from './recovery.ts';
 import { listSites } from './recovery-list.ts';
 import { createSites, invalidateSites, rootSites } from './roots.ts';
+import { poolSites, shadowSites } from './shadow.ts';
 import { slotSites } from './slots.ts';
+import { tableListSites } from './table-list.ts';
 import { KvmWorld, machineSpec } from './world.ts';
 import { teardownSites, zapSites } from './zap.ts';
 
@@ -60,7 +62,10 @@ export const kvmX86Tdp = defineSystem({
     recoverySites,
     revokeSites,
     rootSites,
+    poolSites,
+    shadowSites,
     slotSites,
+    tableListSites,
     splitSites,
     teardownSites,
     zapSites,

@@ -10,6 +10,7 @@ import { type KvmWorld, Lock, ROOTS } from './world.ts';
 export function invariantsOf(world: KvmWorld): readonly Invariant[] {
   const { memory, pages, spec } = world.machine;
   return [
+    ...(world.configuration.listsTables ? [tableList(world)] : []),
     {
       id: 'recovery-list',
       title: 'members of the recovery list have their flag set, and are pages for tables',
@@ -62,4 +63,19 @@ export function invariantsOf(world: KvmWorld): readonly Invariant[] {
       },
     },
   ];
+}
+
+function tableList(world: KvmWorld): Invariant {
+  const { memory, spec } = world.machine;
+  return {
+    id: 'table-list',
+    title: 'a table is put on the list of tables once, and taken off when it is on it',
+    lock: Lock.Pages,
+    broken() {
+      for (let frame = spec.kernelFrames; frame < spec.frames; frame += 1) {
+        if (memory.load(world.listed(frame)) >>> 0 > 1) return frame;
+      }
+      return -1;
+    },
+  };
 }

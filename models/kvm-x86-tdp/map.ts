@@ -10,7 +10,7 @@ import { EXEC, frameOf, Intent } from '../../sim/descriptor.ts';
 import { entriesPerTable } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { setShared } from './entries.ts';
+import { linkTable, setShared } from './entries.ts';
 import { flushCutOut } from './flush.ts';
 import { roundDown, span } from './geometry.ts';
 import { TdpIterator } from './iterator.ts';
@@ -24,7 +24,6 @@ import {
   MMU_WRITABLE,
   makeLeaf,
   placed,
-  tableEntry,
 } from './spte.ts';
 import { type KvmWorld, Lock } from './world.ts';
 
@@ -81,7 +80,7 @@ export function* walkToGoal(
     isReached = !isLost && iter.level === goal;
     if (isLost || isReached) break;
     if (isTable(iter.snap)) continue;
-    isLost = !(yield* linkTable(self, world, iter, fault));
+    isLost = !(yield* makeTable(self, world, iter, fault));
     if (isLost) break;
   }
   iter.finish(self, true);
@@ -92,7 +91,7 @@ export function* walkToGoal(
 }
 
 /** m5: an empty entry or a large leaf becomes a table. False when somebody else was first. */
-function* linkTable(
+function* makeTable(
   self: Actor,
   world: KvmWorld,
   iter: TdpIterator,
@@ -107,7 +106,7 @@ function* linkTable(
     yield* self.store(at.disallow, world.disallowed(table), 1);
     yield* self.store(at.setParent, world.parent(table), iter.word);
   }
-  if (!(yield* setShared(self, world, iter, tableEntry(table)))) {
+  if (!(yield* linkTable(self, world, iter, table))) {
     if (isCandidate) yield* self.store(at.disallow, world.disallowed(table), 0);
     world.machine.memory.zero(table);
     cache.push(table);

@@ -11,6 +11,7 @@ import { accessPage, putVcpu } from './guest.ts';
 import { allowWrites, collectLog, forbidWrites, startLog, stopLog } from './log.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { recoverExecution } from './recovery.ts';
+import { makeShadowTable } from './shadow.ts';
 import { moveSlot } from './slots.ts';
 import type { KvmWorld } from './world.ts';
 
@@ -160,6 +161,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'recover-nx',
     title: 'tables that the execution mitigation needed are zapped',
     card: card.RECOVER_CARD,
+    cardIn: ({ sharesRecovery }) => (sharesRecovery ? card.RECOVER_SHARED_CARD : card.RECOVER_CARD),
     weight: 5,
     start: (self, world) => recoverExecution(self, world),
   }),
@@ -201,6 +203,16 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
       yield* self.evict(hardwareSites.evict, at);
       return 0;
     },
+  },
+  {
+    id: 'shadow',
+    title: 'a nested guest faults and gets a shadow table; old ones make room',
+    roles: ['vcpu'],
+    parameters: [],
+    card: card.SHADOW_CARD,
+    weight: 4,
+    isIn: ({ shadowTables }) => shadowTables > 0,
+    start: (self, world) => makeShadowTable(self, world),
   },
   {
     id: 'put',

@@ -22,6 +22,14 @@ export function* listLocked(self: Actor, world: KvmWorld, frame: number): Operat
   yield* self.store(at.link, world.listHead, frame);
 }
 
+/** The same before the run: nobody can see it. */
+export function listAtBoot(world: KvmWorld, frame: number): void {
+  const { memory } = world.machine;
+  const head = memory.load(world.listHead);
+  memory.store(world.listNext(frame), head === 0 ? LAST : head, 0);
+  memory.store(world.listHead, frame, 0);
+}
+
 /** Takes a table off the list if it is on it; pages_lock is held. */
 export function* unlistLocked(self: Actor, world: KvmWorld, frame: number): Operation<void> {
   const next = yield* self.readOnce(at.readNext, world.listNext(frame));

@@ -2,7 +2,7 @@
  * Recovery of large pages that the execution mitigation split: the tables on the recovery list are zapped,
  * and faults map large pages again.
  *
- * Mirrors: the NX recovery worker of Linux KVM/x86 under the exclusive lock (until 6.18).
+ * Mirrors: the NX recovery worker of Linux KVM/x86, under the exclusive lock, or the shared one (from 6.18).
  * Source: spec/x86-xen.md A9, A12, A15; amendment E17.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
@@ -10,7 +10,7 @@ import { Result } from '../../sim/card.ts';
 import { frameOf } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { setExclusive } from './entries.ts';
+import { setExclusive, setShared } from './entries.ts';
 import { flushAll } from './flush.ts';
 import { headLocked, unlistLocked } from './recovery-list.ts';
 import { isTable, NONE } from './spte.ts';
@@ -41,8 +41,10 @@ const BATCH = 8;
 /** One round of the worker. */
 export function* recoverExecution(self: Actor, world: KvmWorld): Operation<number> {
   const overwrites = world.bug('K07-flush-flag-overwritten');
+  const mode = world.configuration.sharesRecovery ? Mode.Shared : Mode.Exclusive;
   let flush = false;
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, Lock.Mmu, mode);
+  // a victim is looked at in the section in which it was on the list: another may zap and free it (E17)
   yield* self.enterSection(at.enterRcu, RCU);
   for (let i = 0; i < BATCH; i += 1) {
     const table = yield* takeVictim(self, world);
@@ -54,7 +56,7 @@ export function* recoverExecution(self: Actor, world: KvmWorld): Operation<numbe
     flush = false;
     yield* self.exitSection(at.leaveRcu, RCU);
     yield* self.release(at.dropLock, Lock.Mmu);
-    yield* self.acquire(at.retakeLock, Lock.Mmu, Mode.Exclusive);
+    yield* self.acquire(at.retakeLock, Lock.Mmu, mode);
     yield* self.enterSection(at.enterAgain, RCU);
   }
   // Rule F: the section keeps what was removed from being freed until the flush is complete
@@ -87,6 +89,8 @@ function* zapTable(self: Actor, world: KvmWorld, table: number): Operation<boole
   const word = yield* self.readOnce(at.readParent, world.parent(table));
   const snap = yield* self.readOnce(at.readEntry, word);
   if (!isTable(snap) || frameOf(snap) !== table) return false;
-  yield* setExclusive(self, world, { word, snap, level: 2 }, NONE);
+  const place = { word, snap, level: 2 };
+  if (world.configuration.sharesRecovery) return yield* setShared(self, world, place, NONE);
+  yield* setExclusive(self, world, place, NONE);
   return true;
 }

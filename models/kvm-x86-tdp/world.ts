@@ -3,6 +3,7 @@
  * see is memory of the machine; what is private to an actor lives in its operations or in `vcpus`.
  */
 import type { Actor } from '../../sim/actor.ts';
+import { Work } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import type { Descriptor } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
@@ -52,11 +53,13 @@ export class Vcpu {
 }
 
 /** Kernel frames hold the variables: words per root, page and frame of the machine. */
-function kernelFrames({ geometry, frames, vcpus }: TdpConfiguration): number {
+function kernelFrames(configuration: TdpConfiguration): number {
+  const { geometry, frames, vcpus, listsTables, shadowTables } = configuration;
   const pages = geometry.windowPages;
   const regions = pages / blockPages(geometry);
   const fixed = 64 + 6 * ROOTS + vcpus + 2 * pages + 2 * regions + Math.ceil(pages / 32);
-  return Math.ceil((fixed + 4 * frames) / (1 << geometry.bitsPerLevel)) + 4;
+  const perFrame = 4 + (listsTables ? 1 : 0) + (shadowTables > 0 ? 1 : 0);
+  return Math.ceil((fixed + perFrame * frames) / (1 << geometry.bitsPerLevel)) + 4;
 }
 
 function actorSpecs({ vcpus, hosts }: TdpConfiguration): readonly ActorSpec[] {
@@ -79,6 +82,8 @@ export function machineSpec(configuration: TdpConfiguration): MachineSpec {
     annotations: true,
     isAnnotation: isTracked,
     counted: false,
+    // the pool of shadow tables belongs to whoever holds the lock alone
+    alone: 1 << Work.Evict,
   });
   const kernel = kernelFrames(configuration);
   return {
@@ -143,7 +148,12 @@ export class KvmWorld implements World {
   readonly #listNext: WordAddress;
   readonly #parent: WordAddress;
   readonly #hostDirty: WordAddress;
+  readonly #listed: WordAddress;
+  readonly #poolNext: WordAddress;
   readonly listHead: WordAddress;
+  /** Newest shadow table of nested guests (0: none), and how many there are. */
+  readonly poolHead: WordAddress;
+  readonly poolCount: WordAddress;
 
   /** vCPUs that may still run; requests to each. */
   readonly users: WordAddress;
@@ -196,6 +206,13 @@ export class KvmWorld implements World {
     this.#listNext = word('recovery list link', configuration.frames);
     this.#parent = word('parent entry', configuration.frames);
     this.#hostDirty = word('host dirty', configuration.frames);
+    this.#listed = word(
+      'on the list of tables',
+      configuration.listsTables ? configuration.frames : 0,
+    );
+    this.poolHead = word('pool of shadow tables');
+    this.poolCount = word('shadow tables in the pool');
+    this.#poolNext = word('pool link', configuration.shadowTables > 0 ? configuration.frames : 0);
     this.caches = machine.actors.map(() => []);
     this.vcpus = Array.from({ length: configuration.vcpus }, () => new Vcpu());
     this.invariants = invariantsOf(this);
@@ -221,6 +238,16 @@ export class KvmWorld implements World {
   /** Flag of a table that stands where a large page could be. */
   disallowed(frame: number): WordAddress {
     return this.#disallowed + frame - this.machine.spec.kernelFrames;
+  }
+
+  /** How often a table is on the list of all tables. */
+  listed(frame: number): WordAddress {
+    return this.#listed + frame - this.machine.spec.kernelFrames;
+  }
+
+  /** Link of a shadow table in the pool. */
+  poolNext(frame: number): WordAddress {
+    return this.#poolNext + frame - this.machine.spec.kernelFrames;
   }
 
   /** Its link on the recovery list. */

@@ -245,6 +245,16 @@ test('an operation that takes its lock again says anew what it does', (t) => {
   }
 });
 
+test('work that needs the lock exclusively', (t) => {
+  for (const mode of [undefined, Shared, Exclusive]) {
+    const { stage } = mapped(context);
+    if (mode !== undefined) stage.as(Who.Vcpu0, 0).lock(Lock.Mmu, mode);
+    stage.as(Who.Vcpu0, 0).claim(Claim.WorkBegins, TreeIndex.Guest, Work.Evict);
+    if (mode === Exclusive) passes(t, stage);
+    else reports(t, stage, 'work-without-lock');
+  }
+});
+
 test('another lock does not end the work', (t) => {
   const { stage } = mapped(context);
   stage.as(Who.Host0, 0).lock(Lock.Mmu, Shared);

@@ -86,6 +86,7 @@ const READERS = {
   busy: BUSY,
   readers: WALKS,
   together: WORK_NAMES.map((_, work) => ((FAULTS & (1 << work)) !== 0 ? FAULTS : 0)),
+  alone: 1 << Work.Evict,
 };
 
 export interface StageOptions {
