@@ -6,64 +6,42 @@
 import type { Target } from '../fuzz/execution.ts';
 import { type Engine, LocalEngine, runFinding, runShard } from './engine.ts';
 import { Flights } from './flights.ts';
-import {
-  type CampaignPlan,
-  type Cell,
-  type Failure,
-  type FoundCase,
-  planOf,
-  type ShardResult,
-} from './task.ts';
+import type { CampaignFolder } from './folder.ts';
+import { type CampaignPlan, planOf, type ShardResult } from './task.ts';
+import { Batch, type Finding, Totals } from './totals.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
   readonly targets: readonly Target[];
   readonly strategy: string | undefined;
-  /** Executions; no limit when undefined. */
+  /** Executions, those before it was resumed included; no limit when undefined. */
   readonly runs: number | undefined;
-  /** Seconds; no limit when undefined. */
+  /** Seconds from now; no limit when undefined. */
   readonly seconds: number | undefined;
   readonly stopOnFinding: boolean;
   /** Executions that minimising one finding may take. */
   readonly minimiseBudget?: number;
 }
 
-export interface CampaignFinding {
-  readonly system: string;
-  readonly bug: string | undefined;
-  readonly finding: FoundCase;
-  /** Index of the execution that hit it first, and seconds since the start. */
-  readonly index: number;
-  readonly seconds: number;
-  readonly strategy: string;
-  readonly hits: number;
-}
-
 export interface CampaignStatus {
+  /** Of campaign, with the time before it was resumed. */
   readonly seconds: number;
-  readonly executions: number;
-  readonly steps: number;
-  /** Signatures so far, and how many of them are still to be minimised. */
-  readonly signatures: number;
+  readonly totals: Totals;
   readonly minimising: number;
+  /** Workers that died. */
+  readonly deaths: number;
+  /** Why what was done is not on the disk. */
+  readonly trouble: string | undefined;
 }
 
 export interface CampaignResult {
+  readonly plan: CampaignPlan;
   readonly seconds: number;
-  readonly executions: number;
-  readonly steps: number;
-  readonly vacuous: number;
   readonly interrupted: boolean;
   readonly jobs: number;
+  readonly totals: Totals;
   /** By the index of their first hit. */
-  readonly findings: readonly CampaignFinding[];
-  readonly systems: ReadonlyMap<string, SystemCount>;
-}
-
-export interface SystemCount {
-  executions: number;
-  vacuous: number;
-  readonly configurations: Map<string, Cell>;
+  readonly findings: readonly Finding[];
 }
 
 /** Executions of a shard: some 25 ms, so that a stop and a lost worker cost little. */
@@ -72,45 +50,55 @@ export const SHARD = 128;
 const AHEAD = 8;
 /** Shards that are in flight when a campaign is stopped are cut after this time. */
 const GRACE_MS = 1000;
-
-/** A finding while it is being minimised. */
-interface Open {
-  readonly failure: Failure;
-  readonly seconds: number;
-  hits: number;
-  found: FoundCase | undefined;
-}
+/** Records of the journal: rarer when a campaign is long, at most so many seconds apart. */
+const FLUSH_SECONDS_MIN = 0.25;
+const FLUSH_SECONDS_MAX = 5;
+const FLUSH_SHARE = 0.05;
 
 export class Campaign {
   readonly #options: CampaignOptions;
   readonly #plan: CampaignPlan;
   readonly #engine: Engine;
+  readonly #folder: CampaignFolder | undefined;
   readonly #flights = new Flights();
-  readonly #findings = new Map<string, Open>();
-  /** Findings that nobody minimises yet. */
-  readonly #waiting: Open[] = [];
+  readonly #totals: Totals;
+  /** Findings that nobody minimises yet, and those that are minimised but not kept yet. */
+  readonly #waiting: Finding[];
+  #unkept: Finding[] = [];
   #minimising = 0;
-  readonly #systems = new Map<string, SystemCount>();
   /** Results that came before those of lower indices, by their first index. */
   readonly #early = new Map<number, ShardResult>();
-  /** The next execution to hand out, and the next to merge; the latter is the number of executions. */
-  #next = 0;
-  #merged = 0;
-  #steps = 0;
-  #vacuous = 0;
+  /** The next execution to hand out; all below `totals.executions` are merged. */
+  #next: number;
+  /** What is merged and not in the journal. */
+  readonly #batch: Batch;
+  #flushed = 0;
   #started = 0;
+  /** Seconds before it was resumed. */
+  readonly #before: number;
   /** No more shards; nothing more is merged. */
   #isStopping = false;
   #isOver = false;
   #interrupted = false;
 
-  constructor(options: CampaignOptions, engine: Engine = new LocalEngine()) {
+  /** @param folder where it is kept, with what was done before; nowhere when undefined */
+  constructor(
+    options: CampaignOptions,
+    engine: Engine = new LocalEngine(),
+    folder: CampaignFolder | undefined = undefined,
+  ) {
     this.#options = options;
     this.#engine = engine;
+    this.#folder = folder;
     this.#plan = planOf(options.seed, options.targets, options.strategy);
-    for (const { system } of options.targets) {
-      this.#systems.set(system.id, { executions: 0, vacuous: 0, configurations: new Map() });
-    }
+    this.#totals = folder?.history.totals ?? new Totals();
+    this.#before = this.#totals.seconds;
+    this.#next = this.#totals.executions;
+    this.#batch = new Batch(this.#next);
+    const known = [...this.#totals.findings.values()];
+    this.#waiting = known.filter(({ found }) => found === undefined);
+    const isLate = options.seconds !== undefined && options.seconds <= 0;
+    this.#isStopping = isLate || (options.stopOnFinding && known.length > 0);
   }
 
   /** Ends the campaign after the executions in flight. */
@@ -127,7 +115,7 @@ export class Campaign {
   async run(status: (now: CampaignStatus) => void = () => {}): Promise<CampaignResult> {
     this.#started = performance.now();
     const { seconds } = this.#options;
-    const ticking = setInterval(() => status(this.#status()), 1000);
+    const ticking = setInterval(() => status(this.status), 1000);
     const ending =
       seconds === undefined ? undefined : setTimeout(() => this.#stop(), seconds * 1000);
     try {
@@ -139,8 +127,32 @@ export class Campaign {
     } finally {
       clearInterval(ticking);
       clearTimeout(ending);
+      this.#totals.seconds = this.#seconds;
+      this.#flush();
     }
-    return this.#result();
+    return this.result;
+  }
+
+  get status(): CampaignStatus {
+    return {
+      seconds: this.#seconds,
+      totals: this.#totals,
+      minimising: this.#minimising + this.#waiting.length,
+      deaths: this.#engine.deaths,
+      trouble: this.#folder?.trouble,
+    };
+  }
+
+  /** How it stands. */
+  get result(): CampaignResult {
+    return {
+      plan: this.#plan,
+      seconds: this.#seconds,
+      interrupted: this.#interrupted,
+      jobs: this.#engine.workers,
+      totals: this.#totals,
+      findings: [...this.#totals.findings.values()],
+    };
   }
 
   #stop(): void {
@@ -152,32 +164,34 @@ export class Campaign {
   }
 
   get #seconds(): number {
-    return (performance.now() - this.#started) / 1000;
+    return this.#before + (performance.now() - this.#started) / 1000;
   }
 
   /** Keeps the workers busy: findings have some of them, shards the rest. */
   #launch(): void {
     const { workers } = this.#engine;
-    const isHunting = !this.#isStopping;
-    const share = isHunting ? Math.ceil(workers / 2) : workers;
+    const share = this.#hasMore ? Math.ceil(workers / 2) : workers;
     while (this.#waiting.length > 0 && this.#minimising < share) {
       this.#flights.launch(this.#minimise(this.#waiting.shift()!));
     }
     // one more than there are workers: none waits for the next
-    while (!this.#isStopping && this.#flights.count <= workers && this.#hasRoom) {
+    while (this.#hasMore && this.#flights.count <= workers && this.#hasRoom) {
       const from = this.#next;
-      const to = Math.min(from + SHARD, this.#options.runs ?? Number.MAX_SAFE_INTEGER);
-      this.#next = to;
-      this.#flights.launch(this.#shard(from, to));
+      this.#next = this.#endOf(from);
+      this.#flights.launch(this.#shard(from, this.#next));
     }
   }
 
+  get #hasMore(): boolean {
+    return !this.#isStopping && this.#next < (this.#options.runs ?? Number.MAX_SAFE_INTEGER);
+  }
+
   get #hasRoom(): boolean {
-    const ahead = this.#next - this.#merged;
-    return (
-      this.#next < (this.#options.runs ?? Number.MAX_SAFE_INTEGER) &&
-      ahead < AHEAD * SHARD * this.#engine.workers
-    );
+    return this.#next - this.#totals.executions < AHEAD * SHARD * this.#engine.workers;
+  }
+
+  #endOf(from: number): number {
+    return Math.min(from + SHARD, this.#options.runs ?? Number.MAX_SAFE_INTEGER);
   }
 
   async #shard(from: number, to: number): Promise<void> {
@@ -187,13 +201,12 @@ export class Campaign {
     const { result } = await runShard(this.#engine, task);
     this.#early.set(from, result);
     for (;;) {
-      const next = this.#early.get(this.#merged);
+      const next = this.#early.get(this.#totals.executions);
       if (next === undefined || this.#isOver) return;
-      this.#early.delete(this.#merged);
-      const isWhole = next.to === Math.min(next.from + SHARD, this.#options.runs ?? Infinity);
+      this.#early.delete(next.from);
       this.#merge(next);
       // it was stopped, or it has found what ends the campaign: the executions after it do not count
-      if (!isWhole || (untilFailure && next.failures.length > 0)) {
+      if (next.to < this.#endOf(next.from) || (untilFailure && next.failures.length > 0)) {
         this.#isOver = true;
         this.#stop();
         this.#engine.stop();
@@ -201,106 +214,38 @@ export class Campaign {
     }
   }
 
-  #merge({ to, cells, failures }: ShardResult): void {
-    this.#merged = to;
-    for (const cell of cells) {
-      this.#steps += cell.steps;
-      this.#vacuous += cell.vacuous;
-      const counts = this.#systems.get(cell.system)!;
-      counts.executions += cell.executions;
-      counts.vacuous += cell.vacuous;
-      const known = counts.configurations.get(cell.configuration);
-      counts.configurations.set(cell.configuration, known === undefined ? cell : sum(known, cell));
-    }
-    for (const failure of failures) {
-      const known = this.#findings.get(failure.key);
-      if (known !== undefined) {
-        known.hits += failure.hits;
-        continue;
-      }
-      const { hits } = failure;
-      const open: Open = { failure, seconds: this.#seconds, hits, found: undefined };
-      this.#findings.set(failure.key, open);
-      this.#waiting.push(open);
-    }
+  #merge(result: ShardResult): void {
+    const fresh = this.#totals.merge(result, this.#seconds);
+    this.#waiting.push(...fresh);
+    this.#batch.add(result);
+    const now = this.#seconds;
+    const pause = Math.min(FLUSH_SECONDS_MAX, Math.max(FLUSH_SECONDS_MIN, FLUSH_SHARE * now));
+    if (fresh.length > 0 || now - this.#flushed >= pause) this.#flush();
   }
 
-  async #minimise(open: Open): Promise<void> {
+  /** Brings what was done to the disk; what does not get there is tried again the next time. */
+  #flush(): void {
+    this.#flushed = this.#seconds;
+    const folder = this.#folder;
+    if (folder === undefined) return;
+    if (this.#batch.to > this.#batch.from) {
+      if (!folder.merged(this.#batch.result, this.#totals.seconds)) return;
+      this.#batch.clear();
+    }
+    this.#unkept = this.#unkept.filter((finding) => !folder.found(finding));
+  }
+
+  async #minimise(finding: Finding): Promise<void> {
     this.#minimising += 1;
     const { result } = await runFinding(this.#engine, {
       kind: 'finding',
       plan: this.#plan,
-      index: open.failure.index,
+      index: finding.failure.index,
       budget: this.#options.minimiseBudget ?? null,
     });
-    open.found = result;
+    finding.found = result;
     this.#minimising -= 1;
+    this.#unkept.push(finding);
+    this.#flush();
   }
-
-  #status(): CampaignStatus {
-    return {
-      seconds: this.#seconds,
-      executions: this.#merged,
-      steps: this.#steps,
-      signatures: this.#findings.size,
-      minimising: this.#minimising + this.#waiting.length,
-    };
-  }
-
-  #result(): CampaignResult {
-    const findings = [...this.#findings.values()].map(
-      ({ failure, seconds, hits, found }): CampaignFinding => ({
-        system: failure.system,
-        bug: failure.bugs[0],
-        finding: found!,
-        index: failure.index,
-        seconds,
-        strategy: failure.strategy,
-        hits,
-      }),
-    );
-    return {
-      seconds: this.#seconds,
-      executions: this.#merged,
-      steps: this.#steps,
-      vacuous: this.#vacuous,
-      interrupted: this.#interrupted,
-      jobs: this.#engine.workers,
-      findings: findings.sort((a, b) => a.index - b.index),
-      systems: this.#systems,
-    };
-  }
-}
-
-function sum(one: Cell, other: Cell): Cell {
-  return {
-    ...one,
-    executions: one.executions + other.executions,
-    steps: one.steps + other.steps,
-    vacuous: one.vacuous + other.vacuous,
-    operations: addTallies(one.operations, other.operations),
-    oracles: addCounts(one.oracles, other.oracles),
-  };
-}
-
-export function addCounts(
-  one: Readonly<Record<string, number>>,
-  other: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const added = { ...one };
-  for (const [id, count] of Object.entries(other)) added[id] = (added[id] ?? 0) + count;
-  return added;
-}
-
-export function addTallies(one: Cell['operations'], other: Cell['operations']): Cell['operations'] {
-  const added = { ...one };
-  for (const [id, { begun, finished, failed }] of Object.entries(other)) {
-    const known = added[id];
-    added[id] = {
-      begun: (known?.begun ?? 0) + begun,
-      finished: (known?.finished ?? 0) + finished,
-      failed: (known?.failed ?? 0) + failed,
-    };
-  }
-  return added;
 }

@@ -78,7 +78,7 @@ export function writeWhole(file: string, text: string): void {
   }
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   const known: Record<string, string> = {
     ENOENT: 'no such file or folder',
@@ -86,6 +86,8 @@ function reasonOf(error: unknown): string {
     EISDIR: 'it is a folder',
     ENOTDIR: 'a part of the path is no folder',
     ENOSPC: 'the disk is full',
+    EFBIG: 'the file is larger than allowed',
+    EDQUOT: 'the disk quota is used up',
     EROFS: 'the file system is read-only',
   };
   return known[code ?? ''] ?? (error instanceof Error ? error.message : String(error));

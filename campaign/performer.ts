@@ -124,12 +124,10 @@ class Counter {
     const signature = coarseSignature(session, violation);
     const key = `${system} ${target.bugs.join(',')} ${signature}`;
     const known = this.#failures.get(key);
-    this.#failures.set(
-      key,
-      known === undefined
-        ? { key, system, bugs: target.bugs, oracle: violation.oracle, index, strategy, hits: 1 }
-        : { ...known, hits: known.hits + 1 },
-    );
+    const hits = (known?.hits ?? 0) + 1;
+    const { oracle, rule } = violation;
+    const first = { key, system, bugs: target.bugs, signature, oracle, rule, index, strategy };
+    this.#failures.set(key, { ...(known ?? first), hits, last: index });
     return true;
   }
 

@@ -67,11 +67,15 @@ export interface Failure {
   readonly key: string;
   readonly system: string;
   readonly bugs: readonly string[];
+  readonly signature: string;
   readonly oracle: string;
-  /** Of the first in the shard, and how many there are. */
+  readonly rule: string;
+  /** Of the first in the shard. */
   readonly index: number;
   readonly strategy: string;
+  /** How many there are, and the index of the last. */
   readonly hits: number;
+  readonly last: number;
 }
 
 /** A finding as a minimised case, with what people are shown of it. */

@@ -1,15 +1,12 @@
 /** `fuzz`: a campaign, with its summary for people and for programs. */
-import { join } from 'node:path';
 import {
-  addCounts,
-  addTallies,
   Campaign,
-  type CampaignFinding,
+  type CampaignOptions,
   type CampaignResult,
   type CampaignStatus,
   SHARD,
 } from '../campaign/campaign.ts';
-import { caseName, writeCase } from '../campaign/corpus.ts';
+import { CampaignFolder } from '../campaign/folder.ts';
 import {
   checkStrategy,
   parseCount,
@@ -19,9 +16,11 @@ import {
   targetsOf,
   UsageError,
 } from '../campaign/options.ts';
+import { folderSummary, fuzzDocument } from '../campaign/summary.ts';
+import { planOf, targetsOfPlan } from '../campaign/task.ts';
 import { openEngine } from '../campaign/threads.ts';
+import type { Finding } from '../campaign/totals.ts';
 import { formatCase } from '../fuzz/case-text.ts';
-import { ORACLES } from '../oracles/registry.ts';
 import { Exit, print, printJson, StatusLine, seconds, table, thousands } from './terminal.ts';
 
 export interface FuzzFlags {
@@ -35,19 +34,77 @@ export interface FuzzFlags {
   readonly strategy?: string;
   readonly stopOnFinding?: boolean;
   readonly out?: string;
+  readonly resume?: string;
   readonly json?: boolean;
 }
 
 const DEFAULT_SECONDS = 60;
+/** How often summary.json is written anew. */
+const SUMMARY_SECONDS = 30;
+
+/** What to run, and where it is kept. */
+interface Order {
+  readonly options: CampaignOptions;
+  readonly folder: CampaignFolder | undefined;
+  /** The command that does the same again. */
+  readonly repeat: string;
+}
 
 export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promise<number> {
-  const seed = flags.seed === undefined ? 1 : parseSeed(flags.seed);
-  const runs = flags.runs === undefined ? undefined : parseCount('--runs')(flags.runs);
-  const time = flags.time === undefined ? undefined : parseDuration(flags.time);
-  if (time !== undefined && time <= 0)
-    throw new UsageError('--time is 0; a duration above 0 is allowed');
   const jobs = parseJobs(flags.jobs);
-  const options = {
+  const order = flags.resume === undefined ? newOrder(systems, flags) : resumed(systems, flags);
+  const { options, folder } = order;
+  if (flags.json !== true) print(`to repeat: ${order.repeat}`);
+  const left = (options.runs ?? Number.MAX_SAFE_INTEGER) - (folder?.history.totals.executions ?? 0);
+  // a few shards are done before a thread has started
+  const engine = openEngine(left <= 16 * SHARD ? 1 : jobs);
+  folder?.start({ at: new Date().toISOString(), jobs: engine.workers, engine: 'local' });
+  try {
+    const result = await watch(new Campaign(options, engine, folder), folder, flags.json === true);
+    if (flags.json === true) printJson({ ...fuzzDocument(result, folder?.path), jobs });
+    else printSummary(result, folder?.path);
+    // after all is told: the disk may be full
+    folder?.finish(folderSummary(result, folder.history));
+    return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
+  } finally {
+    await engine.close();
+    folder?.close();
+  }
+}
+
+/** Runs a campaign with its status and Ctrl-C: once to end it, twice to stop at once. */
+async function watch(
+  campaign: Campaign,
+  folder: CampaignFolder | undefined,
+  isQuiet: boolean,
+): Promise<CampaignResult> {
+  const stop = (): void => {
+    if (campaign.interrupted)
+      process.exit(campaign.result.findings.length > 0 ? Exit.Finding : Exit.Clean);
+    campaign.interrupt();
+  };
+  process.on('SIGINT', stop);
+  const line = new StatusLine(isQuiet);
+  let written = 0;
+  try {
+    return await campaign.run((status) => {
+      line.show(statusText(status));
+      if (folder === undefined || status.seconds - written < SUMMARY_SECONDS) return;
+      written = status.seconds;
+      // the disk may be full for a while
+      if (status.trouble === undefined)
+        folder.writeSummary(folderSummary(campaign.result, folder.history));
+    });
+  } finally {
+    process.off('SIGINT', stop);
+    line.clear();
+  }
+}
+
+function newOrder(systems: readonly string[], flags: FuzzFlags): Order {
+  const seed = flags.seed === undefined ? 1 : parseSeed(flags.seed);
+  const { runs, time } = limitsOf(flags);
+  const options: CampaignOptions = {
     seed,
     targets: targetsOf({
       systems,
@@ -60,25 +117,62 @@ export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promis
     seconds: time ?? (runs === undefined ? DEFAULT_SECONDS : undefined),
     stopOnFinding: flags.stopOnFinding === true,
   };
-  // a few shards are done before a thread has started
-  const engine = openEngine(runs !== undefined && runs <= 16 * SHARD ? 1 : jobs);
-  const campaign = new Campaign(options, engine);
-  if (flags.json !== true) print(`to repeat: ${repeatCommand(systems, flags, seed)}`);
-  const stop = (): void => {
-    if (campaign.interrupted) process.exit(Exit.Finding);
-    campaign.interrupt();
+  const folder =
+    flags.out === undefined
+      ? undefined
+      : CampaignFolder.create(flags.out, {
+          plan: planOf(seed, options.targets, options.strategy),
+          runs: runs ?? null,
+          seconds: options.seconds ?? null,
+          stopOnFinding: options.stopOnFinding,
+        });
+  return { options, folder, repeat: repeatCommand(systems, flags, seed) };
+}
+
+/** Flags that a campaign has from its folder when it is resumed. */
+const FROM_FOLDER = [
+  'bug',
+  'configuration',
+  'fidelity',
+  'seed',
+  'strategy',
+  'stopOnFinding',
+  'out',
+] as const;
+
+function resumed(systems: readonly string[], flags: FuzzFlags): Order {
+  const given = FROM_FOLDER.find((name) => flags[name] !== undefined);
+  const word =
+    systems.length > 0 ? 'a system' : given?.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+  if (word !== undefined) {
+    const what = systems.length > 0 ? word : `--${word}`;
+    throw new UsageError(
+      `--resume takes what it runs from its folder: ${what} is not allowed (--runs, --time, --jobs, --json are)`,
+    );
+  }
+  const path = flags.resume!;
+  const { runs, time } = limitsOf(flags);
+  const folder = CampaignFolder.resume(path);
+  const { plan, ...first } = folder.manifest;
+  const hasLimit = runs !== undefined || time !== undefined;
+  const left = first.seconds === null ? undefined : first.seconds - folder.history.totals.seconds;
+  const options: CampaignOptions = {
+    seed: plan.seed,
+    targets: targetsOfPlan(plan),
+    strategy: plan.strategy ?? undefined,
+    runs: hasLimit ? runs : (first.runs ?? undefined),
+    seconds: hasLimit ? time : left === undefined ? undefined : Math.max(0, left),
+    stopOnFinding: first.stopOnFinding,
   };
-  process.on('SIGINT', stop);
-  const line = new StatusLine(flags.json === true);
-  const result = await campaign.run((status) => line.show(statusText(status)));
-  process.off('SIGINT', stop);
-  await engine.close();
-  line.clear();
-  const taken = new Set<string>();
-  const files = result.findings.map((finding) => save(finding, flags.out, taken));
-  if (flags.json === true) printJson(summary(result, jobs, seed, flags.strategy, files));
-  else printSummary(result, files);
-  return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
+  return { options, folder, repeat: `stagewright fuzz --resume ${path}` };
+}
+
+function limitsOf(flags: FuzzFlags): { runs: number | undefined; time: number | undefined } {
+  const runs = flags.runs === undefined ? undefined : parseCount('--runs')(flags.runs);
+  const time = flags.time === undefined ? undefined : parseDuration(flags.time);
+  if (time !== undefined && time <= 0)
+    throw new UsageError('--time is 0; a duration above 0 is allowed');
+  return { runs, time };
 }
 
 function repeatCommand(systems: readonly string[], flags: FuzzFlags, seed: number): string {
@@ -91,115 +185,61 @@ function repeatCommand(systems: readonly string[], flags: FuzzFlags, seed: numbe
   return words.join(' ');
 }
 
-function statusText({ seconds: elapsed, executions, steps, signatures }: CampaignStatus): string {
+function statusText({ seconds: elapsed, totals, minimising, trouble }: CampaignStatus): string {
+  const { executions, steps, findings } = totals;
   const rate = executions / Math.max(elapsed, 0.001);
   return (
     `${elapsed.toFixed(0)} s  ${thousands(executions)} executions (${thousands(rate)}/s, ` +
-    `${(steps / Math.max(elapsed, 0.001) / 1e6).toFixed(2)} M steps/s)  ${signatures} findings`
+    `${(steps / Math.max(elapsed, 0.001) / 1e6).toFixed(2)} M steps/s)  ${findings.size} findings` +
+    `${minimising > 0 ? `, ${minimising} being minimised` : ''}` +
+    `${trouble === undefined ? '' : `  NOT SAVED: ${trouble}`}`
   );
 }
 
-/** Writes the case when a folder was asked for; the name it has, or would have. */
-function save(
-  { system, finding }: CampaignFinding,
-  folder: string | undefined,
-  taken: Set<string>,
-): string {
-  const base = join(system, caseName(finding.case));
-  let name = base;
-  for (let number = 2; taken.has(name); number += 1)
-    name = base.replace(/\.yaml$/, `-${number}.yaml`);
-  taken.add(name);
-  if (folder === undefined) return name;
-  const file = join(folder, name);
-  writeCase(file, finding.case);
-  return file;
-}
-
-function printSummary(result: CampaignResult, files: readonly string[]): void {
-  result.findings.forEach((finding, index) => {
+function printSummary(result: CampaignResult, folder: string | undefined): void {
+  for (const finding of result.findings) {
     print('');
     printFinding(finding);
-    print(`\n${formatCase(finding.finding.case).trimEnd()}`);
+    if (finding.found !== undefined) print(`\n${formatCase(finding.found.case).trimEnd()}`);
+    const file = folder === undefined ? finding.file : `${folder}/${finding.file}`;
     print(
-      `\n(case ${files[index]}; hit ${finding.hits} times, first in execution ${finding.index})`,
+      `\n(case ${file}; hit ${finding.hits} times, first in execution ${finding.failure.index})`,
     );
-  });
-  const { executions, steps, vacuous } = result;
+  }
+  const { totals, plan } = result;
+  const cells = [...totals.cells.values()];
   print('');
   print(
     table(
       ['system', 'executions', 'vacuous', 'configurations'],
-      [...result.systems].map(([id, counts]) => [
-        id,
-        thousands(counts.executions),
-        `${((100 * counts.vacuous) / Math.max(1, counts.executions)).toFixed(2)} %`,
-        [...counts.configurations]
-          .map(([name, cell]) => `${name} ${thousands(cell.executions)}`)
-          .join(', '),
-      ]),
+      [...new Set(plan.targets.map(({ system }) => system))].map((id) => {
+        const own = cells.filter(({ system }) => system === id);
+        const executions = own.reduce((sum, cell) => sum + cell.executions, 0);
+        const vacuous = own.reduce((sum, cell) => sum + cell.vacuous, 0);
+        return [
+          id,
+          thousands(executions),
+          `${((100 * vacuous) / Math.max(1, executions)).toFixed(2)} %`,
+          own
+            .map(({ configuration, executions: count }) => `${configuration} ${thousands(count)}`)
+            .join(', '),
+        ];
+      }),
     ),
   );
+  const { executions, steps, vacuous } = totals;
   print(
     `${thousands(executions)} executions, ${thousands(steps)} steps in ${seconds(result.seconds)} s ` +
-      `(${thousands(executions / result.seconds)}/s); ${vacuous} vacuous; ` +
+      `(${thousands(executions / Math.max(0.001, result.seconds))}/s); ${vacuous} vacuous; ` +
       `${result.findings.length === 0 ? 'no finding' : `${result.findings.length} findings`}` +
       `${result.interrupted ? '; interrupted' : ''}`,
   );
 }
 
 /** The explanation of a finding, as `replay` would print it. */
-export function printFinding({ system, bug, finding, strategy }: CampaignFinding): void {
-  print(
-    `${system}${bug === undefined ? '' : ` with ${bug}`} (found by ${strategy}): ${finding.signature}`,
-  );
-  for (const line of finding.explanation) print(line);
-}
-
-function summary(
-  result: CampaignResult,
-  jobs: number,
-  seed: number,
-  strategy: string | undefined,
-  files: readonly string[],
-): unknown {
-  return {
-    command: 'fuzz',
-    seed,
-    strategy: strategy ?? 'portfolio',
-    jobs,
-    executions: result.executions,
-    steps: result.steps,
-    vacuous: result.vacuous,
-    seconds: result.seconds,
-    interrupted: result.interrupted,
-    findings: result.findings.map(({ system, bug, finding, index, seconds: after }, i) => ({
-      system,
-      bug: bug ?? null,
-      oracle: finding.case.expect?.oracle ?? '',
-      signature: finding.signature,
-      case: files[i],
-      executions: index,
-      seconds: after,
-      operations: finding.operations,
-      switches: finding.switches,
-      step: finding.steps,
-    })),
-    systems: [...result.systems].map(([id, counts]) => {
-      const cells = [...counts.configurations].sort(([a], [b]) => (a < b ? -1 : 1));
-      return {
-        system: id,
-        configurations: Object.fromEntries(cells.map(([name, cell]) => [name, cell.executions])),
-        operations: cells.map(([, cell]) => cell.operations).reduce(addTallies, {}),
-        oracles: cells
-          .map(([, cell]) => cell.oracles)
-          .reduce(addCounts, Object.fromEntries(ORACLES.map((oracle) => [oracle.id, 0]))),
-        byConfiguration: Object.fromEntries(
-          cells.map(([name, { operations, oracles }]) => [name, { operations, oracles }]),
-        ),
-        goals: [],
-        vacuous: counts.vacuous,
-      };
-    }),
-  };
+export function printFinding({ failure, found }: Finding): void {
+  const { system, bugs, strategy, signature } = failure;
+  const bug = bugs[0] === undefined ? '' : ` with ${bugs[0]}`;
+  print(`${system}${bug} (found by ${strategy}): ${signature}`);
+  for (const line of found?.explanation ?? []) print(line);
 }

@@ -42,7 +42,8 @@ function build(done: (code: number) => void): Command {
     .option('--jobs <n>', 'worker threads (all cores); what is found does not depend on it')
     .option('--strategy <id>', 'only this strategy; the portfolio by default')
     .option('--stop-on-finding', 'ends at the first finding')
-    .option('--out <dir>', 'writes each finding as a case below this folder')
+    .option('--out <dir>', 'keeps the campaign here: findings, and all that resuming it needs')
+    .option('--resume <dir>', 'goes on with the campaign that --out kept there')
     .option('--json', 'one JSON document on standard output')
     .addHelpText(
       'after',

@@ -55,6 +55,26 @@ export const fuzzSchema = z.strictObject({
   ),
 });
 
+/** summary.json of a campaign's folder. Details are in the order of the findings, minimised or not. */
+export const summarySchema = fuzzSchema.extend({
+  command: z.literal('campaign'),
+  details: z.array(
+    z.strictObject({
+      signature: z.string(),
+      fine: z.string().nullable(),
+      /** Within the folder. */
+      case: z.string().nullable(),
+      strategy: z.string(),
+      hits: count,
+      first: count,
+      last: count,
+      explanation: z.array(z.string()),
+    }),
+  ),
+  sessions: z.array(z.strictObject({ at: z.string(), jobs: count, engine: z.string() })),
+  curve: z.array(z.strictObject({ executions: count, seconds: z.number(), signatures: count })),
+});
+
 const verdict = z.enum(['reproduced', 'other', 'clean', 'fixed', 'stale']);
 
 export const replaySchema = z.strictObject({

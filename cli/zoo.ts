@@ -140,12 +140,12 @@ export async function demo(flags: DemoFlags): Promise<number> {
     stopOnFinding: true,
   };
   const line = new StatusLine(false);
-  const result = await new Campaign(options, engine).run(({ executions, seconds: elapsed }) =>
-    line.show(`${elapsed.toFixed(0)} s  ${thousands(executions)} executions`),
+  const result = await new Campaign(options, engine).run(({ totals, seconds: elapsed }) =>
+    line.show(`${elapsed.toFixed(0)} s  ${thousands(totals.executions)} executions`),
   );
   line.clear();
   print(
-    `   ${thousands(result.executions)} executions, ${thousands(result.steps)} steps, ${result.findings.length} findings.`,
+    `   ${thousands(result.totals.executions)} executions, ${thousands(result.totals.steps)} steps, ${result.findings.length} findings.`,
   );
 
   const kvm = findSystem('kvm-arm64')!;

@@ -6,6 +6,7 @@ import { replayCase, Verdict } from '../../fuzz/replay.ts';
 import { Sessions } from '../../fuzz/sessions.ts';
 import { canary } from '../../models/canary/index.ts';
 import { SYSTEMS } from '../../models/registry.ts';
+import { told } from '../campaign/told.ts';
 
 const RUNS = 300;
 /**
@@ -34,27 +35,27 @@ function campaign(
 const BUGS = canary.bugs.map(({ id }) => id);
 
 test('the canary is found at its known rate, grouped in few signatures', async (t) => {
-  const { findings, executions } = await campaign(BUGS);
-  t.is(executions, RUNS);
+  const { findings, totals } = await campaign(BUGS);
+  t.is(totals.executions, RUNS);
   const hits = findings.reduce((sum, finding) => sum + finding.hits, 0);
   t.log(`${hits} hits, ${findings.length} signatures`);
   t.true(hits >= HITS_MIN && hits <= HITS_MAX, `${hits} hits`);
   t.true(findings.length >= 1 && findings.length <= SIGNATURES_MAX);
-  const signatures = findings.map(({ finding }) => finding.signature);
+  const signatures = findings.map(({ found }) => found?.signature);
   t.is(new Set(signatures).size, findings.length);
 });
 
 test('what is found is minimised, is caught by the oracle that the bug names, and replays', async (t) => {
   const { findings } = await campaign(BUGS);
   const { caughtBy } = canary.bugs[0]!;
-  const smallest = Math.min(...findings.map(({ finding }) => finding.operations));
+  const smallest = Math.min(...findings.map(({ found }) => found!.operations));
   t.true(smallest <= 2);
-  for (const { finding, system, bug, index } of findings) {
-    t.is(system, canary.id);
-    t.is(bug, BUGS[0]);
-    t.true(index < RUNS);
-    t.true(caughtBy.includes(finding.case.expect?.oracle ?? 'clean'));
-    const read = parseCase('found.yaml', formatCase(finding.case), SYSTEMS);
+  for (const { found, failure } of findings) {
+    t.is(failure.system, canary.id);
+    t.deepEqual(failure.bugs, BUGS);
+    t.true(failure.index < RUNS);
+    t.true(caughtBy.includes(found?.case.expect?.oracle ?? 'clean'));
+    const read = parseCase('found.yaml', formatCase(found!.case), SYSTEMS);
     const { verdict, digestMatches } = replayCase(new Sessions(), read);
     t.is(verdict, Verdict.Reproduced);
     t.true(digestMatches);
@@ -64,36 +65,26 @@ test('what is found is minimised, is caught by the oracle that the bug names, an
 });
 
 test('a campaign finds the same every time', async (t) => {
-  const told = ({ findings, steps, vacuous, executions }: CampaignResult) => ({
-    steps,
-    vacuous,
-    executions,
-    findings: findings.map(({ finding, hits, index, strategy }) => ({
-      hits,
-      index,
-      strategy,
-      signature: finding.signature,
-      fine: finding.fine,
-      text: formatCase(finding.case),
-    })),
-  });
   t.deepEqual(told(await campaign(BUGS)), told(await campaign(BUGS)));
 });
 
 test('the correct canary is clean, and its runs show something', async (t) => {
-  const { findings, vacuous, executions, systems } = await campaign([]);
+  const { findings, totals } = await campaign([]);
   t.deepEqual(findings, []);
-  t.is(executions, RUNS);
-  t.true(vacuous < RUNS / 20);
-  t.is(systems.get(canary.id)?.configurations.get('canary')?.executions, RUNS);
+  t.is(totals.executions, RUNS);
+  t.true(totals.vacuous < RUNS / 20);
+  t.deepEqual(
+    [...totals.cells.values()].map(({ configuration, executions }) => [configuration, executions]),
+    [['canary', RUNS]],
+  );
 });
 
 test('a campaign that stops on a finding stops at the lowest index', async (t) => {
   const all = await campaign(BUGS);
-  const { findings, executions } = await campaign(BUGS, { stopOnFinding: true });
+  const { findings, totals } = await campaign(BUGS, { stopOnFinding: true });
   t.is(findings.length, 1);
-  t.is(findings[0]?.index, Math.min(...all.findings.map(({ index }) => index)));
-  t.is(executions, findings[0]!.index + 1);
+  t.is(findings[0]?.failure.index, Math.min(...all.findings.map(({ failure }) => failure.index)));
+  t.is(totals.executions, findings[0]!.failure.index + 1);
 });
 
 test('a campaign that is interrupted says so and keeps what it has', async (t) => {
@@ -107,8 +98,8 @@ test('a campaign that is interrupted says so and keeps what it has', async (t) =
   });
   const running = stopped.run();
   stopped.interrupt();
-  const { interrupted, executions, seconds } = await running;
+  const { interrupted, totals, seconds } = await running;
   t.true(interrupted);
-  t.true(executions > 0);
+  t.true(totals.executions > 0);
   t.true(seconds < 30);
 });

@@ -1,0 +1,87 @@
+/** What `fuzz --json` prints, and summary.json in a campaign's folder: the same with more detail. */
+import { join } from 'node:path';
+import { ORACLES } from '../oracles/registry.ts';
+import type { CampaignResult } from './campaign.ts';
+import type { History } from './history.ts';
+import type { Cell } from './task.ts';
+import { sumCounts } from './totals.ts';
+
+/** The document of `fuzz --json` (fuzzSchema of cli/schemas.ts). @param folder where cases are, or undefined */
+export function fuzzDocument(result: CampaignResult, folder: string | undefined): object {
+  const { plan, jobs, totals, interrupted, seconds, findings } = result;
+  const systems = [...new Set(plan.targets.map(({ system }) => system))];
+  return {
+    command: 'fuzz',
+    seed: plan.seed,
+    strategy: plan.strategy ?? 'portfolio',
+    jobs,
+    executions: totals.executions,
+    steps: totals.steps,
+    vacuous: totals.vacuous,
+    seconds,
+    interrupted,
+    findings: findings.flatMap(({ failure, found, file, seconds: after }) => {
+      if (found === undefined) return [];
+      return {
+        system: failure.system,
+        bug: failure.bugs[0] ?? null,
+        oracle: failure.oracle,
+        signature: found.signature,
+        case: folder === undefined ? file : join(folder, file),
+        executions: failure.index,
+        seconds: after,
+        operations: found.operations,
+        switches: found.switches,
+        step: found.steps,
+      };
+    }),
+    systems: systems.map((id) => systemDocument(id, [...totals.cells.values()])),
+  };
+}
+
+function systemDocument(id: string, all: readonly Cell[]): object {
+  const cells = new Map<string, Cell>();
+  const own = all.filter(({ system }) => system === id);
+  for (const cell of own.sort((a, b) => (a.configuration < b.configuration ? -1 : 1))) {
+    const known = cells.get(cell.configuration);
+    const executions = (known?.executions ?? 0) + cell.executions;
+    const counts = known === undefined ? cell : sumCounts(known, cell);
+    cells.set(cell.configuration, { ...cell, ...counts, executions });
+  }
+  const none = {
+    operations: {},
+    oracles: Object.fromEntries(ORACLES.map((oracle) => [oracle.id, 0])),
+  };
+  const total = [...cells.values()].reduce(sumCounts, none);
+  return {
+    system: id,
+    configurations: Object.fromEntries([...cells].map(([name, cell]) => [name, cell.executions])),
+    operations: total.operations,
+    oracles: total.oracles,
+    byConfiguration: Object.fromEntries(
+      [...cells].map(([name, { operations, oracles }]) => [name, { operations, oracles }]),
+    ),
+    goals: [],
+    vacuous: own.reduce((sum, cell) => sum + cell.vacuous, 0),
+  };
+}
+
+/** The document of summary.json (summarySchema of cli/schemas.ts): cases are named within the folder. */
+export function folderSummary(result: CampaignResult, history: History): object {
+  return {
+    ...fuzzDocument(result, undefined),
+    command: 'campaign',
+    details: result.findings.map(({ failure, found, file, hits, last }) => ({
+      signature: failure.signature,
+      fine: found?.fine ?? null,
+      case: found === undefined ? null : file,
+      strategy: failure.strategy,
+      hits,
+      first: failure.index,
+      last,
+      explanation: found?.explanation ?? [],
+    })),
+    sessions: history.sessions,
+    curve: history.curve,
+  };
+}

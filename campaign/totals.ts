@@ -1,0 +1,138 @@
+/**
+ * What a campaign has found and counted so far: a fold over the results of its shards in the order of
+ * their indices. A journal that is read again makes the same totals.
+ */
+import type { Counts } from '../fuzz/session.ts';
+import type { Cell, Failure, FoundCase, ShardResult } from './task.ts';
+
+/** A finding, minimised or not yet. */
+export interface Finding {
+  readonly failure: Failure;
+  /** Seconds of campaign until it was hit first. */
+  readonly seconds: number;
+  /** Name that its case has or will have, below the campaign's folder. */
+  readonly file: string;
+  hits: number;
+  /** Index of the last hit so far. */
+  last: number;
+  found: FoundCase | undefined;
+}
+
+export class Totals {
+  /** Executions merged: all indices below. */
+  executions = 0;
+  /** Seconds of campaign at the last merge. */
+  seconds = 0;
+  steps = 0;
+  vacuous = 0;
+  /** By key, in the order of their first index. */
+  readonly findings = new Map<string, Finding>();
+  /** By system, bugs and configuration. */
+  readonly cells = new Map<string, Cell>();
+  readonly #files = new Set<string>();
+
+  /** @returns the findings that are new */
+  merge(result: ShardResult, seconds: number): readonly Finding[] {
+    this.executions = result.to;
+    this.seconds = seconds;
+    for (const cell of result.cells) {
+      this.steps += cell.steps;
+      this.vacuous += cell.vacuous;
+      addCell(this.cells, cell);
+    }
+    return result.failures.flatMap((failure) => this.#hit(failure) ?? []);
+  }
+
+  #hit(failure: Failure): Finding | undefined {
+    const known = this.findings.get(failure.key);
+    if (known !== undefined) {
+      known.hits += failure.hits;
+      known.last = failure.last;
+      return undefined;
+    }
+    const { hits, last } = failure;
+    const file = this.#fileOf(failure);
+    const found = undefined;
+    const finding: Finding = { failure, seconds: this.seconds, file, hits, last, found };
+    this.findings.set(failure.key, finding);
+    return finding;
+  }
+
+  /** Findings become known in the order of their index, so their names do not depend on workers. */
+  #fileOf({ system, bugs, oracle, rule }: Failure): string {
+    const base = `${system}/${bugs[0] ?? `${oracle}-${rule}`}`;
+    let name = base;
+    for (let number = 2; this.#files.has(name); number += 1) name = `${base}-${number}`;
+    this.#files.add(name);
+    return `${name}.yaml`;
+  }
+}
+
+/** Joins the results of neighbouring shards, so that a journal has one record for many. */
+export class Batch {
+  from: number;
+  to: number;
+  readonly #cells = new Map<string, Cell>();
+  readonly #failures = new Map<string, Failure>();
+
+  constructor(from: number) {
+    this.from = from;
+    this.to = from;
+  }
+
+  add({ to, cells, failures }: ShardResult): void {
+    this.to = to;
+    for (const cell of cells) addCell(this.#cells, cell);
+    for (const failure of failures) {
+      const known = this.#failures.get(failure.key);
+      const { hits, last } = failure;
+      this.#failures.set(
+        failure.key,
+        known === undefined ? failure : { ...known, hits: known.hits + hits, last },
+      );
+    }
+  }
+
+  get result(): ShardResult {
+    const { from, to } = this;
+    return { from, to, cells: [...this.#cells.values()], failures: [...this.#failures.values()] };
+  }
+
+  /** Starts anew after what it has. */
+  clear(): void {
+    this.from = this.to;
+    this.#cells.clear();
+    this.#failures.clear();
+  }
+}
+
+function addCell(cells: Map<string, Cell>, cell: Cell): void {
+  const key = `${cell.system} ${cell.bugs.join(',')} ${cell.configuration}`;
+  const known = cells.get(key);
+  cells.set(key, known === undefined ? cell : sum(known, cell));
+}
+
+function sum(one: Cell, other: Cell): Cell {
+  return {
+    ...one,
+    executions: one.executions + other.executions,
+    steps: one.steps + other.steps,
+    vacuous: one.vacuous + other.vacuous,
+    ...sumCounts(one, other),
+  };
+}
+
+export function sumCounts(one: Counts, other: Counts): Counts {
+  const operations = { ...one.operations };
+  for (const [id, { begun, finished, failed }] of Object.entries(other.operations)) {
+    const known = operations[id];
+    operations[id] = {
+      begun: (known?.begun ?? 0) + begun,
+      finished: (known?.finished ?? 0) + finished,
+      failed: (known?.failed ?? 0) + failed,
+    };
+  }
+  const oracles = { ...one.oracles };
+  for (const [id, count] of Object.entries(other.oracles)) oracles[id] = (oracles[id] ?? 0) + count;
+  return { operations, oracles };
+}
