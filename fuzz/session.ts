@@ -13,7 +13,9 @@ import type { Oracle, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import type { Actor, Operation } from '../sim/actor.ts';
+import { concerns } from '../sim/card.ts';
 import { Event, type EventCode } from '../sim/event.ts';
+import { Footprint } from '../sim/footprint.ts';
 import { Machine } from '../sim/machine.ts';
 import type { Answers, Scheduler } from '../sim/scheduler.ts';
 import { SiteDirectory, siteOf } from '../sim/site.ts';
@@ -152,6 +154,21 @@ export class Session {
       this.#meter.isVacuous,
       machine.trace.digestLater,
     );
+  }
+
+  /** A footprint for events of the program that is loaded when it is used. */
+  footprint(): Footprint {
+    const { machine, scene, world } = this;
+    const { trees } = machine.tables;
+    const treesOf = (operation: number): number => {
+      const card = scene.duties[operation]?.card;
+      if (card === undefined) return -1;
+      return trees.reduce(
+        (mask, tree) => (concerns(card, tree) ? mask | (1 << tree.index) : mask),
+        0,
+      );
+    };
+    return new Footprint(machine, world.countBase, treesOf);
   }
 
   get answers(): Answers {

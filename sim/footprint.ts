@@ -11,11 +11,12 @@
  * Objects are small integers, dense per machine, so that an explorer keeps what it knows about each
  * in arrays.
  */
-import { CLAIM_NAMES, Claim } from './claims.ts';
+import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
 import { Intent } from './descriptor.ts';
 import { Event, type EventCode } from './event.ts';
 import type { Machine } from './machine.ts';
 import { placeTree } from './machine.ts';
+import { Regime } from './tables.ts';
 import type { Trace } from './trace.ts';
 
 /** Families of claims: what is said in one is of no interest to the others. */
@@ -44,6 +45,16 @@ const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
       return Family.Other;
   }
 });
+
+/** Claims of those families at which oracles look at what guests' trees say; at those of Other they may look at all. */
+const LOOKS_AT_ENTRIES: ReadonlySet<ClaimCode> = new Set([
+  Claim.LogStarted,
+  Claim.LogHarvested,
+  Claim.FaultRetry,
+  Claim.FaultHandled,
+]);
+
+const ALL = (): number => -1;
 
 /** What the objects of a machine are, in the order of their numbers. */
 class Space {
@@ -102,8 +113,19 @@ export class Footprint {
   /** All reference counts, as far as they are judged when a lock is dropped. */
   readonly #counts: number;
 
-  constructor(machine: Machine, countBase: number) {
+  /** By operation: trees that its card is about, as a bit mask. */
+  readonly #treesOf: (operation: number) => number;
+  /** The trees of guests, as a bit mask. */
+  readonly #guestTrees: number;
+
+  /** @param treesOf trees that the card of an operation is about, as a bit mask; all when not given */
+  constructor(machine: Machine, countBase: number, treesOf: (operation: number) => number = ALL) {
     this.#machine = machine;
+    this.#treesOf = treesOf;
+    this.#guestTrees = machine.tables.trees.reduce(
+      (mask, { regime, index }) => (regime === Regime.Guest ? mask | (1 << index) : mask),
+      0,
+    );
     this.#pes = machine.pes.length;
     this.#trees = machine.tables.trees.length;
     this.#countBase = countBase;
@@ -202,12 +224,23 @@ export class Footprint {
   }
 
   /**
-   * What oracles look at when they judge, besides TLBs (which the trace knows): the abstract maps, and what
-   * claims of some families said.
+   * Oracles look at what trees say, besides at TLBs (which the trace knows) and at what claims said.
+   * @param mask trees that they look at
    */
-  #judges(...families: readonly Family[]): void {
-    for (const family of families) this.#read(this.#claims + family);
-    for (let tree = 0; tree < this.#trees; tree += 1) this.#read(this.#tree + tree);
+  #judgesTrees(mask: number): void {
+    for (let tree = 0; tree < this.#trees; tree += 1) {
+      if ((mask & (1 << tree)) !== 0) this.#read(this.#tree + tree);
+    }
+  }
+
+  /** What oracles look at when a lock is dropped: the trees that it guards, and counts of their pages. */
+  #judgesUnder(lock: number): void {
+    const { trees } = this.#machine.tables;
+    for (let tree = 0; tree < this.#trees; tree += 1) {
+      if (trees[tree]!.lock !== lock) continue;
+      this.#read(this.#tree + tree);
+      if (trees[tree]!.counted) this.#read(this.#counts);
+    }
   }
 
   #row(kind: EventCode, actor: number, a: number, b: number, c: number, d: number): void {
@@ -228,14 +261,16 @@ export class Footprint {
         return;
       case Event.Descriptor:
         this.#write(this.#tree + placeTree(d));
-        this.#judges(Family.Host, Family.Log, Family.Age);
+        this.#read(this.#claims + Family.Age);
+        if ((this.#guestTrees & (1 << placeTree(d))) === 0) return;
+        this.#read(this.#claims + Family.Host);
+        this.#read(this.#claims + Family.Log);
         return;
       case Event.Linked:
       case Event.Unlinked:
-        // its words are looked at, and it becomes or ceases to be a table
+        // it becomes or ceases to be a table; the row of the descriptor follows
         this.#write(this.#page + a);
         this.#write(this.#counts);
-        this.#judges();
         return;
       case Event.Barrier:
         for (let target = 0; target < this.#pes; target += 1)
@@ -288,8 +323,7 @@ export class Footprint {
         return;
       case Event.LockDrop:
         this.#write(this.#lock + a);
-        this.#read(this.#counts);
-        this.#judges();
+        this.#judgesUnder(a);
         return;
       case Event.Allocate:
         this.#write(this.#page + a);
@@ -303,11 +337,11 @@ export class Footprint {
         this.#write(this.#page + a);
         this.#write(this.#pool);
         this.#read(this.#counts);
-        this.#judges(Family.Host);
+        this.#read(this.#claims + Family.Host);
+        this.#judgesTrees(this.#guestTrees);
         return;
       case Event.AllocateFailed:
         this.#write(this.#pool);
-        this.#judges();
         return;
       case Event.FreeRequested:
         // waits for the sections that are open; the free itself looks at them again
@@ -322,11 +356,11 @@ export class Footprint {
       case Event.Zeroed:
         this.#write(this.#page + a);
         this.#write(this.#pool);
-        this.#judges();
+        this.#judgesTrees(-1);
         return;
       case Event.RegisterEffect:
         this.#write(this.#register + c);
-        this.#judges();
+        this.#judgesTrees(-1);
         return;
       case Event.SectionEnter:
       case Event.SectionExit:
@@ -336,16 +370,22 @@ export class Footprint {
       case Event.OperationEnd:
         // with the last one, who runs callbacks need not wait for more
         this.#read(this.#callbacks);
-        this.#judges(Family.Log, Family.Other);
+        this.#read(this.#claims + Family.Log);
+        this.#read(this.#claims + Family.Other);
+        this.#judgesTrees(this.#treesOf(a));
         return;
       case Event.OperationBegin:
-        this.#judges(Family.Log, Family.Age, Family.Other);
+        this.#read(this.#claims + Family.Log);
+        this.#read(this.#claims + Family.Age);
+        this.#read(this.#claims + Family.Other);
+        this.#judgesTrees(this.#treesOf(a));
         return;
       case Event.Claim:
         // what a vCPU says of its faults concerns its own TLB, and nobody else
         if (FAMILY[a] === Family.Fault) this.#read(this.#tlb + pe);
         else this.#write(this.#claims + FAMILY[a]!);
-        this.#judges();
+        if (LOOKS_AT_ENTRIES.has(a as ClaimCode)) this.#judgesTrees(this.#guestTrees);
+        else if (FAMILY[a] === Family.Other) this.#judgesTrees(-1);
         return;
       default:
         // private to the actor, or about the run as a whole

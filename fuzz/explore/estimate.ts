@@ -49,7 +49,7 @@ class Probe implements Scheduler {
   constructor(session: Session, bounds: Bounds) {
     this.#session = session;
     this.#bounds = bounds;
-    this.#fingerprint = new Fingerprint(session.machine, session.world.countBase);
+    this.#fingerprint = new Fingerprint(session);
     this.#spinners = new Spinners(session.machine);
   }
 

@@ -104,7 +104,7 @@ export class Explorer implements Scheduler {
     this.#bounds = bounds;
     this.#switchesMax = bounds.switches ?? MANY;
     this.#answersMax = bounds.answers ?? MANY;
-    this.#fingerprint = new Fingerprint(session.machine, session.world.countBase);
+    this.#fingerprint = new Fingerprint(session);
     this.#spinners = new Spinners(session.machine);
     this.#fills = new Fills(session.machine);
     this.#limits = limitsFor(session.configuration, plan.program);
@@ -134,7 +134,7 @@ export class Explorer implements Scheduler {
     let lowest = this.#frontier.lowest;
     if (lowest < 0 || lowest > this.#level) {
       // more is dependent than was thought: what was left out may matter
-      if (this.#fingerprint.grew && this.#bounds.isUnpruned !== true) this.#restart();
+      if (this.#fingerprint.accesses.grew && this.#bounds.isUnpruned !== true) this.#restart();
       lowest = this.#frontier.lowest;
       if (lowest < 0) {
         this.#ended = 'all';
@@ -189,7 +189,7 @@ export class Explorer implements Scheduler {
   /** Begins the search, keeping what is known of dependences. */
   #restart(): void {
     this.#passes += 1;
-    this.#fingerprint.grew = false;
+    this.#fingerprint.accesses.grew = false;
     this.#frontier.clear();
     this.#known.clear();
     this.#harvest.clear();
@@ -322,7 +322,7 @@ export class Explorer implements Scheduler {
     this.#wasReady = this.#canGoOn(machine);
     this.#isRetry = this.#spinners.isRetry(source);
     this.#switchesBefore = this.#switches;
-    this.#others.length = 0;
+    if (this.#others.length > 0) this.#others.length = 0;
     // the alternatives to what an ancestor ran are known
     if (event >= this.#frontier.event(this.#item)) {
       for (let i = 0; i < readyCount; i += 1) {
@@ -347,7 +347,7 @@ export class Explorer implements Scheduler {
     const isExpanded = !goesOn || isVisible;
     this.#markExpanded(isExpanded);
     this.#fills.markExpanded(this.#event, isExpanded);
-    for (const fill of this.#fills.take()) this.#notice(fill);
+    if (this.#fills.hasNoticed) for (const fill of this.#fills.take()) this.#notice(fill);
     if (isExpanded) this.#expand(actorCount, this.#others);
     else if (this.#hasHardware) this.#expand(actorCount, this.#hardware());
   }

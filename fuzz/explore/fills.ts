@@ -119,6 +119,10 @@ export class Fills {
     if (this.#machine.trace.kind(fill.row) === Event.TlbFill) this.#noticed.push(fill);
   }
 
+  get hasNoticed(): boolean {
+    return this.#noticed.length > 0;
+  }
+
   /** What was noticed since the last call. */
   take(): readonly Fill[] {
     return this.#noticed.splice(0);

@@ -4,13 +4,15 @@
  * in the order of independent events have the same fingerprint (Musuvathi and Qadeer 2007, "Partial-order
  * reduction for context-bounded state exploration").
  *
- * Also knows which sources have touched each object in any run so far: an event is *visible* when it
- * conflicts with something that another source has done.
+ * Also tells which events are *visible*: they conflict with what another source has done in any run so
+ * far and may do meanwhile (accesses.ts).
  */
 import { assert } from '../../sim/assert.ts';
 import { Event } from '../../sim/event.ts';
-import { Footprint } from '../../sim/footprint.ts';
+import type { Footprint } from '../../sim/footprint.ts';
 import type { Machine } from '../../sim/machine.ts';
+import type { Session } from '../session.ts';
+import { Accesses } from './accesses.ts';
 
 /** Two 32-bit lanes. */
 export interface Lanes {
@@ -21,11 +23,11 @@ export interface Lanes {
 export class Fingerprint {
   /** Fingerprint of the events so far. */
   readonly ideal: Lanes = { high: 0, low: 0 };
-  /** Two sources turned out to conflict over an object: earlier answers of `event` may be wrong. */
-  grew = false;
   readonly #machine: Machine;
   /** Of the last event. */
   readonly print: Footprint;
+  /** What all runs so far have shown of who touches what. */
+  readonly accesses: Accesses;
   // by object: hash of the last write, and the sum of the hashes of the reads after it
   readonly #writeHigh: Int32Array;
   readonly #writeLow: Int32Array;
@@ -38,17 +40,15 @@ export class Fingerprint {
   // by source: hash of its last event; of an arrival: of the event that issued it
   readonly #lastHigh: Int32Array;
   readonly #lastLow: Int32Array;
-  /** By object, over all runs: bit mask of the sources that have read or written it. */
-  readonly #readers: Int32Array;
-  readonly #writers: Int32Array;
   #row = 0;
   #answersHigh = 0;
   #answersLow = 0;
 
-  constructor(machine: Machine, countBase: number) {
+  constructor(session: Session) {
+    const { machine } = session;
     assert(machine.actorCount < 31, 'actors and arrivals fit in a bit mask');
     this.#machine = machine;
-    this.print = new Footprint(machine, countBase);
+    this.print = session.footprint();
     const { objects } = this.print;
     const column = (): Int32Array => new Int32Array(objects);
     this.#writeHigh = column();
@@ -57,10 +57,7 @@ export class Fingerprint {
     this.#readLow = column();
     this.#dirty = column();
     this.#isDirty = new Uint8Array(objects);
-    this.#readers = column();
-    this.#writers = column();
-    // a run may end before the last arrivals: what they do is known beforehand
-    for (const object of this.print.arrivals) this.#writers[object] = 1 << machine.actorCount;
+    this.accesses = new Accesses(machine, objects, this.print.arrivals);
     this.#lastHigh = new Int32Array(machine.ready.length);
     this.#lastLow = new Int32Array(machine.ready.length);
   }
@@ -80,6 +77,7 @@ export class Fingerprint {
       this.#lastHigh[source] = mix(0x51ed270b, source);
       this.#lastLow[source] = mix(0x2545f491, source);
     }
+    this.accesses.begin();
     this.ideal.high = 0;
     this.ideal.low = 0;
     this.#row = this.#machine.trace.count;
@@ -95,7 +93,7 @@ export class Fingerprint {
 
   /**
    * The event of `source` is over: takes its rows in.
-   * @returns whether it conflicts with what another source has done in any run so far
+   * @returns whether it is visible
    */
   event(source: number): boolean {
     const { trace, actorCount } = this.#machine;
@@ -104,7 +102,6 @@ export class Fingerprint {
     print.clear();
     print.add(trace, first, trace.count);
     this.#row = trace.count;
-    const bit = 1 << Math.min(source, actorCount);
     let high = mix(this.#lastHigh[source]!, this.#answersHigh);
     let low = mix(this.#lastLow[source]!, this.#answersLow);
     this.#answersHigh = 0;
@@ -115,7 +112,7 @@ export class Fingerprint {
     for (let i = 0; i < print.count; i += 1) {
       const object = print.touched[i]!;
       const writes = print.writes(object);
-      if (this.#notes(object, bit, writes)) isVisible = true;
+      if (this.accesses.note(object, source, writes)) isVisible = true;
       let h = this.#writeHigh[object]!;
       let l = this.#writeLow[object]!;
       if (writes) {
@@ -127,6 +124,7 @@ export class Fingerprint {
     }
     high = mix(high, causesHigh);
     low = mix(low, causesLow);
+    if (source < actorCount) this.accesses.follow(source, first);
     this.#leaves(high, low);
     this.#lastHigh[source] = high;
     this.#lastLow[source] = low;
@@ -135,19 +133,6 @@ export class Fingerprint {
     this.ideal.high = (this.ideal.high + mix(high, low)) | 0;
     this.ideal.low = (this.ideal.low + mix(low, ~high)) | 0;
     return isVisible;
-  }
-
-  /** Notes who touches an object; whether another source's accesses conflict with this one. */
-  #notes(object: number, bit: number, writes: boolean): boolean {
-    const readers = this.#readers[object]!;
-    const writers = this.#writers[object]!;
-    if (((writes ? writers : readers) & bit) === 0) {
-      if (writes) this.#writers[object] = writers | bit;
-      else this.#readers[object] = readers | bit;
-      const all = readers | writers | bit;
-      if ((writes || writers !== 0) && (all & (all - 1)) !== 0) this.grew = true;
-    }
-    return (writers & ~bit) !== 0 || (writes && (readers & ~bit) !== 0);
   }
 
   #leaves(high: number, low: number): void {

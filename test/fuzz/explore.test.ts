@@ -122,7 +122,7 @@ class Sampler implements Scheduler {
   #source = -1;
 
   constructor(session: Session, inner: Scheduler) {
-    this.fingerprint = new Fingerprint(session.machine, session.world.countBase);
+    this.fingerprint = new Fingerprint(session);
     this.#inner = inner;
   }
 

@@ -9,7 +9,6 @@ import { CALM, type Temper } from '../../fuzz/temper.ts';
 import { findSystem } from '../../models/registry.ts';
 import type { System } from '../../models/system.ts';
 import { Event } from '../../sim/event.ts';
-import { Footprint } from '../../sim/footprint.ts';
 import type { Answers, Scheduler, Scheduling } from '../../sim/scheduler.ts';
 
 /** Notes the source of every event and the trace row at which it began. */
@@ -107,7 +106,7 @@ function swapsOf(
   const { trace } = machine;
   const ends = [...marker.rows.slice(1), trace.count];
   const prints = marker.rows.map((from, i) => {
-    const print = new Footprint(machine, session.world.countBase);
+    const print = session.footprint();
     print.add(trace, from, ends[i]!);
     return print;
   });
