@@ -78,6 +78,7 @@ export function writeWhole(file: string, text: string): void {
   }
 }
 
+/** Why a file could not be read or written. */
 export function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   const known: Record<string, string> = {

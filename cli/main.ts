@@ -5,6 +5,7 @@ import { exploreCommand } from './explore.ts';
 import type { ExploreFlags } from './explore-run.ts';
 import { type FuzzFlags, fuzz } from './fuzz.ts';
 import { LIST_NAMES, list } from './list.ts';
+import { type LitmusFlags, litmus } from './litmus.ts';
 import { type MutantFlags, mutants } from './mutants.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
 import { Exit, fail } from './terminal.ts';
@@ -169,6 +170,25 @@ function build(done: (code: number) => void): Command {
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright mutants kvm-arm64 --only swap')
     .action(async (system: string, flags: MutantFlags) => done(await mutants(system, flags)));
+
+  program
+    .command('litmus')
+    .argument('[path...]', 'litmus tests (*.litmus), or folders of them')
+    .description("litmus tests in herd's format for virtual memory on our machine")
+    .option('--explore', 'every inequivalent execution, however many (tries, then samples)')
+    .option('--runs <n>', 'a sample of so many runs instead')
+    .option('--fidelity <level>', 'F1, F2 or F3 (F3)')
+    .option('--ets2', 'with FEAT_ETS2')
+    .option('--seed <n>', 'seed of samples (1)')
+    .option(
+      '--verdicts <table>',
+      'compares with a table of answers, in every setting or that of --fidelity',
+    )
+    .option('--report <file>', 'with --verdicts: writes the report there')
+    .option('--witness', 'one execution that satisfies the condition, as lanes')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright litmus test/litmus --witness')
+    .action((paths: string[], flags: LitmusFlags) => done(litmus(paths, flags)));
 
   program
     .command('list')

@@ -155,6 +155,29 @@ export const mutantsSchema = z.strictObject({
   }),
 });
 
+export const litmusSchema = z.strictObject({
+  command: z.literal('litmus'),
+  tests: z.array(
+    z.strictObject({
+      test: z.string(),
+      file: z.string(),
+      verdict: z.enum(['allowed', 'forbidden', 'required', 'unobserved', 'unsupported', 'error']),
+      /** Some final state satisfies the condition. */
+      observed: z.boolean(),
+      states: z.array(z.string()),
+      /** Executions that ended in each state. */
+      counts: z.array(count),
+      executions: count,
+      /** Every inequivalent execution was looked at. */
+      complete: z.boolean(),
+      /** The oracle break-before-make has no objection. */
+      breaksBeforeMake: z.boolean().optional(),
+      /** Why the test is unsupported, or what is wrong with it. */
+      reason: z.string().optional(),
+    }),
+  ),
+});
+
 export const exploreSchema = z.strictObject({
   command: z.literal('explore'),
   file: z.string(),

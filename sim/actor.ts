@@ -95,6 +95,10 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   }
 
   /** Result of the access that completes. */
+  get result(): number {
+    return this.#done.value;
+  }
+
   set result(value: number) {
     this.#done.value = value;
   }

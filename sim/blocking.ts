@@ -23,9 +23,10 @@ const ON_LOCKS = [
 ];
 const ON_ANYTHING = [Access.Barrier, Access.GuestExit, Access.Wait, Access.Speculate, Access.Evict];
 
-/** By access kind, for a machine that delays stores or does not. */
-export function canBlock(delays: boolean): Uint8Array {
+/** By access kind, for a machine that delays stores or does not; a front end may hold anything back. */
+export function canBlock(delays: boolean, hasFrontEnd: boolean): Uint8Array {
   const table = new Uint8Array(32);
+  if (hasFrontEnd) return table.fill(CanBlock.OnAnything);
   for (const access of ON_LOCKS) table[access] = CanBlock.OnLocks;
   for (const access of ON_ANYTHING) table[access] = CanBlock.OnAnything;
   if (delays) for (const access of WAIT_FOR_STORES) table[access] = CanBlock.OnAnything;
@@ -34,6 +35,8 @@ export function canBlock(delays: boolean): Uint8Array {
 
 /** The logical precondition of the pending access does not hold. */
 export function isBlocked(machine: Machine, actor: Actor): boolean {
+  const { admits } = machine.spec;
+  if (admits !== undefined && !admits(actor)) return true;
   if (machine.delays && waitsForStores(machine, actor)) return true;
   const { sections, invalidations } = machine;
   const pe = machine.pes[actor.pe]!;
@@ -43,7 +46,8 @@ export function isBlocked(machine: Machine, actor: Actor): boolean {
     case Access.Barrier:
       if (actor.x === Domain.Request) return pe.outstanding > 0;
       if (!isFull(actor.x as 1)) return false;
-      if (walkInFlight(machine, actor.pe, actor.index)) return true;
+      // which translations of its own PE a barrier waits for, a front end knows
+      if (admits === undefined && walkInFlight(machine, actor.pe, actor.index)) return true;
       // a local barrier completes what was invalidated here, not on other PEs
       return actor.x === Domain.Local
         ? invalidations.pendingOn(actor.pe, actor.pe)

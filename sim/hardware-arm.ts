@@ -6,7 +6,17 @@
 import { FaultClass } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
-import { ACCESSED, advance, frameOf, Intent, isLeaf, isTable, permits } from './descriptor.ts';
+import {
+  ACCESSED,
+  advance,
+  DIRTY_MODIFIER,
+  frameOf,
+  Intent,
+  isLeaf,
+  isTable,
+  permits,
+  WRITE,
+} from './descriptor.ts';
 import { Event } from './event.ts';
 import { indexAt, LAST_LEVEL, rootIndex } from './geometry.ts';
 import {
@@ -22,6 +32,7 @@ import {
   leafBits,
   raise,
   SET_ACCESSED,
+  SET_DIRTY,
   SPECULATIVE_ACCESS,
   type TranslationHardware,
   tellFreed,
@@ -46,7 +57,9 @@ function guestStep(machine: Machine, actor: Actor): boolean {
     case Phase.Descend:
       return descend(machine, actor, false);
     case Phase.SetAccessed:
-      return setAccessed(machine, actor, false);
+      return setFlag(machine, actor, ACCESSED, false);
+    case Phase.SetDirty:
+      return setFlag(machine, actor, WRITE, false);
     default: {
       const word = advance(walk.word, walk.page - alignTo(walk.page, leafBits(machine, actor)));
       use(machine, actor, USE, word, walk.row);
@@ -58,7 +71,7 @@ function guestStep(machine: Machine, actor: Actor): boolean {
 function speculateStep(machine: Machine, actor: Actor): boolean {
   const { walk } = actor;
   if (walk.phase === Phase.Descend) return descend(machine, actor, true);
-  if (walk.phase === Phase.SetAccessed) return setAccessed(machine, actor, true);
+  if (walk.phase === Phase.SetAccessed) return setFlag(machine, actor, ACCESSED, true);
   const pe = machine.pes[actor.pe]!;
   assert(pe.guest, 'walks start while the PE executes the guest');
   startWalk(machine, actor, Intent.Read);
@@ -102,7 +115,8 @@ function lookup(machine: Machine, actor: Actor): boolean {
   return endWalk(machine, actor, 0);
 }
 
-function startWalk(machine: Machine, actor: Actor, intent: Intent): void {
+/** Begins at the deepest cached table, or at the root. */
+export function startWalk(machine: Machine, actor: Actor, intent: Intent): void {
   const { walk } = actor;
   const pe = machine.pes[actor.pe]!;
   const isGuest = actor.w === Regime.Guest;
@@ -145,7 +159,7 @@ function startWalk(machine: Machine, actor: Actor, intent: Intent): void {
 }
 
 /** Reads one descriptor. */
-function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
+export function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
   const { walk } = actor;
   const { memory, pages } = machine;
   const tree = treeOf(machine, walk.regime);
@@ -193,7 +207,7 @@ function descend(machine: Machine, actor: Actor, isSpeculative: boolean): boolea
   walk.row = row;
   machine.walksChanged(actor.pe);
   if ((word & ACCESSED) === 0) {
-    if (!machine.spec.hardwareAccessed) {
+    if (!machine.pes[actor.pe]!.updatesAccessed) {
       return failWalk(machine, actor, FaultClass.AccessFlag, level, isSpeculative);
     }
     if (isSpeculative && machine.choose(SPECULATIVE_ACCESS, 2) === 1)
@@ -215,27 +229,29 @@ function mayFaultEarly(machine: Machine, actor: Actor, address: number): boolean
   );
 }
 
-/** The walker's atomic update; a descriptor that changed since it was read is read again. */
-function setAccessed(machine: Machine, actor: Actor, isSpeculative: boolean): boolean {
+/**
+ * The walker's atomic update, of the accessed flag or the dirty state; a descriptor that changed since it was
+ * read is read again.
+ */
+export function setFlag(
+  machine: Machine,
+  actor: Actor,
+  flag: number,
+  isSpeculative: boolean,
+): boolean {
   const { walk } = actor;
   const { memory } = machine;
-  tellFreed(machine, walk, SET_ACCESSED, walk.address);
+  const site = flag === ACCESSED ? SET_ACCESSED : SET_DIRTY;
+  tellFreed(machine, walk, site, walk.address);
   if (memory.load(walk.address) !== walk.word || memory.instance(walk.address) !== walk.instance) {
     walk.phase = Phase.Descend;
     walk.held = Held.Nothing;
-    machine.emit(
-      Event.CompareFailed,
-      SET_ACCESSED,
-      walk.address,
-      memory.load(walk.address),
-      walk.word,
-      0,
-    );
+    machine.emit(Event.CompareFailed, site, walk.address, memory.load(walk.address), walk.word, 0);
     machine.walksChanged(actor.pe);
     return false;
   }
-  machine.write(SET_ACCESSED, walk.address, walk.word | ACCESSED, true);
-  walk.word |= ACCESSED;
+  machine.write(site, walk.address, walk.word | flag, true);
+  walk.word |= flag;
   walk.instance = memory.instance(walk.address);
   return leafRead(machine, actor, isSpeculative);
 }
@@ -252,13 +268,25 @@ function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boole
   }
   if (isSpeculative) return endWalk(machine, actor, 0);
   if (!permits(walk.word, walk.intent as Intent)) {
-    return failWalk(machine, actor, FaultClass.Permission, walk.heldLevel, false);
+    if (!maySetDirty(machine, actor))
+      return failWalk(machine, actor, FaultClass.Permission, walk.heldLevel, false);
+    walk.phase = Phase.SetDirty;
+    return false;
   }
   // the tables are behind it now; only the leaf is held until the access
   walk.phase = Phase.Use;
   walk.tableLevel = NO_TABLE;
   machine.walksChanged(actor.pe);
   return false;
+}
+
+/** A write through an entry that the walker may make writable (HD = 1, spec/arm.md 1.9). */
+function maySetDirty(machine: Machine, { walk, pe }: Actor): boolean {
+  return (
+    machine.pes[pe]!.updatesDirty &&
+    walk.intent === Intent.Write &&
+    (walk.word & DIRTY_MODIFIER) !== 0
+  );
 }
 
 function failWalk(

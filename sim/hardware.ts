@@ -48,6 +48,7 @@ export const walkSites = sites('walk', [
   'level2',
   'level3',
   'setAccessed',
+  'setDirty',
   'use',
   'cacheLeaf',
   'cacheCombined',
@@ -78,6 +79,7 @@ export const CACHE_COMBINED = siteOf('walk.cacheCombined');
 export const CACHE_TABLE = siteOf('walk.cacheTable');
 export const USE_OTHER = siteOf('walk.useOther');
 export const SET_ACCESSED = siteOf('walk.setAccessed');
+export const SET_DIRTY = siteOf('walk.setDirty');
 export const USE = siteOf('walk.use');
 export const SPECULATIVE_ACCESS = siteOf('walk.speculativeAccess');
 export const FAULT_EARLY = siteOf('walk.faultEarly');
@@ -90,6 +92,8 @@ export function pendingSite(actor: Actor): Site {
       return LEVEL_SITES[actor.walk.level + 1]!;
     case Phase.SetAccessed:
       return SET_ACCESSED;
+    case Phase.SetDirty:
+      return SET_DIRTY;
     case Phase.Use:
       return USE;
     default:

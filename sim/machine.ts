@@ -159,6 +159,10 @@ export class Machine implements Scheduling {
     // deferred frees arrive at a place of their own, where no actor runs and nothing is cached
     const places = spec.pes + (reclaims > 0 ? 1 : 0);
     this.pes = Array.from({ length: places }, (_, index) => new Pe(index));
+    for (const pe of this.pes) {
+      pe.updatesAccessed = spec.hardwareAccessed;
+      pe.updatesDirty = spec.hardwareDirty === true;
+    }
     this.reclaimer = new Reclaimer(this.invalidations, spec.pes);
     this.actors = spec.actors.map((actor, index) => actorFactory(this, index, actor));
     this.walkers = this.pes.map((pe) => this.actors.filter((actor) => actor.pe === pe.index));
@@ -168,7 +172,7 @@ export class Machine implements Scheduling {
     this.delays = order !== StoreOrder.Immediate;
     this.delaysRegisters = order === StoreOrder.Location;
     this.stores = new Stores(order, spec.pes, this.memory);
-    this.#canBlock = canBlock(this.delays);
+    this.#canBlock = canBlock(this.delays, spec.admits !== undefined);
     this.delayedFirst = this.actorCount + this.invalidations.slots * places;
     const sources = this.delayedFirst + (this.delays ? DELAYED_SOURCES * spec.pes : 0);
     this.ready = new Int32Array(sources);

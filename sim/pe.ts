@@ -28,6 +28,9 @@ export class Pe {
   /** Root frame and VMID of the guest regime, and the root's generation when it was loaded. */
   vttbr = 0;
   vttbrGeneration = 0;
+  /** The walkers of this PE set the accessed flag, and the write right of entries with a dirty-bit modifier (HA, HD). */
+  updatesAccessed = false;
+  updatesDirty = false;
   /** Root frame of the hypervisor's regime. */
   ttbr0 = 0;
   ttbr0Generation = 0;

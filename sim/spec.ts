@@ -31,6 +31,8 @@ export interface MachineSpec {
   readonly hypervisorTree: number;
   /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */
   readonly hardwareAccessed: boolean;
+  /** ... and makes entries with a dirty-bit modifier writable (HD = 1); false when not given. */
+  readonly hardwareDirty?: boolean;
   /** When stores of a PE become visible to others; at once by default (F1). */
   readonly storeOrder?: StoreOrder;
   /** The system tells the host which pages were written (claims HostDirtied). */
@@ -39,6 +41,11 @@ export interface MachineSpec {
   readonly hardware?: TranslationHardware;
   /** Deferred frees that may be outstanding at a time; none when not given. */
   readonly reclaims?: number;
+  /**
+   * A front end that issues the accesses of a PE out of order (F3, litmus tests): an actor is ready only while
+   * this holds. It is asked again after each event that sets `stirred`.
+   */
+  readonly admits?: (actor: Actor) => boolean;
 }
 
 /** One keyed operation of a program, ready to run. */

@@ -65,6 +65,8 @@ function removes(machine: Machine, slot: number, tree: Tree, pe: number, i: numb
 
 /** A walk of the PE holds a value that the invalidation must remove: it is not complete before. */
 export function arrivalHeld(machine: Machine, slot: number, pe: number): boolean {
+  // instructions after an invalidation may have been translated before it, up to a context synchronisation
+  if (machine.spec.admits !== undefined && machine.invalidations.issuer[slot] === pe) return false;
   const walkers = machine.walkers[pe]!;
   for (let i = 0; i < walkers.length; i += 1) {
     const { walk } = walkers[i]!;

@@ -1,7 +1,7 @@
 /** A hardware walk in flight: what it holds counts as cached state (spec/arm.md T5). */
 import type { Regime } from './tables.ts';
 
-export const Phase = { Lookup: 0, Descend: 1, SetAccessed: 2, Use: 3 } as const;
+export const Phase = { Lookup: 0, Descend: 1, SetAccessed: 2, Use: 3, SetDirty: 4 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
 
 /** What the walk holds besides its position. */
