@@ -9,18 +9,22 @@ import {
   SETTINGS,
 } from '../campaign/conformance.ts';
 import { conformanceReport } from '../campaign/conformance-report.ts';
-import { UsageError } from '../campaign/options.ts';
+import { parseCount, parseSeed, UsageError } from '../campaign/options.ts';
 import type { SearchPlan } from '../fuzz/litmus/verdict.ts';
 import type { LitmusFlags } from './litmus.ts';
 import { Exit, print, printJson, StatusLine } from './terminal.ts';
 
+/** Runs after which looking at every execution is given up, and a sample is made. */
+const EXPLORE_RUNS = 30_000;
+const SAMPLE_RUNS = 100_000;
+
 /** @param names only tests whose name contains one of these; all when there are none */
-export function conformance(
-  table: string,
-  names: readonly string[],
-  flags: LitmusFlags,
-  plan: SearchPlan,
-): number {
+export function conformance(table: string, names: readonly string[], flags: LitmusFlags): number {
+  const plan: SearchPlan = {
+    exploreRuns: EXPLORE_RUNS,
+    sampleRuns: flags.runs === undefined ? SAMPLE_RUNS : parseCount('--runs')(flags.runs),
+    seed: flags.seed === undefined ? 1 : parseSeed(flags.seed),
+  };
   const rows = readExpectations(table).filter(
     ({ test }) => names.length === 0 || names.some((name) => test.includes(name)),
   );

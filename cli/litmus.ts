@@ -25,7 +25,7 @@ const EXPLORE_RUNS_MAX = 2_000_000;
 export const SAMPLE_RUNS = 100_000;
 
 export function litmus(paths: readonly string[], flags: LitmusFlags): number {
-  if (flags.verdicts !== undefined) return conformance(flags.verdicts, paths, flags, planOf(flags));
+  if (flags.verdicts !== undefined) return conformance(flags.verdicts, paths, flags);
   if (paths.length === 0)
     throw new UsageError('litmus needs files or folders, or --verdicts TABLE');
   if (flags.report !== undefined) throw new UsageError('--report goes with --verdicts');
@@ -37,7 +37,7 @@ export function litmus(paths: readonly string[], flags: LitmusFlags): number {
   const files = litmusFiles(paths);
   const status = new StatusLine(flags.json === true);
   const results = files.map((file, index) => {
-    status.show(`${index + 1} of ${files.length}: ${file.file}`);
+    if (files.length > 1) status.show(`${index + 1} of ${files.length}: ${file.file}`);
     const result = file.error === '' ? runLitmusFile(file, rules, plan) : file.error;
     if (flags.json !== true) {
       status.clear();

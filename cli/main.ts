@@ -1,5 +1,6 @@
 /** The command line: flags, dispatch, exit codes. 0 clean, 1 finding, 2 usage, 70 our own fault. */
 import { Command, CommanderError } from 'commander';
+import { type CheckFlags, checkTrace } from './check.ts';
 import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
 import { exploreCommand } from './explore.ts';
 import type { ExploreFlags } from './explore-run.ts';
@@ -70,6 +71,7 @@ function build(done: (code: number) => void): Command {
     .option('--trace', 'every event of the run')
     .option('--bug <id>', 'the bug of the campaign that SYSTEM:SEED:INDEX names', collect)
     .option('--out <file>', 'writes the execution SYSTEM:SEED:INDEX as a case')
+    .option('--export <format>', 'the run in the trace format of casemate, on standard output')
     .option('--json', 'one JSON document on standard output')
     .addHelpText(
       'after',
@@ -172,11 +174,22 @@ function build(done: (code: number) => void): Command {
     .action(async (system: string, flags: MutantFlags) => done(await mutants(system, flags)));
 
   program
+    .command('check')
+    .argument('<trace>', 'a trace in the format of casemate')
+    .description('judges a trace made elsewhere with our oracles')
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright check test/casemate/break-before-make.trace')
+    .action((file: string, flags: CheckFlags) => done(checkTrace(file, flags)));
+
+  program
     .command('litmus')
     .argument('[path...]', 'litmus tests (*.litmus), or folders of them')
     .description("litmus tests in herd's format for virtual memory on our machine")
     .option('--explore', 'every inequivalent execution, however many (tries, then samples)')
-    .option('--runs <n>', 'a sample of so many runs instead')
+    .option(
+      '--runs <n>',
+      'a sample of so many runs instead (with --verdicts: where the search is too long)',
+    )
     .option('--fidelity <level>', 'F1, F2 or F3 (F3)')
     .option('--ets2', 'with FEAT_ETS2')
     .option('--seed <n>', 'seed of samples (1)')

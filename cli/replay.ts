@@ -1,8 +1,10 @@
 /** `replay` and `minimise`: what a case does now, and a smaller case. */
+import { basename } from 'node:path';
 import { readCase, writeCase } from '../campaign/corpus.ts';
 import { parseCount, parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
 import type { Case } from '../fuzz/case.ts';
 import { formatCase } from '../fuzz/case-text.ts';
+import { exportCasemate, NotExportable, rowsOf } from '../fuzz/casemate/export.ts';
 import { describeRow } from '../fuzz/describe.ts';
 import { Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
@@ -22,6 +24,7 @@ export interface ReplayFlags {
   readonly trace?: boolean;
   readonly bug?: string[];
   readonly out?: string;
+  readonly export?: string;
   readonly json?: boolean;
 }
 
@@ -33,6 +36,7 @@ export function isAsExpected(value: Case, verdict: Verdict, withoutBug: boolean)
 }
 
 export function replay(files: readonly string[], flags: ReplayFlags): number {
+  if (flags.export !== undefined) return exportRun(files, flags);
   const sessions = new Sessions();
   const withoutBug = flags.withoutBug === true;
   const cases = files.map((file) => ({ file, value: load(sessions, file, flags) }));
@@ -54,6 +58,29 @@ export function replay(files: readonly string[], flags: ReplayFlags): number {
   });
   if (flags.json === true) printJson({ command: 'replay', cases: results });
   return results.every(({ asExpected }) => asExpected) ? Exit.Clean : Exit.Finding;
+}
+
+const EXPORTS = ['casemate'];
+
+/** The run of a case in another tool's format, on standard output. */
+function exportRun(files: readonly string[], flags: ReplayFlags): number {
+  if (!EXPORTS.includes(flags.export!))
+    throw new UsageError(`no export "${flags.export}" (${EXPORTS.join(', ')})`);
+  const [file, ...more] = files;
+  if (more.length > 0 || flags.json === true)
+    throw new UsageError('--export takes one case, and prints nothing else');
+  const sessions = new Sessions();
+  const value = load(sessions, file!, flags);
+  const { session, run } = replayCase(sessions, value, flags.withoutBug === true);
+  const rows = rowsOf(session.machine);
+  session.world.reset(value.parameters);
+  try {
+    for (const line of exportCasemate(session.machine, rows, basename(file!))) print(line);
+  } catch (error) {
+    if (error instanceof NotExportable) throw new UsageError(`${file}: ${error.message}`);
+    throw error;
+  }
+  return run.violation === undefined ? Exit.Clean : Exit.Finding;
 }
 
 const EXECUTION = /^([a-z0-9-]+):(\d+):(\d+)$/;

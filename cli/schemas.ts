@@ -155,6 +155,22 @@ export const mutantsSchema = z.strictObject({
   }),
 });
 
+export const checkSchema = z.strictObject({
+  command: z.literal('check'),
+  file: z.string(),
+  verdict: z.enum(['clean', 'violation']),
+  records: count,
+  /** Times that an oracle looked. */
+  judgements: count,
+  /** Broken entries that were not followed, because too many were at a time. */
+  overlooked: count,
+  oracle: z.string().optional(),
+  rule: z.string().optional(),
+  /** Line of the trace, and the place that its record names. */
+  line: count.optional(),
+  source: z.string().optional(),
+});
+
 export const litmusSchema = z.strictObject({
   command: z.literal('litmus'),
   tests: z.array(

@@ -71,6 +71,11 @@ class LitmusScheduler implements Scheduler {
   pick(scheduling: Scheduling): number {
     const machine = this.#litmus.machine;
     const enabled = this.#collect(scheduling, machine);
+    // what follows counts for nothing, and must not count as known
+    if (this.#litmus.isVoid) {
+      machine.halted = true;
+      return enabled[0] ?? scheduling.ready[0]!;
+    }
     // when all threads are at their end, what hardware may still do it may also leave
     const canEnd = this.#litmus.isComplete;
     const ways = enabled.length + (canEnd ? 1 : 0);
@@ -181,7 +186,10 @@ export class LitmusSearch {
   explore(runsMax: number): Answer {
     const guide = new DepthFirst(this.#litmus);
     const collector = new Collector(this.#judge);
-    while (guide.hasNext && collector.runs < runsMax) runOnce(this.#litmus, guide, collector);
+    while (guide.hasNext && collector.runs < runsMax) {
+      runOnce(this.#litmus, guide, collector);
+      guide.end();
+    }
     return collector.answer(!guide.hasNext);
   }
 
@@ -225,30 +233,31 @@ function runOnce(
   collector.end(litmus);
 }
 
+/** Goes the same way as the run before up to its last decision that has another answer, and takes that. */
 class DepthFirst implements Guide {
   readonly decisions: number[] = [];
   readonly #litmus: LitmusMachine;
   readonly #known = new Set<number>();
-  readonly #open: number[][] = [[]];
-  #prefix: readonly number[] = [];
+  /** How many answers each decision had. */
+  readonly #counts: number[] = [];
+  #at = 0;
   #isKnown = false;
+  #isFirst = true;
+  hasNext = true;
 
   constructor(litmus: LitmusMachine) {
     this.#litmus = litmus;
   }
 
-  get hasNext(): boolean {
-    return this.#open.length > 0;
-  }
-
   begin(): void {
-    this.#prefix = this.#open.pop()!;
-    this.decisions.length = 0;
+    this.#at = 0;
     this.#isKnown = false;
+    if (!this.#isFirst) this.decisions[this.decisions.length - 1]! += 1;
+    this.#isFirst = false;
   }
 
   event(count: number): number {
-    if (this.decisions.length >= this.#prefix.length) {
+    if (this.#at === this.decisions.length) {
       const state = fingerprint(this.#litmus);
       if (this.#known.has(state)) {
         this.#isKnown = true;
@@ -261,13 +270,21 @@ class DepthFirst implements Guide {
 
   answer(count: number): number {
     if (this.#isKnown) return 0;
-    const at = this.decisions.length;
-    if (at < this.#prefix.length) {
-      this.decisions.push(this.#prefix[at]!);
-      return this.#prefix[at]!;
+    if (this.#at === this.decisions.length) {
+      this.decisions.push(0);
+      this.#counts.push(count);
     }
-    for (let other = count - 1; other > 0; other -= 1) this.#open.push([...this.decisions, other]);
-    this.decisions.push(0);
-    return 0;
+    const answer = this.decisions[this.#at]!;
+    this.#at += 1;
+    return answer;
+  }
+
+  end(): void {
+    const { decisions } = this;
+    while (decisions.length > 0 && decisions.at(-1)! + 1 === this.#counts.at(-1)!) {
+      decisions.pop();
+      this.#counts.pop();
+    }
+    this.hasNext = decisions.length > 0;
   }
 }

@@ -15,14 +15,10 @@ import { integer } from './value.ts';
 
 /** What one may write where an instruction is expected, for messages. */
 const FAMILIES =
-  'LDR STR LDAR LDAPR STLR SWP CAS LDADD LDSET LDCLR LDEOR STADD STSET STCLR STEOR MOV ADD SUB AND ORR EOR BIC LSL LSR CMP CSEL CSET CBZ CBNZ B DMB DSB ISB TLBI ADR MSR ERET NOP';
+  'LDR STR LDAR LDAPR STLR LDXR LDAXR STXR STLXR SWP CAS LDADD LDSET LDCLR LDEOR STADD STSET STCLR STEOR MOV ADD SUB AND ORR EOR BIC LSL LSR CMP CSEL CSET CBZ CBNZ B DMB DSB ISB TLBI ADR MSR ERET NOP';
 
 /** Known to exist, and not modelled. */
 const REFUSED: Readonly<Record<string, string>> = {
-  LDXR: 'exclusive loads and stores',
-  STXR: 'exclusive loads and stores',
-  LDAXR: 'exclusive loads and stores',
-  STLXR: 'exclusive loads and stores',
   LDP: 'pairs',
   STP: 'pairs',
   SVC: 'system calls',
@@ -114,27 +110,34 @@ class Reader {
   }
 
   #memory(mnemonic: string): Instruction | undefined {
-    const reads = ['LDR', 'LDAR', 'LDAPR'].includes(mnemonic);
-    if (!reads && !['STR', 'STLR'].includes(mnemonic)) return undefined;
+    const reads = ['LDR', 'LDAR', 'LDAPR', 'LDXR', 'LDAXR'].includes(mnemonic);
+    if (!reads && !['STR', 'STLR', 'STXR', 'STLXR'].includes(mnemonic)) return undefined;
     const order: Order = {
-      acquire: mnemonic === 'LDAR',
+      acquire: mnemonic === 'LDAR' || mnemonic === 'LDAXR',
       acquirePc: mnemonic === 'LDAPR',
-      release: mnemonic === 'STLR',
+      release: mnemonic === 'STLR' || mnemonic === 'STLXR',
     };
-    const register = this.#register();
+    const isExclusive = mnemonic.endsWith('XR');
+    const first = this.#register();
     this.#cursor.expect(',');
+    let register = first;
+    if (isExclusive && !reads) {
+      register = this.#register();
+      this.#cursor.expect(',');
+    }
     const address = this.#address();
     return {
       ...this.#base,
       kind: 'memory',
       reads,
       writes: !reads,
-      target: reads ? register : Zero,
+      target: reads || isExclusive ? first : Zero,
       ...address,
       data: reads ? { value: 0 } : { register },
       expected: Zero,
       update: undefined,
       order,
+      isExclusive,
       noReturn: false,
     };
   }
@@ -168,6 +171,7 @@ class Reader {
       expected: isCompare ? first : Zero,
       update: UPDATES[name]!,
       order: { acquire: suffix.startsWith('A'), acquirePc: false, release: suffix.endsWith('L') },
+      isExclusive: false,
       noReturn: target === Zero && !isCompare && name !== 'SWP',
     };
   }

@@ -57,6 +57,7 @@ function addThread(litmus: LitmusMachine, thread: ThreadState, mixer: Mixer): vo
         (slot.stage << 8) |
         (slot.isDone ? 1024 : 0) |
         (slot.isUpdating ? 2048 : 0) |
+        (slot.isWriting ? 8192 : 0) |
         (slot.isRetry ? 4096 : 0),
     );
     mixer.add(slot.owes);
@@ -78,7 +79,7 @@ function addAccess(litmus: LitmusMachine, slot: Slot, mixer: Mixer): void {
     mixer.add(slot.readInstance === now ? 1 : 0);
   }
   if (slot.stage !== Stage.Performed) return;
-  if (slot.memory!.reads) {
+  if (slot.memory!.reads || slot.memory!.isExclusive) {
     mixer.add(slot.result.value!);
     const isNewest = slot.seen === litmus.machine.memory.instance(slot.place);
     mixer.add(slot.seen < 0 ? 0 : isNewest ? 1 : 2);

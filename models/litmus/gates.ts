@@ -82,13 +82,13 @@ function followsBarriers(thread: ThreadState, slot: Slot, rules: Rules, isFault:
     if (instruction.kind !== 'memory' || older.isOver) continue;
     const isOrdered =
       isFenced ||
-      (isLoadFenced && instruction.reads && !instruction.noReturn) ||
+      (isLoadFenced && instruction.reads && !instruction.noReturn && !older.hasRead) ||
       (isStoreFenced && instruction.writes && (memory.writes || isFault)) ||
-      instruction.order.acquire ||
-      instruction.order.acquirePc ||
+      (instruction.order.acquire && (!older.hasRead || instruction.order.release)) ||
+      (instruction.order.acquirePc && !older.hasRead) ||
       (!isFault && instruction.order.release && memory.order.acquire) ||
       (!isFault && memory.order.release) ||
-      (rules.fidelity <= Fidelity.F2 && instruction.reads) ||
+      (rules.fidelity <= Fidelity.F2 && instruction.reads && !isFault) ||
       rules.fidelity === Fidelity.F1;
     if (isOrdered) return false;
   }
@@ -108,8 +108,9 @@ function mayWrite(thread: ThreadState, slot: Slot): boolean {
   if (!isCertain(thread, slot)) return false;
   return everyOlder(thread, slot, (older) => {
     if (older.memory === undefined || older.isOver) return true;
+    if (slot.memory!.isExclusive && older.memory.isExclusive) return false;
     // it does not fault, and is to another word
-    return older.stage === Stage.Translated && older.place !== slot.place;
+    return older.stage !== Stage.Waiting && older.place !== slot.place;
   });
 }
 
@@ -151,7 +152,7 @@ export function mayComplete(thread: ThreadState, slot: Slot): boolean {
     if (memory === undefined) return true;
     if (older.isOver) return !older.isUpdating || instruction.barrier !== 'full';
     if (instruction.barrier === 'full') return false;
-    if (instruction.barrier === 'load') return !memory.reads || memory.noReturn;
+    if (instruction.barrier === 'load') return !memory.reads || memory.noReturn || older.hasRead;
     return !memory.writes;
   });
 }

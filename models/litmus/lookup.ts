@@ -17,7 +17,7 @@ import type { LitmusMachine } from './machine.ts';
 import { operand, type Slot, Stage } from './slot.ts';
 import { Unsupported } from './syntax-error.ts';
 import type { ThreadState } from './thread.ts';
-import { isAddress, locationOf, Part, partOf } from './value.ts';
+import { isAddress, locationOf, Part, partOf, type Value } from './value.ts';
 
 export const WALK = -1;
 /** Walk, and update the entry after the access. */
@@ -31,6 +31,7 @@ export function mayStep(
   actor: Actor,
 ): boolean {
   const { rules } = litmus;
+  if (slot.isWriting) return true;
   if (slot.isUpdating && slot.stage === Stage.Performed) return maySetDirty(thread, slot);
   if (slot.stage === Stage.Translated)
     return mayAccess(thread, slot, rules) && mayRead(thread, slot);
@@ -120,11 +121,16 @@ export function mayRead(thread: ThreadState, slot: Slot): boolean {
   if (!slot.memory!.reads) return true;
   const source = pendingSource(thread, slot);
   if (source === undefined) return true;
-  return (
-    !slot.memory!.writes &&
-    source.memory!.update === undefined &&
-    operand(source.data) !== undefined
-  );
+  if (slot.memory!.writes) return false;
+  const { update, isExclusive } = source.memory!;
+  const { acquire, acquirePc } = slot.memory!.order;
+  if (update !== undefined) return source.isWriting && !acquire && !acquirePc;
+  return !isExclusive && operand(source.data) !== undefined;
+}
+
+/** What a load takes from an older store that is on its way. */
+export function pendingValue(source: Slot): Value {
+  return source.isWriting ? source.pending : operand(source.data)!;
 }
 
 /** The nearest older store to the word of a load that is not visible yet. */

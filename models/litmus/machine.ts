@@ -23,6 +23,7 @@ import { mayComplete, mayFault, mayGuess, mayInvalidate, type Rules } from './ga
 import { mayStep } from './lookup.ts';
 import type { Instruction, LitmusTest } from './program.ts';
 import { type Slot, Stage } from './slot.ts';
+import { Unsupported } from './syntax-error.ts';
 import { ThreadState } from './thread.ts';
 import { litmusHardware } from './translation.ts';
 import { checkSize, LOCATIONS_MAX, type Unit, unitsOf, WORD_BITS } from './units.ts';
@@ -327,7 +328,7 @@ export class LitmusMachine {
     for (let i = 0; i < tlb.count; i += 1) {
       if (tlb.first[i] === page && tlb.word[i] === word) return;
     }
-    assert(tlb.count < TLB_CAPACITY, 'a TLB holds all that a test makes');
+    if (tlb.count === TLB_CAPACITY) throw new Unsupported('more translations than a TLB holds');
     const at = tlb.count;
     tlb.count = at + 1;
     tlb.kind[at] = TlbKind.Leaf2;

@@ -39,6 +39,8 @@ export interface MemoryInstruction extends Base {
   readonly expected: Register;
   readonly update: Update | undefined;
   readonly order: Order;
+  /** A load that begins an exclusive pair, or a store that ends one and says in `target` whether it failed. */
+  readonly isExclusive: boolean;
   /** A read-modify-write without result: barriers for loads do not order it. */
   readonly noReturn: boolean;
 }

@@ -56,6 +56,10 @@ export class Slot {
   seen = -1;
   /** It has faulted before. */
   isRetry = false;
+  /** A read-modify-write has read and not written yet. */
+  isWriting = false;
+  /** ... and what it will write. */
+  pending: Value = 0;
   /** The walker has yet to update the entry that the access went through. */
   isUpdating = false;
   /** The instance of the entry that the walk read. */
@@ -81,8 +85,13 @@ export class Slot {
     return this.instruction.kind === 'memory' ? this.instruction : undefined;
   }
 
-  get isOver(): boolean {
+  /** The value that it reads is known, if it reads. */
+  get hasRead(): boolean {
     return this.stage >= Stage.Performed;
+  }
+
+  get isOver(): boolean {
+    return this.hasRead && !this.isWriting;
   }
 
   /** The address that it accesses or invalidates; undefined while unknown. */

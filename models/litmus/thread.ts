@@ -113,7 +113,7 @@ export class ThreadState {
   /** A mask covers only loads that have their value. */
   areOver(mask: number): boolean {
     for (let rest = mask; rest !== 0; rest &= rest - 1) {
-      if (!this.#slots[31 - Math.clz32(rest & -rest)]!.isOver) return false;
+      if (!this.#slots[31 - Math.clz32(rest & -rest)]!.hasRead) return false;
     }
     return true;
   }
@@ -283,7 +283,7 @@ export class ThreadState {
 
   #return(index: number, instruction: Instruction): boolean {
     const to = operand(this.#returnTo);
-    assert(to !== undefined && isCode(to), 'an exception returns to an instruction');
+    if (to === undefined || !isCode(to)) throw new Unsupported('a return to what is no label');
     if (this.#slots[index] === undefined) this.#enter(index, instruction).isDone = true;
     this.#pc = codeIndex(to);
     this.#end = this.spec.handler;
@@ -292,7 +292,8 @@ export class ThreadState {
 
   /** An instruction that waits for something gets a slot. */
   #enter(index: number, instruction: Instruction): Slot {
-    assert(this.#slots[index] === undefined, 'an instruction is fetched once');
+    if (this.#slots[index] !== undefined)
+      throw new Unsupported('an instruction that is executed twice');
     const slot = new Slot(index, instruction);
     slot.ctrl = this.#ctrl;
     slot.ctrlPick = this.#ctrlPick;
@@ -314,10 +315,11 @@ export class ThreadState {
     slot.result = {
       value: undefined,
       make: undefined,
-      basic: 1 << slot.index,
+      // what a store says of its success orders nothing
+      basic: instruction.reads ? 1 << slot.index : NO_BITS,
       pick: slot.address.pick | slot.offset.pick,
     };
-    if (instruction.reads) this.#set(instruction.target, slot.result);
+    if (instruction.reads || instruction.isExclusive) this.#set(instruction.target, slot.result);
   }
 }
 

@@ -17,8 +17,8 @@ import { siteOf } from '../../sim/site.ts';
 import { Regime } from '../../sim/tables.ts';
 import { Held, Phase } from '../../sim/walk.ts';
 import { cutOff } from './cut-off.ts';
-import { mayAccess } from './gates.ts';
-import { isAhead, mayRead, pendingSource, WALK, ways } from './lookup.ts';
+import { Fidelity, mayAccess } from './gates.ts';
+import { isAhead, mayRead, pendingSource, pendingValue, WALK, ways } from './lookup.ts';
 import type { LitmusMachine } from './machine.ts';
 import { describe } from './outcome.ts';
 import type { Instruction, MemoryInstruction } from './program.ts';
@@ -29,6 +29,8 @@ import { locationOf, Part, partOf, type Value } from './value.ts';
 
 const LOOKUP = siteOf('litmus.lookup');
 const ACCESS_LATER = siteOf('litmus.accessLater');
+const WRITE_LATER = siteOf('litmus.writeLater');
+const STORE_FAILS = siteOf('litmus.storeFails');
 
 const CAUSES = ['', 'Translation', 'AccessFlag', 'Permission'];
 
@@ -90,10 +92,10 @@ class Step {
         return false;
       }
     }
-    if (slot.stage === Stage.Translated) {
-      this.#access();
-      if (slot.isUpdating) return false;
-    } else this.#update();
+    if (slot.stage === Stage.Translated) this.#access();
+    else if (slot.isWriting) this.#writeLate();
+    else this.#update();
+    if (slot.isWriting || slot.isUpdating) return false;
     return endWalk(this.#machine, this.#actor, 0);
   }
 
@@ -203,16 +205,54 @@ class Step {
     const slot = this.#slot;
     const { memory } = this.#machine;
     const source = this.#memory.reads ? pendingSource(this.#thread, slot) : undefined;
-    const old = source === undefined ? memory.load(slot.place) : operand(source.data)!;
+    const old = source === undefined ? memory.load(slot.place) : pendingValue(source);
     slot.seen = source === undefined ? memory.instance(slot.place) : -1;
     slot.stage = Stage.Performed;
     if (this.#memory.reads) {
       slot.result.value = old;
       this.#checkOlderReads(source);
     }
-    if (this.#memory.writes) this.#write(old);
+    slot.isWriting = this.#memory.update !== undefined && this.#writesLater(old);
+    if (this.#memory.writes && !slot.isWriting && this.#succeeds()) this.#write(old);
     this.#litmus.note(this.#thread, () => this.#done(old, source));
     this.#litmus.progress(this.#thread);
+  }
+
+  /** The write of a read-modify-write may become visible after younger accesses that its read lets go. */
+  #writesLater(old: Value): boolean {
+    const { rules } = this.#litmus;
+    const next = this.#updated(old);
+    if (next === undefined) return false;
+    this.#slot.pending = next;
+    if (rules.fidelity !== Fidelity.F3 || !isAhead(this.#litmus, this.#thread, this.#slot))
+      return false;
+    return this.#machine.choose(WRITE_LATER, 2) === 1;
+  }
+
+  /** The write that was still to come. It is one with the read: another write in between makes the run void. */
+  #writeLate(): void {
+    const slot = this.#slot;
+    slot.isWriting = false;
+    if (this.#machine.memory.instance(slot.place) !== slot.seen) this.#thread.isVoid = true;
+    this.#write(slot.result.value!);
+    this.#litmus.note(this.#thread, () => `${this.#text()} writes`);
+    this.#litmus.progress(this.#thread);
+  }
+
+  /** An exclusive store may fail; it has to when its pair is broken. */
+  #succeeds(): boolean {
+    if (!this.#memory.isExclusive) return true;
+    const slot = this.#slot;
+    const { path } = this.#thread;
+    const pair = path.slice(0, path.indexOf(slot)).findLast((older) => older.memory?.isExclusive);
+    const isPaired =
+      pair !== undefined &&
+      pair.memory!.reads &&
+      pair.place === slot.place &&
+      pair.seen === this.#machine.memory.instance(slot.place);
+    const fails = !isPaired || this.#machine.choose(STORE_FAILS, 2) === 1;
+    slot.result.value = fails ? 1 : 0;
+    return !fails;
   }
 
   #done(old: Value, source: Slot | undefined): string {

@@ -140,6 +140,11 @@ export function bitwise(operation: string, x: Value, y: Value): Value | undefine
 }
 
 function bits(operation: string, x: number, y: number): number {
+  if (x < 2 ** 31 && y < 2 ** 31) {
+    if (operation === 'and') return x & y;
+    if (operation === 'or') return x | y;
+    return operation === 'eor' ? x ^ y : x & ~y;
+  }
   let result = 0;
   for (let bit = 0; bit < 52; bit += 1) {
     if (combine(operation, bitOf(x, bit), bitOf(y, bit)) !== 0) result += 2 ** bit;

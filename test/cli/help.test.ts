@@ -12,6 +12,8 @@ const COMMANDS = [
   'corpus add',
   'corpus refresh',
   'zoo',
+  'litmus',
+  'check',
   'list',
 ];
 

@@ -68,6 +68,11 @@ const VALUES: Readonly<Record<string, readonly [init: string, code: string, cond
     'LDADD W0,W2,[X1] ; SWPAL W0,W3,[X1] ; CAS W5,W6,[X1] ; LDSET W5,W7,[X1] ; LDCLR W0,W8,[X1]',
     'forall (0:X2=5 /\\ 0:X3=8 /\\ 0:X5=3 /\\ 0:X7=3 /\\ [x]=0)',
   ],
+  'exclusive pairs, which may fail': [
+    '0:X1=x; 0:X2=y; int x=5; 0:X3=7;',
+    'LDXR W0,[X1] ; STXR W4,W3,[X1] ; LDXR W5,[X2] ; STXR W6,W3,[X1]',
+    'forall (0:X0=5 /\\ 0:X6=1 /\\ (0:X4=0 /\\ [x]=7 \\/ 0:X4=1 /\\ [x]=5))',
+  ],
   'an access through another address of the page': [
     '0:X1=x; 0:X2=z; [PTE(z)]=(oa:PA(x)); 0:X3=1;',
     'STR W3,[X1] ; LDR W4,[X2]',
@@ -144,7 +149,7 @@ for (const [name, [source, where, says]] of Object.entries(FAULTS)) {
 }
 
 const REFUSED: Readonly<Record<string, readonly [code: string, says: RegExp]>> = {
-  'exclusive accesses': ['LDXR W0,[X1]', /exclusive/],
+  pairs: ['LDP W0,W1,[X2]', /pairs/],
   loops: ['L0: NOP ; CBZ W0,L0', /loops/],
   'an access through no address': ['LDR W0,[X9]', /without an address/],
 };
