@@ -88,7 +88,7 @@ function followsBarriers(thread: ThreadState, slot: Slot, rules: Rules, isFault:
       (instruction.order.acquirePc && !older.hasRead) ||
       (!isFault && instruction.order.release && memory.order.acquire) ||
       (!isFault && memory.order.release) ||
-      (rules.fidelity <= Fidelity.F2 && instruction.reads && !isFault) ||
+      (rules.fidelity <= Fidelity.F2 && instruction.reads && !older.hasRead && !isFault) ||
       rules.fidelity === Fidelity.F1;
     if (isOrdered) return false;
   }
@@ -133,9 +133,6 @@ export function mayInvalidate(thread: ThreadState, slot: Slot, rules: Rules): bo
   return everyOlder(thread, slot, (older) => {
     if (rules.fidelity === Fidelity.F1 && !isFinished(older)) return false;
     if (older.instruction.kind === 'dsb' && !older.isDone) return false;
-    // program order of loads, as everywhere at F2
-    if (rules.fidelity === Fidelity.F2 && older.memory?.reads === true && !older.isOver)
-      return false;
     return !synchronises(older) || isSynchronised(thread, older);
   });
 }
@@ -159,7 +156,7 @@ export function mayComplete(thread: ThreadState, slot: Slot): boolean {
 
 /** A branch whose operand is on its way may be guessed. */
 export function mayGuess(thread: ThreadState, slot: Slot, rules: Rules): boolean {
-  return rules.fidelity === Fidelity.F3 && thread.undecided === slot;
+  return rules.fidelity !== Fidelity.F1 && thread.undecided === slot;
 }
 
 /** A context synchronisation event: ISB, exception entry or exception return. */

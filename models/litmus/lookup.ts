@@ -79,7 +79,8 @@ export function ways(
   if ((now & ACCESSED) !== 0 && !isDirtied(now)) return found;
   const isRefused = !permits(now, isWrite ? Intent.Write : Intent.Read) && !isDirtied(now);
   if (isRefused) found.push(WALK);
-  else if (isUseful(litmus, thread, slot, wordOf(litmus, now))) {
+  // an update is seen by others, whether the access may follow or not
+  else {
     if (maySetDirty(thread, slot)) found.push(WALK);
     found.push(WALK_AND_UPDATE_LATER);
   }

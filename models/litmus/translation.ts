@@ -224,7 +224,7 @@ class Step {
     const next = this.#updated(old);
     if (next === undefined) return false;
     this.#slot.pending = next;
-    if (rules.fidelity !== Fidelity.F3 || !isAhead(this.#litmus, this.#thread, this.#slot))
+    if (rules.fidelity === Fidelity.F1 || !isAhead(this.#litmus, this.#thread, this.#slot))
       return false;
     return this.#machine.choose(WRITE_LATER, 2) === 1;
   }
