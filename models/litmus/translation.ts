@@ -3,8 +3,9 @@
  * it. A lookup may use any entry of the TLB that translates the page, or walk; so an access may walk although
  * an older entry stays, and a later one may use that entry.
  *
- * A translation is read in one event with its updates of the entry, which is what makes these atomic. The
- * access follows in the same event where nothing holds it back, else in one of its own.
+ * A walk updates the entry in the event in which it reads it, or after the access: then a write of the entry in
+ * between makes the run void. The access follows in the same event where nothing holds it back, else in one
+ * of its own; so may the write of a read-modify-write.
  */
 
 import { FaultClass, faultClass } from '../../sim/access.ts';
