@@ -9,7 +9,7 @@ import { ActorRole } from '../sim/actor.ts';
 import { SiteDirectory } from '../sim/site.ts';
 import { type Case, type CaseChoice, type Expectation, FORMAT } from './case.ts';
 import { checkShape, type Path, type Raw, Source } from './case-source.ts';
-import { actorNames, operationsOf } from './generate.ts';
+import { actorNames, operationsOf, roleOf } from './generate.ts';
 import { END, type EventName, formatName, parseName } from './names.ts';
 import { type Constraint, findCycle, formatConstraint, parseConstraint } from './order.ts';
 import type { ActorProgram, Program, ProgramOperation } from './program.ts';
@@ -84,8 +84,7 @@ function readProgram(
     if (!known.all.includes(actor)) {
       source.fail(['program', actor], `unknown actor "${actor}" (${list(known.all)})`, true);
     }
-    const role = known.vcpu.includes(actor) ? 'vcpu' : known.host.includes(actor) ? 'host' : 'pe';
-    const allowed = operationsOf(system, configuration, role);
+    const allowed = operationsOf(system, configuration, roleOf(known, actor));
     const read = Object.entries(operations).map(([key, text]) =>
       readOperation(source, ['program', actor, key], key, text, allowed, configuration),
     );

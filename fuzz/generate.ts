@@ -75,6 +75,7 @@ export class Generator {
     const groups = [
       { role: ActorRole.Vcpu, names: actors.vcpu.slice(0, vcpus), share: 4 },
       { role: ActorRole.Host, names: actors.host.slice(0, hosts), share: 3 },
+      { role: ActorRole.Device, names: actors.device, share: 3 },
       { role: ActorRole.Hardware, names: actors.pe.slice(0, hardware), share: 1 },
     ].filter(
       ({ names, role }) => names.length > 0 && this.#operations(configuration, role).length > 0,
@@ -188,6 +189,7 @@ export function mintKey(list: readonly ProgramOperation[], operation: string): s
 export interface ActorNames {
   readonly vcpu: readonly string[];
   readonly host: readonly string[];
+  readonly device: readonly string[];
   readonly pe: readonly string[];
   readonly all: readonly string[];
 }
@@ -199,7 +201,15 @@ export function actorNames(configuration: Configuration): ActorNames {
     i === 0 ? 'host' : `host${i}`,
   );
   const pe = Array.from({ length: configuration.vcpus }, (_, i) => `pe${i}`);
-  return { vcpu, host, pe, all: [...vcpu, ...host, ...pe] };
+  const device = Array.from({ length: configuration.devices ?? 0 }, (_, i) => `device${i}`);
+  return { vcpu, host, device, pe, all: [...vcpu, ...host, ...device, ...pe] };
+}
+
+/** Role of an actor by its name. */
+export function roleOf(names: ActorNames, actor: string): ActorRole {
+  if (names.vcpu.includes(actor)) return ActorRole.Vcpu;
+  if (names.host.includes(actor)) return ActorRole.Host;
+  return names.device.includes(actor) ? ActorRole.Device : ActorRole.Hardware;
 }
 
 /** A third of the executions is calm; the others turn some kinds of choices on. */

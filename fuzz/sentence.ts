@@ -76,6 +76,18 @@ export function sentence(session: Session, violation: Violation): string {
       return `the operation succeeded, but${at} never became what it promises (it is ${entry})`;
     case 'abstract-map/change':
       return `${at.trim()} went from ${describe(expected ?? 0)} to ${entry}, which the operation may not do`;
+    case 'abstract-map/not-restored':
+      return `${at.trim()} is outside the range, was ${describe(expected ?? 0)}, and is ${entry} when the lock is dropped`;
+    case 'abstract-map/needless-table':
+      return `a table was made to take away the ${found} pages from${at}, which one entry maps`;
+    case 'stale-translation/of-old-context':
+      return `PE ${pe} still holds a translation of${at} (${entry}) with the tag of the context that is created`;
+    case 'stale-translation/of-another-vcpu':
+      return `a vCPU enters the guest on PE ${pe}, which holds a translation of${at} combined with another vCPU's stage 1`;
+    case 'reference-counts/mapped-unreferenced':
+      return `page ${frame} is mapped ${expected} times and referenced ${found} times`;
+    case 'reference-counts/reference-left':
+      return `page ${frame} is still referenced ${found} times and mapped ${expected} times`;
     case 'abstract-map/other-entry':
       return `${at.trim()} was to become ${describe(expected ?? 0)} and became ${entry}`;
     case 'abstract-map/other-level':

@@ -61,6 +61,8 @@ export interface Configuration {
   readonly fidelity: 'F1' | 'F2' | 'tso';
   readonly vcpus: number;
   readonly hosts: number;
+  /** Devices that use the guest's tables; none when not given. */
+  readonly devices?: number;
   /** Relative share of a default campaign. */
   readonly weight: number;
   /** What a case may set with `with:`. */

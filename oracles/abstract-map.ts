@@ -2,7 +2,8 @@
  * Claim: the abstract map changes only as the card of the running operation allows, a successful
  * operation made true what its card promises for every page of its range, and an operation ends
  * only with a result that its card lists, without memory only after an allocation failed. Where the card says
- * which entry a page is given, and at which level, it is given that one.
+ * which entry a page is given, and at which level, it is given that one; what it changed outside its range is
+ * as before when the lock is dropped; and it makes no table to take away exactly what one entry maps.
  *
  * Why it matters: this is functional correctness: unmap unmaps all of the range and nothing else.
  * Blind to: memory type and rights of what is installed where the card does not name it (permissions judges them); the order of changes inside one operation;
@@ -27,8 +28,9 @@ import {
   WRITE,
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { LAST_LEVEL } from '../sim/geometry.ts';
+import { LAST_LEVEL, levelPages } from '../sim/geometry.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { Role } from '../sim/pages.ts';
 import type { Tree } from '../sim/tables.ts';
 import type { Duty, Oracle, OracleSpec, Scene } from './oracle.ts';
 
@@ -40,6 +42,8 @@ export const abstractMap: OracleSpec = {
     Event.OperationBegin,
     Event.OperationEnd,
     Event.AllocateFailed,
+    Event.Allocate,
+    Event.LockDrop,
     Event.Claim,
   ],
   claims: [Claim.ContextCreated, Claim.ContextDoomed, Claim.ContextRetired],
@@ -67,11 +71,17 @@ class AbstractMap implements Oracle {
   readonly #pages: number;
   /** By tree: nothing but the removal of its entries is promised any more. */
   readonly #isDoomed: boolean[];
+  /** Entries that the holder of the lock has changed, by tree and page: what they were before. */
+  readonly #was: Int32Array;
+  readonly #isChanged: Uint8Array;
+  readonly #changed: number[] = [];
 
   constructor(scene: Scene) {
     this.#scene = scene;
     const { trees } = scene.machine.tables;
     this.#pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
+    this.#was = new Int32Array(this.#pages * trees.length);
+    this.#isChanged = new Uint8Array(this.#pages * trees.length);
     this.#watches = scene.machine.actors.map(() => new Watch(this.#pages * trees.length));
     this.#isDoomed = trees.map(() => false);
   }
@@ -83,6 +93,7 @@ class AbstractMap implements Oracle {
       watch.duty = undefined;
       watch.missing = 0;
     }
+    this.#forgetChanges();
   }
 
   onEvent(kind: EventCode, a: number, b: number, _c: number, d: number): void {
@@ -91,7 +102,9 @@ class AbstractMap implements Oracle {
       if (a === Claim.ContextRetired) this.#retired(b, true);
       else if (a === Claim.ContextDoomed) this.#retired(b, false);
       else if (a === Claim.ContextCreated) this.#isDoomed[b] = false;
-    } else if (kind === Event.Descriptor) this.#changed(d);
+    } else if (kind === Event.Descriptor) this.#follows(d);
+    else if (kind === Event.LockDrop) this.#restored(a);
+    else if (kind === Event.Allocate) this.#allocated(b);
     else if (kind === Event.OperationBegin) this.#begin(this.#watches[machine.actor]!);
     else if (kind === Event.OperationEnd) this.#end(this.#watches[machine.actor]!, b);
     else if (machine.actor >= 0) this.#watches[machine.actor]!.allocationFailed = true;
@@ -174,7 +187,7 @@ class AbstractMap implements Oracle {
     }
   }
 
-  #changed(where: number): void {
+  #follows(where: number): void {
     const { machine, report } = this.#scene;
     const { tables } = machine;
     const tree = tables.trees[placeTree(where)]!;
@@ -186,6 +199,7 @@ class AbstractMap implements Oracle {
       const before = tree.before[page]!;
       const after = tree.entries[page]!;
       if (before === after) continue;
+      if (duty?.card.restores === true) this.#note(tree, page, before);
       const isAllowed = placeIsHardware(where)
         ? isByWalker(before, after, machine.hardware.flags)
         : duty !== undefined && allows(duty, tree, page, before, after);
@@ -200,6 +214,60 @@ class AbstractMap implements Oracle {
     for (const watch of this.#watches) this.#follow(watch, tree);
   }
 
+  #note(tree: Tree, page: number, before: number): void {
+    const at = tree.index * this.#pages + page;
+    if (this.#isChanged[at] === 1) return;
+    this.#isChanged[at] = 1;
+    this.#was[at] = before;
+    this.#changed.push(at);
+  }
+
+  #forgetChanges(): void {
+    for (const at of this.#changed) this.#isChanged[at] = 0;
+    this.#changed.length = 0;
+  }
+
+  /** The entry is as before the holder of the lock changed it: a block that is on its way to be taken apart. */
+  #isBack(tree: Tree, page: number): boolean {
+    const at = tree.index * this.#pages + page;
+    return this.#isChanged[at] === 1 && this.#was[at] === tree.entries[page];
+  }
+
+  /** What the holder changed outside its range, and what it is as the lock is dropped. */
+  #restored(lock: number): void {
+    if (this.#changed.length === 0) return;
+    const { machine, report, duties } = this.#scene;
+    const { trees } = machine.tables;
+    const { first, count } = duties[machine.operation]!;
+    for (const at of this.#changed) {
+      const tree = trees[Math.floor(at / this.#pages)]!;
+      if (tree.lock !== lock) return;
+      const page = at % this.#pages;
+      if (page >= first && page < first + count) continue;
+      const expected = this.#was[at]!;
+      const found = tree.entries[page]!;
+      this.judgements += 1;
+      if (((expected ^ found) & ~(ACCESSED | CONTIGUOUS)) === 0) continue;
+      report.add('abstract-map', 'not-restored', 'entry', { page, expected, found });
+      return;
+    }
+    this.#forgetChanges();
+  }
+
+  /** A table for what one entry maps as a whole is not needed to take it away. */
+  #allocated(role: number): void {
+    const { machine, report, duties } = this.#scene;
+    const duty = duties[machine.operation];
+    if (role !== Role.Table || duty?.card.spares !== true) return;
+    const tree = machine.tables.trees[duty.card.tree]!;
+    const { first, count } = duty;
+    if (count === 0 || !isValid(tree.entries[first]!)) return;
+    this.judgements += 1;
+    const size = levelPages(tree.geometry, tree.levels[first]!);
+    if (size !== count || first % size !== 0) return;
+    report.add('abstract-map', 'needless-table', 'table', { page: first, found: count });
+  }
+
   /** The entry that the card names for the page, at the level that it names. */
   #isGiven({ card, args, first, count }: Duty, tree: Tree, page: number): boolean {
     const { report } = this.#scene;
@@ -212,7 +280,7 @@ class AbstractMap implements Oracle {
         return false;
       }
     }
-    if (card.level !== undefined && !isValid(tree.before[page]!)) {
+    if (card.level !== undefined && !isValid(tree.before[page]!) && !this.#isBack(tree, page)) {
       const expected = card.level(args, page, tree.geometry);
       const level = tree.levels[page]!;
       if (level !== expected) {
@@ -292,6 +360,7 @@ export function isChange(
       break;
   }
   if (!wasMapped || !isMapped) return false;
+  if (change === Change.Replace) return true;
   if (change === Change.Reform) return ((before ^ after) & (FRAME_MASK | TYPE_MASK)) === 0;
   if (change === Change.Protect) {
     const other = FRAME_MASK | TYPE_MASK | (RIGHTS & ~WRITE);

@@ -3,7 +3,7 @@
  * for the same input pages: the old one was made invalid and invalidated everywhere before.
  *
  * Why it matters: with both in a TLB the result of an access is either, a mix, or a conflict abort.
- * Blind to: hardware that allows it (x86); descriptors in tables that are not linked (until they are), trees that no PE can load,
+ * Blind to: hardware that allows it (x86); TLBs of devices (what they hold is invalidated later, before anything is freed); descriptors in tables that are not linked (until they are), trees that no PE can load,
  * stage-1 attributes.
  * Cost: a scan of all TLB entries for each valid leaf or table that is stored; a comparison of pages
  * when one read-only leaf takes the place of another.
@@ -115,6 +115,7 @@ class BreakBeforeMake implements Oracle {
       at >= 0;
       at = nextTranslation(machine, at, held)
     ) {
+      if (machine.pes[held.pe]!.isDevice) continue;
       if (held.isTable || held.regime !== tree.regime || held.vmid !== tree.vmid) continue;
       if (!samePage(held.first, first, Math.max(held.bits, bits))) continue;
       const isConflict = nextIsTable

@@ -8,6 +8,7 @@
  * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses; in
  * windows of more than 4,096 pages, a page freed while an input page other than the one that it was
  * granted for last maps it.
+ * A device may use what was replaced until the lock of the tables is dropped.
  * Cost: constant per guest access, the pages covered per store; a scan of entries and TLBs for each
  * data page freed.
  * Source: spec/arm.md 7.2 I-SEQ with amendment E12; zoo oracle OWN.
@@ -39,6 +40,8 @@ class FreedPage implements Oracle {
   /** By input page: frame granted + 1, or 0; and whether it may be written. */
   readonly #granted: Int32Array;
   readonly #writable: Uint8Array;
+  /** By input page: frame granted before the last one + 1, or 0. */
+  readonly #grantedBefore: Int32Array;
   /** By frame: the input page that it was granted for last. */
   readonly #pageOf: Int32Array;
 
@@ -47,6 +50,7 @@ class FreedPage implements Oracle {
     const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
     this.#granted = new Int32Array(pages);
     this.#writable = new Uint8Array(pages);
+    this.#grantedBefore = new Int32Array(pages);
     this.#pageOf = new Int32Array(scene.machine.spec.frames);
   }
 
@@ -64,6 +68,7 @@ class FreedPage implements Oracle {
       if (b === Role.Data) this.#freed(a);
     } else if (a === Claim.HostGrants) {
       for (let i = 0; i < 1 << (d >>> 1); i += 1) {
+        this.#grantedBefore[b + i] = this.#granted[b + i]!;
         this.#granted[b + i] = c + i + 1;
         this.#writable[b + i] = d & 1;
         this.#pageOf[c + i] = b + i;
@@ -94,6 +99,7 @@ class FreedPage implements Oracle {
     this.judgements += 1;
     if (this.#granted[page] === frame + 1) return;
     const { machine, report } = this.#scene;
+    if (this.#isReplacedUnderLock(page, frame)) return;
     report.add('freed-page', 'used', 'page', {
       page,
       frame,
@@ -102,6 +108,15 @@ class FreedPage implements Oracle {
       expected: this.#granted[page]! - 1,
       found: frame,
     });
+  }
+
+  /** Somebody is replacing the page: the TLBs of devices are invalidated before the lock is dropped. */
+  #isReplacedUnderLock(page: number, frame: number): boolean {
+    const { machine } = this.#scene;
+    const { isDevice } = machine.pes[machine.actors[machine.actor]!.pe]!;
+    if (!isDevice || this.#grantedBefore[page] !== frame + 1) return false;
+    const { lock } = machine.tables.trees[machine.spec.guestTree]!;
+    return machine.locks.owner[lock] !== -1;
   }
 
   /** What the host knows of a page is changed on its owner's behalf. */

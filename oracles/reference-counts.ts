@@ -2,7 +2,8 @@
  * Claim: whenever the lock of a tree is dropped and no other reader holds it, the count of every
  * linked table page that was touched is one more than its counted entries; a table of a counted tree
  * is freed with count 0; at the end no table page is left over; no page is freed twice; an operation
- * whose card says so leaves no table linked that it has emptied.
+ * whose card says so leaves no table linked that it has emptied. Where mappings hold references to pages of
+ * others, a page that is mapped is referenced as often when the lock is dropped, and no more at the end.
  *
  * Why it matters: the count is the emptiness test of unmap: too high leaks the table, too low frees
  * it under its entries.
@@ -10,7 +11,8 @@
  * Cost: one comparison per store, one scan of each touched or linked page per lock hold.
  * Source: spec/arm.md 2.4 law RC, 7.2 I-RC, I-LEAK.
  */
-import { isValid } from '../sim/descriptor.ts';
+import { Claim } from '../sim/claims.ts';
+import { frameOf, isValid } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { entriesPerTable } from '../sim/geometry.ts';
 import { Role } from '../sim/pages.ts';
@@ -28,7 +30,9 @@ export const referenceCounts: OracleSpec = {
     Event.Free,
     Event.DoubleFree,
     Event.RunEnd,
+    Event.Claim,
   ],
+  claims: [Claim.PageReferenced, Claim.PageReleased],
   create: (scene) => new ReferenceCounts(scene),
 };
 
@@ -43,6 +47,10 @@ class ReferenceCounts implements Oracle {
   readonly #isUncounted: Uint8Array;
   /** By frame: the operation (+1) that dropped the last reference but the page's own, or 0. */
   readonly #emptiedBy: Int32Array;
+  /** By frame: references that others than its owner hold; and frames of which there were any, each once. */
+  readonly #held: Int32Array;
+  readonly #isHeld: Uint8Array;
+  readonly #heldFrames: number[] = [];
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -50,6 +58,8 @@ class ReferenceCounts implements Oracle {
     this.#isTouched = new Uint8Array(scene.machine.spec.frames);
     this.#isUncounted = new Uint8Array(scene.machine.spec.frames);
     this.#emptiedBy = new Int32Array(scene.machine.spec.frames);
+    this.#held = new Int32Array(scene.machine.spec.frames);
+    this.#isHeld = new Uint8Array(scene.machine.spec.frames);
   }
 
   reset(): void {
@@ -57,6 +67,11 @@ class ReferenceCounts implements Oracle {
     this.#touchedCount = 0;
     this.#isUncounted.fill(0);
     this.#emptiedBy.fill(0);
+    for (const frame of this.#heldFrames) {
+      this.#held[frame] = 0;
+      this.#isHeld[frame] = 0;
+    }
+    this.#heldFrames.length = 0;
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
@@ -68,7 +83,15 @@ class ReferenceCounts implements Oracle {
     }
     if (kind === Event.RunEnd) {
       if (machine.finished) this.#ended();
+      if (machine.finished && this.#heldFrames.length > 0) this.#judgeHeld(true);
       return;
+    }
+    if (kind === Event.Claim) {
+      this.#hold(b, a === Claim.PageReferenced ? 1 : -1);
+      return;
+    }
+    if (kind === Event.LockDrop && this.#heldFrames.length > 0) {
+      if (machine.tables.trees.some((tree) => tree.lock === a)) this.#judgeHeld(false);
     }
     if (countBase < 0) return;
     if (kind === Event.StoreVisible) {
@@ -85,6 +108,42 @@ class ReferenceCounts implements Oracle {
     } else {
       this.#freed(a, b);
     }
+  }
+
+  #hold(frame: number, change: number): void {
+    if (this.#isHeld[frame] === 0) {
+      this.#isHeld[frame] = 1;
+      this.#heldFrames.push(frame);
+    }
+    this.#held[frame]! += change;
+  }
+
+  /** References against mappings of live trees: as many at the end, no fewer while some are in hand. */
+  #judgeHeld(isEnd: boolean): void {
+    const { report } = this.#scene;
+    for (const frame of this.#heldFrames) {
+      this.judgements += 1;
+      const found = this.#held[frame]!;
+      const expected = this.#mappings(frame);
+      if (found < expected) {
+        report.add('reference-counts', 'mapped-unreferenced', 'page', { frame, expected, found });
+        return;
+      }
+      if (!isEnd || found === expected) continue;
+      report.add('reference-counts', 'reference-left', 'page', { frame, expected, found });
+      return;
+    }
+  }
+
+  #mappings(frame: number): number {
+    let count = 0;
+    for (const { live, entries } of this.#scene.machine.tables.trees) {
+      if (!live) continue;
+      for (let page = 0; page < entries.length; page += 1) {
+        if (isValid(entries[page]!) && frameOf(entries[page]!) === frame) count += 1;
+      }
+    }
+    return count;
   }
 
   #touch(frame: number): void {

@@ -2,6 +2,8 @@
  * Claim: by the moment that its card names, an operation has left no PE able to use a translation
  * that was made from a descriptor it removed (or, where the card says so, restricted); and where the card says
  * that its own PE translates what it mapped, that PE does not fault on the strength of what was there before.
+ * A context that is created finds nothing cached under its tag; and a vCPU that enters the guest finds none of the
+ * combined translations that another one with its tag has made on the PE (their stage 1 may differ).
  *
  * Why it matters: the caller frees or protects pages on the strength of that promise.
  * Blind to: walk-cache entries (freed-table), contexts that no PE can load, promises that no
@@ -10,6 +12,7 @@
  * TLBs when a promise falls due.
  * Source: spec/arm.md 7.2 I-STALE, I-PERM; amendments E4, E13.
  */
+import { Claim } from '../sim/claims.ts';
 import {
   FRAME_MASK,
   frameOf,
@@ -24,13 +27,15 @@ import { Event, type EventCode } from '../sim/event.ts';
 import { entriesPerTable, LAST_LEVEL, levelPages } from '../sim/geometry.ts';
 import { placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
 import type { Tree } from '../sim/tables.ts';
+import { TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
 
 export const staleTranslation: OracleSpec = {
   id: 'stale-translation',
   claim: 'when an operation promises that old translations are gone, no PE can use one',
-  listens: [Event.Descriptor, Event.LockDrop, Event.OperationEnd],
+  listens: [Event.Descriptor, Event.LockDrop, Event.OperationEnd, Event.GuestEnter, Event.Claim],
+  claims: [Claim.ContextCreated],
   create: (scene) => new StaleTranslation(scene),
 };
 
@@ -49,11 +54,16 @@ class StaleTranslation implements Oracle {
   #next = new Int32Array(1024);
   #highest = 0;
 
+  /** By PE: the actor that was in the guest there last, or -1. */
+  readonly #lastIn: Int32Array;
+
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#lastIn = new Int32Array(scene.machine.pes.length).fill(-1);
   }
 
   reset(): void {
+    this.#lastIn.fill(-1);
     this.#by.fill(0, 0, this.#highest + 1);
     this.#next.fill(0, 0, this.#highest + 1);
     this.#owes.fill(0);
@@ -65,7 +75,9 @@ class StaleTranslation implements Oracle {
     else if (kind === Event.LockDrop) {
       this.#due(a, 'unlock');
       if (this.#scene.machine.delaysRegisters) this.#synchronised(a);
-    } else this.#due(-1, 'end');
+    } else if (kind === Event.OperationEnd) this.#due(-1, 'end');
+    else if (kind === Event.GuestEnter) this.#entered(a);
+    else this.#created(b);
   }
 
   #changed(old: number, next: number, where: number): void {
@@ -160,7 +172,7 @@ class StaleTranslation implements Oracle {
   }
 
   #judge(operation: number, alsoTightened: boolean): void {
-    const { machine, report } = this.#scene;
+    const { machine } = this.#scene;
     const held = this.#held;
     for (
       let at = nextTranslation(machine, 0, held);
@@ -173,20 +185,45 @@ class StaleTranslation implements Oracle {
       const tree = liveTreeOf(machine, held);
       if (tree === undefined) continue;
       if (loss === Loss.Tightened && (!alsoTightened || isGrantedAgain(tree, held))) continue;
-      report.add(
-        'stale-translation',
-        loss === Loss.Removed ? 'removed' : 'tightened',
-        'translation',
-        {
-          page: held.first,
-          word: held.address,
-          pe: held.pe,
-          survivor: held.row,
-          found: held.word,
-        },
-      );
+      this.#add(loss === Loss.Removed ? 'removed' : 'tightened', held);
       return;
     }
+  }
+
+  /** Tree `index` is about to be used, as the first with its tag or after another. */
+  #created(index: number): void {
+    const { machine } = this.#scene;
+    if (!machine.hardware.keepsTags) return;
+    const { vmid, regime } = machine.tables.trees[index]!;
+    this.judgements += 1;
+    const held = this.#held;
+    let at = nextTranslation(machine, 0, held);
+    for (; at >= 0; at = nextTranslation(machine, at, held)) {
+      if (held.regime !== regime || held.vmid !== vmid) continue;
+      this.#add('of-old-context', held);
+      return;
+    }
+  }
+
+  /** A vCPU enters the guest on a PE, perhaps after another one. */
+  #entered(pe: number): void {
+    const { machine } = this.#scene;
+    const last = this.#lastIn[pe]!;
+    this.#lastIn[pe] = machine.actor;
+    if (last < 0 || last === machine.actor) return;
+    this.judgements += 1;
+    const { tlb, vttbr } = machine.pes[pe]!;
+    for (let i = 0; i < tlb.count; i += 1) {
+      if (tlb.kind[i] !== TlbKind.Combined || tlb.vmid[i] !== (vttbr & 0xff)) continue;
+      const facts = { page: tlb.first[i]!, pe, survivor: tlb.row[i]!, found: tlb.word[i]! };
+      this.#scene.report.add('stale-translation', 'of-another-vcpu', 'translation', facts);
+      return;
+    }
+  }
+
+  #add(rule: string, { first, address, pe, row, word }: Translation): void {
+    const facts = { page: first, word: address, pe, survivor: row, found: word };
+    this.#scene.report.add('stale-translation', rule, 'translation', facts);
   }
 
   /** Entries that became valid after the PE synchronised may still be read as they were (F2). */

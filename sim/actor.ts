@@ -28,6 +28,8 @@ export type Step<Result> = Iterable<void, Result, undefined>;
 export const ActorRole = {
   Vcpu: 'vcpu',
   Host: 'host',
+  /** Reaches guest memory through the guest's tables, with a TLB of its own (an IOMMU). */
+  Device: 'device',
   Hardware: 'pe',
   /** Runs deferred callbacks; part of every run of a system that has one, never of a program. */
   Rcu: 'rcu',

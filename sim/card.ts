@@ -42,6 +42,8 @@ export const Change = {
   RemoveSplit: 'remove-split',
   /** Absent -> Mapped. */
   Install: 'install',
+  /** Mapped -> other mapped, where hardware sees no entry that is in a TLB (break-before-make judges that). */
+  Replace: 'replace',
   /** Same page, fewer rights. */
   Restrict: 'restrict',
   /** Same page, more rights. */
@@ -117,6 +119,10 @@ export interface Card {
   readonly inside: readonly Change[];
   readonly outside: readonly Change[];
   readonly achieves?: State;
+  /** Pages outside its range are, when the tree's lock is dropped, as they were before it changed them. */
+  readonly restores?: true;
+  /** It makes no table when one entry maps exactly its range. */
+  readonly spares?: true;
   /** A table whose last counted entry it removes is unlinked before the tree's lock is dropped. */
   readonly prunes?: boolean;
   /** Old translations that must be unusable, and by when. */

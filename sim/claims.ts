@@ -56,6 +56,10 @@ export const Claim = {
   WalkEnded: 24,
   /** Tree x is about to become obsolete: from now on nothing but its removal is promised about it. */
   ContextDoomed: 25,
+  /** Somebody who is not its owner takes a reference to page x. */
+  PageReferenced: 26,
+  /** ... and gives it back. */
+  PageReleased: 27,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -86,6 +90,8 @@ export const CLAIM_NAMES = [
   'walk yielded',
   'walk ended',
   'context doomed',
+  'page referenced',
+  'page released',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

@@ -327,6 +327,7 @@ function copyCombined(machine: Machine, actor: Actor, from: number): void {
 
 export const armHardware: TranslationHardware = Object.freeze({
   entersByItself: true,
+  keepsTags: true,
   breaksBeforeMake: true,
   tablesHaveRights: false,
   flags: ACCESSED,

@@ -272,6 +272,7 @@ function dropUsed(machine: Machine, actor: Actor): void {
 
 export const x86Hardware: TranslationHardware = Object.freeze({
   entersByItself: false,
+  keepsTags: false,
   breaksBeforeMake: false,
   tablesHaveRights: true,
   flags: ACCESSED | DIRTY,

@@ -23,6 +23,8 @@ import { type Held, Phase, type Walk } from './walk.ts';
 export interface TranslationHardware {
   /** A guest access by a PE outside the guest enters it first, without a step of its own. */
   readonly entersByItself: boolean;
+  /** Translations stay usable under their tag while another context is loaded. */
+  readonly keepsTags: boolean;
   /** A valid entry must be made invalid, and invalidated, before another takes its place. */
   readonly breaksBeforeMake: boolean;
   /** Table descriptors have rights, which take away those of what is below. */

@@ -31,6 +31,8 @@ export const Tlbi = {
   FlushRange: 11,
   /** x86: the PE leaves the guest, and owes a full flush before it enters again. */
   Kick: 12,
+  /** Arm: what the TLBs of devices hold of the VMID, by range of input pages, leaf or not. */
+  DeviceRange: 13,
 } as const;
 export type Tlbi = (typeof Tlbi)[keyof typeof Tlbi];
 
@@ -48,6 +50,7 @@ export const TLBI_NAMES = [
   'flush',
   'flush range',
   'kick',
+  'device range',
 ] as const;
 
 export const Shareability = { Local: 0, Inner: 1 } as const;
@@ -196,6 +199,8 @@ export class Invalidations {
     switch (operation) {
       case Tlbi.Vmalls12e1:
         return true;
+      case Tlbi.DeviceRange:
+        return this.#covers(slot, first, bits);
       case Tlbi.Vmalle1:
         return kind === TlbKind.Combined;
       case Tlbi.Ipas2le1:

@@ -158,7 +158,9 @@ export class Machine implements Scheduling {
     this.invalidations = new Invalidations(INVALIDATION_SLOTS + reclaims);
     // deferred frees arrive at a place of their own, where no actor runs and nothing is cached
     const places = spec.pes + (reclaims > 0 ? 1 : 0);
-    this.pes = Array.from({ length: places }, (_, index) => new Pe(index));
+    this.pes = Array.from({ length: places }, (_, index) => {
+      return new Pe(index, index >= (spec.firstDevice ?? places) && index < spec.pes);
+    });
     for (const pe of this.pes) {
       pe.updatesAccessed = spec.hardwareAccessed;
       pe.updatesDirty = spec.hardwareDirty === true;

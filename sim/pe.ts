@@ -41,9 +41,12 @@ export class Pe {
   outstanding = 0;
   /** Invalidations of any PE that have not arrived here. */
   arrivals = 0;
+  /** The TLB of a device: PEs' own invalidations do not reach it. */
+  readonly isDevice: boolean;
 
-  constructor(index: number) {
+  constructor(index: number, isDevice = false) {
     this.index = index;
+    this.isDevice = isDevice;
   }
 
   reset(): void {

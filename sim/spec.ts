@@ -39,6 +39,8 @@ export interface MachineSpec {
   readonly tellsHost?: boolean;
   /** What translates; Arm's when not named. */
   readonly hardware?: TranslationHardware;
+  /** The first PE that is the TLB of a device, and so are those after it; none when not given. */
+  readonly firstDevice?: number;
   /** Deferred frees that may be outstanding at a time; none when not given. */
   readonly reclaims?: number;
   /**

@@ -13,17 +13,21 @@ import { Regime, type Tree } from './tables.ts';
 import { TlbKind } from './tlb.ts';
 import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
 
-/** Issue with the PE's current VMID. PEs that hold nothing to remove acknowledge at once. */
+/** Issue, as an instruction with the PE's current VMID. PEs that hold nothing to remove acknowledge at once. */
 export function issue(machine: Machine, actor: Actor): void {
   const { invalidations: queue } = machine;
   const operation = actor.x & 0xff;
   const isBroadcast = actor.x >>> 8 === Shareability.Inner;
   const tree = treeOfOperation(machine, operation);
-  const vmid = machine.pes[actor.pe]!.vttbr & 0xff;
+  // commands to devices name the VMID; instructions use the one that is loaded
+  const isNamed = operation === Tlbi.DeviceRange;
+  const vmid = isNamed ? tree.vmid : machine.pes[actor.pe]!.vttbr & 0xff;
   const slot = queue.request(actor, operation, vmid, actor.z);
   let pending = 0;
   for (let target = 0; target < machine.pes.length; target += 1) {
     if (!isBroadcast && target !== actor.pe) continue;
+    // PEs' invalidations and those of devices do not reach the others' TLBs
+    if (machine.pes[target]!.isDevice !== (operation === Tlbi.DeviceRange)) continue;
     if (hasWork(machine, slot, target, tree)) pending |= 1 << target;
   }
   const scope = actor.w | ((hintedLevel(actor.z, tree.geometry.isWide) + 1) << 24);
@@ -39,7 +43,8 @@ export function issue(machine: Machine, actor: Actor): void {
 }
 
 function treeOfOperation(machine: Machine, operation: number): Tree {
-  return treeOf(machine, operation >= Tlbi.Vae2 ? Regime.Hypervisor : Regime.Guest);
+  const isOfHypervisor = operation >= Tlbi.Vae2 && operation !== Tlbi.DeviceRange;
+  return treeOf(machine, isOfHypervisor ? Regime.Hypervisor : Regime.Guest);
 }
 
 function hasWork(machine: Machine, slot: number, pe: number, tree: Tree): boolean {

@@ -13,6 +13,10 @@ export interface XenConfiguration extends Configuration {
   readonly frames: number;
   /** Cards say nothing about the lock of the hypervisor's tables: its absence must show in the tables. */
   readonly isLockUntold: boolean;
+  /** Access monitoring: every page has an entry of its own, with rights of its own. */
+  readonly isMonitored: boolean;
+  /** The first two vCPUs run on one PE, in turn. */
+  readonly sharesPe: boolean;
 }
 
 const MAPPED: RunParameter = {
@@ -75,8 +79,48 @@ function tables(
     groupEntries: 2,
     frames: 48,
     isLockUntold: false,
+    isMonitored: false,
+    sharesPe: false,
     ...rest,
   };
+}
+
+const MEMORY: RunParameter = {
+  name: 'mapped',
+  title: 'memory at boot: 0 none, 1 a block and two pages, 2 a large block as well',
+  default: 1,
+  max: 2,
+};
+
+/** A stage-2 tree with its root at level 1, of one or two pages. */
+function toyP2m(rootPages: number): Geometry {
+  return {
+    granuleBits: 12,
+    bitsPerLevel: 2,
+    startLevel: 1,
+    rootPages,
+    blockLevels: [1, 2],
+    windowPages: rootPages === 1 ? 32 : 80,
+  };
+}
+
+/** 40-bit addresses with 4K pages. */
+const REAL_P2M: Geometry = {
+  granuleBits: 12,
+  bitsPerLevel: 9,
+  startLevel: 1,
+  rootPages: 2,
+  blockLevels: [1, 2],
+  windowPages: 1536,
+};
+
+function p2m(
+  id: string,
+  title: string,
+  geometry: Geometry,
+  rest: Partial<XenConfiguration> = {},
+): XenConfiguration {
+  return tables(id, title, geometry, { part: 'p2m', parameters: [MEMORY], frames: 128, ...rest });
 }
 
 export const CONFIGURATIONS: readonly XenConfiguration[] = Object.freeze([
@@ -107,6 +151,34 @@ export const CONFIGURATIONS: readonly XenConfiguration[] = Object.freeze([
     weight: 4,
     groupEntries: 16,
     frames: 128,
+  }),
+  p2m('p2m-toy', 'the p2m of a domain: 3 levels of 4 entries', toyP2m(1)),
+  p2m('p2m-toy-tight', 'the same with few pages left for tables and memory', toyP2m(1), {
+    weight: 50,
+    frames: 22,
+    parameters: [{ ...MEMORY, max: 1 }],
+  }),
+  p2m('p2m-toy-concatenated', 'the same with two root pages', toyP2m(2), {
+    weight: 50,
+    frames: 144,
+  }),
+  p2m('p2m-toy-device', 'the same with a device that uses the tables of the domain', toyP2m(1), {
+    weight: 60,
+    devices: 1,
+  }),
+  p2m('p2m-toy-monitored', 'the same while accesses are monitored', toyP2m(1), {
+    weight: 40,
+    isMonitored: true,
+  }),
+  p2m('p2m-toy-shared', 'the same with two of three vCPUs on one PE', toyP2m(1), {
+    weight: 40,
+    vcpus: 3,
+    sharesPe: true,
+  }),
+  p2m('p2m-4k', 'the same tables with 512 entries and two root pages', REAL_P2M, {
+    isReal: true,
+    weight: 4,
+    frames: 4096,
   }),
   tables('pt-rfc', 'the update family as posted in November 2020', toyTables(0), {
     kind: 'historical',
