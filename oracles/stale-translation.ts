@@ -212,6 +212,7 @@ class StaleTranslation implements Oracle {
     this.#lastIn[pe] = machine.actor;
     if (last < 0 || last === machine.actor) return;
     this.judgements += 1;
+    machine.trace.noteLook();
     const { tlb, vttbr } = machine.pes[pe]!;
     for (let i = 0; i < tlb.count; i += 1) {
       if (tlb.kind[i] !== TlbKind.Combined || tlb.vmid[i] !== (vttbr & 0xff)) continue;

@@ -161,7 +161,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
   dma('dma-read', 'a device reads a page', Intent.Read),
   dma('dma-write', 'a device writes a page', Intent.Write),
   tool({
-    id: 'populate',
+    id: 'add-memory',
     title: 'new memory is mapped for the domain',
     parameters: [page, order],
     constrain: insideOrder,

@@ -50,7 +50,7 @@ interface Transition {
 }
 
 const { Remove, RemoveSplit, Install, Restrict, Relax, Rights } = Change;
-const { SetAccessed, ClearAccessed, Annotate, Protect, Reform, Track, Untrack } = Change;
+const { SetAccessed, ClearAccessed, Annotate, Protect, Reform, Replace, Track, Untrack } = Change;
 
 const TRANSITIONS: Readonly<Record<string, Transition>> = {
   'page removed': { before: page, after: 0, allowedBy: [Remove] },
@@ -128,7 +128,10 @@ const TRANSITIONS: Readonly<Record<string, Transition>> = {
 for (const [name, { before, after, levelBefore = 3, allowedBy }] of Object.entries(TRANSITIONS)) {
   test(`${name}: ${allowedBy.length === 0 ? 'never' : allowedBy.join(', ')}`, (t) => {
     for (const change of Object.values(Change)) {
-      t.is(isChange(change, before, after, levelBefore), allowedBy.includes(change), change);
+      // one mapping for another, whatever they are
+      const isReplaced = change === Replace && isValid(before) && isValid(after);
+      const isAllowedHere = isReplaced || allowedBy.includes(change);
+      t.is(isChange(change, before, after, levelBefore), isAllowedHere, change);
     }
   });
 }
@@ -520,6 +523,7 @@ function isAllowed(change: Change, before: Entry, after: Entry): boolean {
   const was = isValid(before.value);
   const is = isValid(after.value);
   if (!was && is) return change === Install;
+  if (was && is && change === Replace) return true;
   if (was && !is) return change === Remove || (change === RemoveSplit && before.level < 3);
   if (change === Reform && was) {
     return [FRAME_MASK, TYPE_MASK].every((mask) => ((before.value ^ after.value) & mask) === 0);

@@ -104,6 +104,8 @@ export interface StageOptions {
   readonly hints?: boolean;
   /** The entry that software knows by a word of the guest's tree. */
   readonly known?: (word: number) => number;
+  /** The first PE that is the TLB of a device. */
+  readonly firstDevice?: number;
   /** Stores and registers take effect late (F2). */
   readonly delays?: boolean;
   /** First count word; -1 for a system that counts nothing. */
@@ -167,6 +169,7 @@ function machineSpec(options: StageOptions): MachineSpec {
     hardwareAccessed: options.hardwareAccessed ?? true,
     ...(options.hardware === undefined ? {} : { hardware: options.hardware }),
     tellsHost: options.tellsHost ?? false,
+    ...(options.firstDevice === undefined ? {} : { firstDevice: options.firstDevice }),
     storeOrder: options.delays === true ? StoreOrder.Location : StoreOrder.Immediate,
   };
 }
