@@ -158,9 +158,10 @@ export const DESTROY_CARD: Card = {
   results: [Result.Ok, Result.Invalid],
 };
 
-export const CREATE_CARD: Card = {
-  ...NOTHING,
-  claims: [Claim.ContextCreated],
+/** ... and the next domain begins with nothing. */
+export const REBOOT_CARD: Card = {
+  ...DESTROY_CARD,
+  claims: [...DESTROY_CARD.claims, Claim.ContextCreated],
   results: [Result.Ok, Result.NoMemory, Result.Invalid],
 };
 

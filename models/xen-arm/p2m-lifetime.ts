@@ -163,8 +163,14 @@ function* freeRoot(self: Actor, world: P2mWorld): Operation<void> {
   yield* self.store(at.gone, world.state, State.Absent);
 }
 
+/** One domain after the other. */
+export function* rebootDomain(self: Actor, world: P2mWorld): Operation<number> {
+  const result = yield* destroyDomain(self, world);
+  return result === Result.Ok ? yield* createDomain(self, world) : result;
+}
+
 /** A domain with the VMID of the one before; what was cached for it is removed before its first use. */
-export function* createDomain(self: Actor, world: P2mWorld): Operation<number> {
+function* createDomain(self: Actor, world: P2mWorld): Operation<number> {
   const { Absent, Making } = State;
   const state = yield* self.compareExchange(creating.begin, world.state, Absent, Making);
   if (state !== Absent) return Result.Invalid;

@@ -9,7 +9,7 @@ import type { XenConfiguration } from './configurations.ts';
 import * as card from './p2m-cards.ts';
 import type { Access } from './p2m-entry.ts';
 import { accessByDevice, accessPage } from './p2m-guest.ts';
-import { createDomain, destroyDomain } from './p2m-lifetime.ts';
+import { destroyDomain, rebootDomain } from './p2m-lifetime.ts';
 import {
   changeAccess,
   changeType,
@@ -258,12 +258,12 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     start: (self, world) => destroyDomain(self, world),
   }),
   tool({
-    id: 'create',
-    title: 'a domain is made with the VMID of the one before',
+    id: 'reboot',
+    title: 'the domain dies, and another one is made with its VMID',
     parameters: [],
-    card: card.CREATE_CARD,
-    weight: 3,
-    start: (self, world) => createDomain(self, world),
+    card: card.REBOOT_CARD,
+    weight: 4,
+    start: (self, world) => rebootDomain(self, world),
   }),
   {
     id: 'speculate',
