@@ -195,7 +195,8 @@ export class P2mWorld implements World {
     // a device has its context for as long as it belongs to the domain
     for (const pe of machine.pes) if (pe.isDevice) this.loadContext(pe.index);
     this.#makeForeign();
-    if ((parameters.mapped ?? 0) > 0) this.#mapMemory(parameters.mapped!);
+    const mapped = parameters.mapped ?? 1;
+    if (mapped > 0) this.#mapMemory(mapped);
   }
 
   loadContext(index: number): void {

@@ -168,7 +168,7 @@ test('mappings of a tree that is gone hold nothing', (t) => {
   const { memory } = stage.machine;
   const tables = [stage.map(0, frame), stage.word(0, 2)].map((word) => memory.frame(word));
   stage.claim(Claim.ContextRetired, TreeIndex.Guest);
-  for (const table of tables) stage.free(table);
+  for (const table of [...tables, stage.tree(TreeIndex.Guest).root]) stage.free(table);
   stage.emit(Event.RunEnd);
   reports(t, stage, 'reference-left');
 });
