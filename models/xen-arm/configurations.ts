@@ -17,6 +17,8 @@ export interface XenConfiguration extends Configuration {
   readonly isMonitored: boolean;
   /** The first two vCPUs run on one PE, in turn. */
   readonly sharesPe: boolean;
+  /** Pages that are free after boot; all that the machine has left when not given. */
+  readonly sparePages?: number;
 }
 
 const MAPPED: RunParameter = {
@@ -87,7 +89,8 @@ function tables(
 
 const MEMORY: RunParameter = {
   name: 'mapped',
-  title: 'memory at boot: 0 none, 1 a block and two pages, 2 a large block as well',
+  title:
+    'at boot: 0 nothing, 1 two pages, a block and registers, 2 a large block instead of registers',
   default: 1,
   max: 2,
 };
@@ -153,10 +156,9 @@ export const CONFIGURATIONS: readonly XenConfiguration[] = Object.freeze([
     frames: 128,
   }),
   p2m('p2m-toy', 'the p2m of a domain: 3 levels of 4 entries', toyP2m(1)),
-  p2m('p2m-toy-tight', 'the same with few pages left for tables and memory', toyP2m(1), {
+  p2m('p2m-toy-tight', 'the same with no page left for tables and memory', toyP2m(1), {
     weight: 50,
-    frames: 22,
-    parameters: [{ ...MEMORY, max: 1 }],
+    sparePages: 0,
   }),
   p2m('p2m-toy-concatenated', 'the same with two root pages', toyP2m(2), {
     weight: 50,

@@ -4,7 +4,7 @@
  */
 import { frameOf, isValid } from '../../sim/descriptor.ts';
 import { entriesPerTable, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
-import type { Invariant } from '../../sim/invariant.ts';
+import { AT_END, type Invariant } from '../../sim/invariant.ts';
 import { isKnown, isKnownTable } from './p2m-entry.ts';
 import { Lock, type P2mWorld } from './p2m-world.ts';
 
@@ -20,23 +20,28 @@ interface Survey {
 
 export function p2mInvariants(world: P2mWorld): readonly Invariant[] {
   const { memory } = world.machine;
-  const rule = (id: string, title: string, broken: () => number): Invariant => ({
-    id,
-    title,
-    lock: Lock.P2m,
-    broken,
-  });
+  const rule = (
+    id: string,
+    title: string,
+    broken: () => number,
+    lock: number = Lock.P2m,
+  ): Invariant => ({ id, title, lock, broken });
   return [
     rule('flush-owed', 'nobody drops the lock while a flush is owed', () =>
       memory.load(world.needFlush) === 0 ? -1 : 0,
     ),
-    rule('statistics', 'mappings are counted at each level', () => {
-      const { mappings } = survey(world);
-      for (let level = 1; level <= LAST_LEVEL; level += 1) {
-        if (memory.load(world.mappings + level) !== mappings[level]) return world.rootFrame;
-      }
-      return -1;
-    }),
+    rule(
+      'statistics',
+      'mappings are counted at each level',
+      () => {
+        const { mappings } = survey(world);
+        for (let level = 1; level <= LAST_LEVEL; level += 1) {
+          if (memory.load(world.mappings + level) !== mappings[level]) return world.rootFrame;
+        }
+        return -1;
+      },
+      AT_END,
+    ),
     rule('mapped-end', 'nothing is mapped beyond the highest page that was', () =>
       survey(world).end <= memory.load(world.mappedEnd) ? -1 : world.rootFrame,
     ),

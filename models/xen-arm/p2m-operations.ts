@@ -36,7 +36,7 @@ function interestingPages({ geometry }: XenConfiguration): readonly number[] {
   const block = levelPages(geometry, 2);
   const large = levelPages(geometry, 1);
   const root = large * entriesPerTable(geometry);
-  const pages = [0, 1, block, block - 1, block + 1, 2 * block, large, large + 1, root, root + 1];
+  const pages = [0, 1, block, large, root, large + 1, 2 * block, block + 1, block - 1, root + 1];
   return pages.filter((page) => page < geometry.windowPages);
 }
 
@@ -71,9 +71,33 @@ const pages: Parameters = {
   kind: 'count',
   arbitrary: ({ geometry }) => {
     const block = levelPages(geometry, 2);
-    return fc.constantFrom(1, 1, 1, 2, block, block, block + 1, Math.min(16, 4 * block) + 1);
+    const large = Math.min(levelPages(geometry, 1), 4 * block);
+    return fc.constantFrom(1, 1, 1, 2, block, block, block + 1, large);
   },
   max: ({ geometry }) => geometry.windowPages,
+};
+
+/** Mostly where registers are at boot. */
+const registerPage: Parameters = {
+  ...page,
+  arbitrary: (configuration) => {
+    const first = 2 * levelPages(configuration.geometry, 2);
+    const pages = interestingPages(configuration);
+    return fc.oneof(
+      { weight: 3, arbitrary: fc.constant(first) },
+      { weight: 2, arbitrary: fc.constantFrom(...pages) },
+    );
+  },
+};
+
+/** ... or more than a large block, with whatever is not mapped in between. */
+const wideRange: Parameters = {
+  ...pages,
+  arbitrary: ({ geometry }) => {
+    const block = levelPages(geometry, 2);
+    const wide = Math.min(16, 4 * block) + 1;
+    return fc.constantFrom(1, block, wide, wide);
+  },
 };
 
 /** Which of the other domain's pages, or of the devices' registers. */
@@ -185,7 +209,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     parameters: [page, index, foreignCount],
     constrain: insideForeign,
     card: card.MAP_FOREIGN_CARD,
-    weight: 8,
+    weight: 10,
     start: (self, world, [at = 0, from = 0, count = 1]) => mapForeign(self, world, at, from, count),
   }),
   tool({
@@ -193,7 +217,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     title: 'the other domain gives one of its pages up',
     parameters: [index],
     card: card.RELEASE_CARD,
-    weight: 2,
+    weight: 1,
     start: (self, world, [from = 0]) => releaseForeign(self, world, from),
   }),
   tool({
@@ -208,10 +232,10 @@ export const P2M_OPERATIONS: readonly Spec[] = [
   tool({
     id: 'unmap-device',
     title: 'registers of a device are taken away',
-    parameters: [page, pages],
+    parameters: [registerPage, wideRange],
     constrain: inside,
     card: card.REMOVE_CARD,
-    weight: 4,
+    weight: 5,
     start: (self, world, [at = 0, count = 1]) => unmapDevice(self, world, at, count),
   }),
   tool({
@@ -219,7 +243,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     title: 'the toolstack looks a page up and takes a reference to it',
     parameters: [page],
     card: card.LOOK_UP_CARD,
-    weight: 3,
+    weight: 2,
     start: (self, world, [at = 0]) => lookUp(self, world, at),
   }),
   tool({
@@ -227,7 +251,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     title: 'a page of memory becomes read-only, or writable again',
     parameters: [page, flag('read-only')],
     card: card.CHANGE_CARD,
-    weight: 4,
+    weight: 3,
     start: (self, world, [at = 0, isReadOnly = 0]) => changeType(self, world, at, isReadOnly === 1),
   }),
   tool({
@@ -246,7 +270,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     card: card.TRACK_CARD,
     // devices' faults are not resolved
     isIn: ({ part, devices }) => part === 'p2m' && devices === undefined,
-    weight: 6,
+    weight: 5,
     start: (self, world) => trackUse(self, world),
   }),
   tool({
@@ -254,7 +278,7 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     title: 'the domain dies: mappings are given up, the root is cleared, tables are freed',
     parameters: [],
     card: card.DESTROY_CARD,
-    weight: 4,
+    weight: 8,
     start: (self, world) => destroyDomain(self, world),
   }),
   tool({

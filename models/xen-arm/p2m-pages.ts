@@ -104,10 +104,8 @@ function* reclaimPages(self: Actor, world: P2mWorld): Operation<void> {
   const taken: number[] = [];
   for (let index = 0; index < world.quarantineWords; index += 1)
     taken.push(yield* self.exchange(at.takeQuarantine, world.quarantine + index, 0));
-  if (!world.bug('V03-allocator-does-not-flush')) {
-    yield* self.tlbi(at.invalidateAll, Tlbi.Alle1, Shareability.Inner, 0, 0, 0);
-    yield* self.dsb(at.completeAll, Domain.Inner);
-  }
+  yield* self.tlbi(at.invalidateAll, Tlbi.Alle1, Shareability.Inner, 0, 0, 0);
+  yield* self.dsb(at.completeAll, Domain.Inner);
   for (const [index, bits] of taken.entries()) {
     for (let bit = 0; bit < 32; bit += 1) {
       if ((bits & (1 << bit)) !== 0) yield* self.free(at.freeQuarantined, index * 32 + bit);

@@ -6,7 +6,13 @@ import { baseRegister } from '../../sim/access.ts';
 import type { Actor } from '../../sim/actor.ts';
 import { Claim } from '../../sim/claims.ts';
 import { frameOf, leaf } from '../../sim/descriptor.ts';
-import { entriesPerTable, type Geometry, indexAt, LAST_LEVEL } from '../../sim/geometry.ts';
+import {
+  entriesPerTable,
+  type Geometry,
+  indexAt,
+  LAST_LEVEL,
+  levelPages,
+} from '../../sim/geometry.ts';
 import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind } from '../../sim/locks.ts';
 import type { Machine } from '../../sim/machine.ts';
@@ -197,6 +203,8 @@ export class P2mWorld implements World {
     this.#makeForeign();
     const mapped = parameters.mapped ?? 1;
     if (mapped > 0) this.#mapMemory(mapped);
+    const { sparePages = machine.pages.free } = this.configuration;
+    while (machine.pages.free > sparePages) machine.pages.take(Role.Data, true);
   }
 
   loadContext(index: number): void {
@@ -215,31 +223,44 @@ export class P2mWorld implements World {
     }
   }
 
-  /** Memory as one block or as pages, some pages beside it, and with 2 a large block behind. */
+  /**
+   * Adjacent memory: two pages, a hole, and a block (pages where accesses are monitored); then, with 2, a large
+   * block, else registers at the same place of two large blocks.
+   */
   #mapMemory(mapped: number): void {
     const block = entriesPerTable(this.geometry);
-    const { isMonitored } = this.configuration;
-    this.#mapRun(0, block, isMonitored ? LAST_LEVEL : 2);
-    this.#mapRun(block, 2, LAST_LEVEL);
-    if (mapped < 2 || isMonitored) return;
-    const large = block * block;
-    if (large < this.geometry.windowPages && large <= 64) this.#mapRun(large, large, 1);
-  }
-
-  #mapRun(first: number, pages: number, level: number): void {
-    const { machine } = this;
-    const run = machine.pages.takeRun(Role.Data, pages);
-    for (let i = 0; i < pages; i += 1) {
-      machine.memory.store(this.references(run + i), 1, 0);
-      machine.claim(Claim.HostGrants, first + i, run + i, 1);
+    const run = this.#takeMemory(2 * block);
+    for (let page = 0; page < 2; page += 1) this.#mapAtBoot(page, run + page, LAST_LEVEL);
+    if (this.configuration.isMonitored) {
+      for (let page = block; page < 2 * block; page += 1)
+        this.#mapAtBoot(page, run + page, LAST_LEVEL);
+      return;
     }
-    const isBlock = level < LAST_LEVEL;
-    for (let i = 0; i < pages; i += isBlock ? pages : 1) this.#mapAtBoot(first + i, run + i, level);
+    this.#mapAtBoot(block, run + block, 2);
+    const large = block * block;
+    if (large > 64) return;
+    if (mapped === 2) this.#mapAtBoot(large, this.#takeMemory(large), 1);
+    else this.#mapRegisters(2 * block, large + 2 * block);
   }
 
-  #mapAtBoot(page: number, frame: number, target: number): void {
+  #mapRegisters(...pages: readonly number[]): void {
+    const [first] = deviceFrames(this.geometry);
+    for (const page of pages) this.#mapAtBoot(page, first, LAST_LEVEL, Type.Mmio);
+  }
+
+  /** Adjacent pages that belong to the domain. */
+  #takeMemory(pages: number): number {
+    const { machine } = this;
+    const first = machine.pages.takeRun(Role.Data, pages);
+    for (let i = 0; i < pages; i += 1) machine.memory.store(this.references(first + i), 1, 0);
+    return first;
+  }
+
+  #mapAtBoot(page: number, frame: number, target: number, type: Type = Type.RamRw): void {
     const { machine, geometry } = this;
     const { memory } = machine;
+    const pages = levelPages(geometry, target);
+    for (let i = 0; i < pages; i += 1) machine.claim(Claim.HostGrants, page + i, frame + i, 1);
     let at = this.rootFrame;
     for (let level = geometry.startLevel; level < target; level += 1) {
       const word = memory.address(at, indexAt(geometry, page, level));
@@ -251,14 +272,12 @@ export class P2mWorld implements World {
       }
       at = frameOf(memory.load(word));
     }
-    const type = Type.RamRw;
     this.#put(
       memory.address(at, indexAt(geometry, page, target)),
       leaf(frame, attributesOf(type, Access.All)),
     );
     memory.store(this.mappings + target, memory.load(this.mappings + target) + 1, 0);
-    const end = page + (1 << (geometry.bitsPerLevel * (LAST_LEVEL - target)));
-    if (end > memory.load(this.mappedEnd)) memory.store(this.mappedEnd, end, 0);
+    memory.store(this.mappedEnd, page + pages, 0);
   }
 
   #put(word: number, value: number): void {

@@ -92,14 +92,14 @@ test('C3: what is left is part of the alignment, unlike in the hypervisor’s ow
 test('C4: a block takes the place of a table, and its mappings and the table are freed', (t) => {
   const { results, tree, load, world } = play(
     [
-      [HOST, 'map-foreign', 4, 0, 1],
-      [HOST, 'add-memory', 4, 4],
+      [HOST, 'map-foreign', 8, 0, 1],
+      [HOST, 'add-memory', 8, 4],
     ],
     'p2m-toy',
-    1,
+    0,
   );
   t.deepEqual(results, [Result.Ok, Result.Ok]);
-  t.is(tree.levels[4], 2);
+  t.is(tree.levels[8], 2);
   t.is(load(world.mappings + 3), 0);
 });
 
