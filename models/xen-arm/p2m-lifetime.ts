@@ -50,6 +50,8 @@ export const createSites = sites('p2m-create', [
 ]);
 const creating = createSites;
 
+const REMOVAL = { frame: NO_FRAME, type: Type.Invalid, access: Access.All, isNew: true };
+
 /** Steps between two looks whether to give way. */
 const STEPS_BETWEEN = 4;
 
@@ -87,7 +89,10 @@ function* relinquish(self: Actor, world: P2mWorld, memory: number[]): Operation<
     const pages = levelPages(geometry, level);
     page &= ~(pages - 1);
     if (entry !== 0) {
-      yield* removeWhole(self, world, page, level);
+      // C4 used directly: setting a range is refused for a dying domain
+      const word = yield* reachEntry(self, world, page, level, true);
+      const request = { ...REMOVAL, page, pages };
+      if (word >= 0) yield* replaceEntry(self, world, request, page, NO_FRAME, level, word);
       for (let i = 0; i < pages; i += 1) {
         revoked.push(page + i, frameOf(entry) + i);
         if (isRam(typeOf(entry))) memory.push(frameOf(entry) + i);
@@ -101,21 +106,6 @@ function* relinquish(self: Actor, world: P2mWorld, memory: number[]): Operation<
   yield* self.store(at.writeLowest, world.lowestMapped, page);
   yield* unlockTables(self, world, false, revoked);
   return isDone;
-}
-
-/** C4 used directly: setting a range is refused for a dying domain. */
-function* removeWhole(self: Actor, world: P2mWorld, page: number, level: number): Operation<void> {
-  const pages = levelPages(world.geometry, level);
-  const request = {
-    page,
-    pages,
-    frame: NO_FRAME,
-    type: Type.Invalid,
-    access: Access.All,
-    isNew: true,
-  };
-  const word = yield* reachEntry(self, world, page, level, true);
-  if (word >= 0) yield* replaceEntry(self, world, request, page, NO_FRAME, level, word);
 }
 
 /** Nobody walks the tables any more, in software or hardware, before they are freed. */

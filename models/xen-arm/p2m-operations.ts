@@ -166,7 +166,7 @@ function dma(id: string, title: string, intent: Intent): Spec {
     id,
     title,
     roles: ['device'],
-    isIn: isP2m,
+    isIn: ({ part, devices }) => part === 'p2m' && devices !== undefined,
     parameters: [page],
     card: card.DEVICE_CARD,
     weight: 10,

@@ -39,7 +39,14 @@ export function* splitBlock(
   let parent = -1;
   for (let child = level + 1; child <= target; child += 1) {
     const frame = yield* allocateTable(self, world);
-    if (frame < 0) return yield* giveUp(self, world, block, made);
+    if (frame < 0) {
+      // what was built goes; the block stays, with the references that it holds
+      for (const table of made) yield* freeTable(self, world, table);
+      const isPut = isForeign(typeOf(block)) && world.bug('E23-failed-split-puts-pages');
+      for (let i = 0; isPut && i < entriesPerTable(geometry); i += 1)
+        yield* putPage(self, world, frameOf(block) + i, true);
+      return -1;
+    }
     const size = levelPages(geometry, child);
     for (let index = 0; index < entriesPerTable(geometry); index += 1) {
       const entry = (source & ~FRAME_MASK) | ((frameOf(source) + index * size) << FRAME_SHIFT);
@@ -57,19 +64,4 @@ export function* splitBlock(
     yield* self.add(at.countBlock, world.mappings + above + 1, entriesPerTable(geometry));
   }
   return made[0]!;
-}
-
-/** No memory: what was built goes; the block stays, with the references that it holds. */
-function* giveUp(
-  self: Actor,
-  world: P2mWorld,
-  block: number,
-  made: readonly number[],
-): Operation<number> {
-  for (const frame of made) yield* freeTable(self, world, frame);
-  if (isForeign(typeOf(block)) && world.bug('E23-failed-split-puts-pages')) {
-    for (let i = 0; i < entriesPerTable(world.geometry); i += 1)
-      yield* putPage(self, world, frameOf(block) + i, true);
-  }
-  return -1;
 }

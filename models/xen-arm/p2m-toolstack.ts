@@ -24,7 +24,6 @@ export const toolSites = sites('toolstack', [
   'hold',
   'readState',
   'drop',
-  'lookEarly',
   'readDying',
   'lockShared',
   'unlockShared',
@@ -52,7 +51,7 @@ export function* dropDomain(self: Actor, world: P2mWorld): Operation<void> {
 function* lockToSet(self: Actor, world: P2mWorld): Operation<boolean> {
   const looksEarly = world.bug('X07b-dying-checked-outside-lock');
   let state: number = State.Alive;
-  if (looksEarly) state = yield* self.readOnce(at.lookEarly, world.state);
+  if (looksEarly) state = yield* self.readOnce(at.readDying, world.state);
   yield* lockTables(self);
   if (!looksEarly) state = yield* self.readOnce(at.readDying, world.state);
   return state === State.Alive || world.bug('X07a-dying-not-checked');
@@ -255,23 +254,23 @@ export function* lookUp(self: Actor, world: P2mWorld, page: number): Operation<n
 }
 
 /** Memory becomes read-only, or writable again. */
-export function* changeType(
+export function changeType(
   self: Actor,
   world: P2mWorld,
   page: number,
   isReadOnly: boolean,
 ): Operation<number> {
-  return yield* changeEntry(self, world, page, isReadOnly ? Type.RamRo : Type.RamRw, undefined);
+  return changeEntry(self, world, page, isReadOnly ? Type.RamRo : Type.RamRw, undefined);
 }
 
 /** What monitoring allows with a page changes. */
-export function* changeAccess(
+export function changeAccess(
   self: Actor,
   world: P2mWorld,
   page: number,
   access: Access,
 ): Operation<number> {
-  return yield* changeEntry(self, world, page, undefined, access);
+  return changeEntry(self, world, page, undefined, access);
 }
 
 function* changeEntry(
