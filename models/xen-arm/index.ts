@@ -40,7 +40,7 @@ export const xenArm = defineSystem<XenConfiguration, World>({
   id: 'xen-arm',
   title: 'Xen on Arm: the hypervisor’s own tables (RFC of 2020 and today), and the p2m',
   mirrors: 'Xen at c447b7308b (2026) and the RFC of November 2020 (spec/x86-xen.md parts B and C)',
-  isListed: true,
+  isListed: false,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
   epilogue: { vcpu: 'put' },
