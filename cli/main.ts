@@ -9,6 +9,7 @@ import { LIST_NAMES, list } from './list.ts';
 import { type LitmusFlags, litmus } from './litmus.ts';
 import { type MutantFlags, mutants } from './mutants.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
+import { type ReportFlags, report } from './report.ts';
 import { Exit, fail } from './terminal.ts';
 import { type DemoFlags, demo, type ZooFlags, zoo } from './zoo.ts';
 
@@ -69,15 +70,23 @@ function build(done: (code: number) => void): Command {
     .description('replays cases: verdict, lanes and explanation')
     .option('--without-bug', 'on the correct model')
     .option('--trace', 'every event of the run')
+    .option('--step', 'walks through the run in the terminal')
+    .option('--html <file>', 'writes a page to step through the run: the trace viewer')
+    .option(
+      '--export <kind>',
+      'ava: a test; perfetto, casemate: a trace; printed, or written to --out',
+    )
     .option('--bug <id>', 'the bug of the campaign that SYSTEM:SEED:INDEX names', collect)
-    .option('--out <file>', 'writes the execution SYSTEM:SEED:INDEX as a case')
-    .option('--export <format>', 'the run in the trace format of casemate, on standard output')
+    .option(
+      '--out <file>',
+      'writes the execution SYSTEM:SEED:INDEX as a case (with --export, what is exported)',
+    )
     .option('--json', 'one JSON document on standard output')
     .addHelpText(
       'after',
       '\nExample:\n  stagewright replay corpus/kvm-arm64/A20-table-level-as-hint.yaml',
     )
-    .action((files: string[], flags: ReplayFlags) => done(replay(files, flags)));
+    .action(async (files: string[], flags: ReplayFlags) => done(await replay(files, flags)));
 
   program
     .command('minimise')
@@ -155,6 +164,15 @@ function build(done: (code: number) => void): Command {
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright zoo kvm-arm64 --time 60s --seed 3')
     .action(async (systems: string[], flags: ZooFlags) => done(await zoo(systems, flags)));
+
+  program
+    .command('report')
+    .argument('<dir>', 'folder of a campaign (fuzz --out)')
+    .description('the morning report: what ran, what was found, with explanations and viewers')
+    .option('--format <format>', 'html: one page in the folder (default); md: printed')
+    .option('--out <file>', 'writes the report here')
+    .addHelpText('after', '\nExample:\n  stagewright report campaigns/monday')
+    .action((dir: string, flags: ReportFlags) => done(report(dir, flags)));
 
   program
     .command('mutants')

@@ -1,10 +1,8 @@
 /** `replay` and `minimise`: what a case does now, and a smaller case. */
-import { basename } from 'node:path';
-import { readCase, writeCase } from '../campaign/corpus.ts';
+import { readCase, writeCase, writeWhole } from '../campaign/corpus.ts';
 import { parseCount, parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
 import type { Case } from '../fuzz/case.ts';
 import { formatCase } from '../fuzz/case-text.ts';
-import { exportCasemate, NotExportable, rowsOf } from '../fuzz/casemate/export.ts';
 import { describeRow } from '../fuzz/describe.ts';
 import { Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
@@ -17,13 +15,18 @@ import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
 import { InternalError } from '../sim/assert.ts';
 import { parseAnswers } from '../sim/scheduler.ts';
+import { EXPORTS, type Export, exported } from './export.ts';
+import { stepThrough } from './step.ts';
 import { Exit, print, printJson } from './terminal.ts';
+import { viewerPage, viewOf } from './viewer.ts';
 
 export interface ReplayFlags {
   readonly withoutBug?: boolean;
   readonly trace?: boolean;
   readonly bug?: string[];
   readonly out?: string;
+  readonly html?: string;
+  readonly step?: boolean;
   readonly export?: string;
   readonly json?: boolean;
 }
@@ -35,8 +38,9 @@ export function isAsExpected(value: Case, verdict: Verdict, withoutBug: boolean)
   return verdict === Verdict.Fixed || verdict === Verdict.Clean;
 }
 
-export function replay(files: readonly string[], flags: ReplayFlags): number {
-  if (flags.export !== undefined) return exportRun(files, flags);
+export async function replay(files: readonly string[], flags: ReplayFlags): Promise<number> {
+  checkFlags(files, flags);
+  if (flags.step === true || flags.export !== undefined) return show(files[0]!, flags);
   const sessions = new Sessions();
   const withoutBug = flags.withoutBug === true;
   const cases = files.map((file) => ({ file, value: load(sessions, file, flags) }));
@@ -44,6 +48,10 @@ export function replay(files: readonly string[], flags: ReplayFlags): number {
     const done = replayCase(sessions, value, withoutBug);
     const asExpected = isAsExpected(value, done.verdict, withoutBug);
     if (flags.json !== true) printReplay(file, value, done, flags.trace === true);
+    if (flags.html !== undefined) {
+      writeWhole(flags.html, viewerPage(file, value, done));
+      if (flags.json !== true) print(`${flags.html}: the trace viewer; any browser opens it`);
+    }
     return {
       file,
       verdict: done.verdict,
@@ -60,27 +68,36 @@ export function replay(files: readonly string[], flags: ReplayFlags): number {
   return results.every(({ asExpected }) => asExpected) ? Exit.Clean : Exit.Finding;
 }
 
-const EXPORTS = ['casemate'];
-
-/** The run of a case in another tool's format, on standard output. */
-function exportRun(files: readonly string[], flags: ReplayFlags): number {
-  if (!EXPORTS.includes(flags.export!))
-    throw new UsageError(`no export "${flags.export}" (${EXPORTS.join(', ')})`);
-  const [file, ...more] = files;
-  if (more.length > 0 || flags.json === true)
-    throw new UsageError('--export takes one case, and prints nothing else');
-  const sessions = new Sessions();
-  const value = load(sessions, file!, flags);
-  const { session, run } = replayCase(sessions, value, flags.withoutBug === true);
-  const rows = rowsOf(session.machine);
-  session.world.reset(value.parameters);
-  try {
-    for (const line of exportCasemate(session.machine, rows, basename(file!))) print(line);
-  } catch (error) {
-    if (error instanceof NotExportable) throw new UsageError(`${file}: ${error.message}`);
-    throw error;
+/** What shows one case shows one case. */
+function checkFlags(files: readonly string[], flags: ReplayFlags): void {
+  for (const flag of ['html', 'step', 'export'] as const) {
+    if (flags[flag] !== undefined && files.length !== 1)
+      throw new UsageError(`--${flag} shows one case: name one, not ${files.length}`);
   }
-  return run.violation === undefined ? Exit.Clean : Exit.Finding;
+  const { export: kind } = flags;
+  if (kind !== undefined && !EXPORTS.some((one) => one === kind))
+    throw new UsageError(`no export "${kind}" (${EXPORTS.join(', ')})`);
+  if (flags.step === true && process.stdin.isTTY !== true)
+    throw new UsageError(
+      '--step needs a terminal; --trace prints every event, --html writes a page',
+    );
+}
+
+/** Walks through one case, or writes it as something else. */
+async function show(file: string, flags: ReplayFlags): Promise<number> {
+  const sessions = new Sessions();
+  const { out, ...rest } = flags;
+  const value = load(sessions, file, rest);
+  const withoutBug = flags.withoutBug === true;
+  const done = replayCase(sessions, value, withoutBug);
+  if (flags.export !== undefined) {
+    const text = exported(flags.export as Export, file, value, done);
+    if (out === undefined) process.stdout.write(text);
+    else writeWhole(out, text);
+  } else {
+    await stepThrough(viewOf(file, value, done), { input: process.stdin, output: process.stdout });
+  }
+  return isAsExpected(value, done.verdict, withoutBug) ? Exit.Clean : Exit.Finding;
 }
 
 const EXECUTION = /^([a-z0-9-]+):(\d+):(\d+)$/;

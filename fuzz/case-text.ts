@@ -106,7 +106,9 @@ function readOperation(
   if (!/^[a-z][a-z0-9]*$/.test(key))
     source.fail(path, `"${key}" is no operation key (a letter, then letters or digits)`, true);
   const [id = '', ...words] = text.trim().split(/\s+/);
-  const spec = allowed.find((candidate) => candidate.id === id);
+  const spec = allowed.find(
+    (candidate) => candidate.id === id || candidate.formerly?.includes(id) === true,
+  );
   if (spec === undefined) {
     return source.fail(
       path,
@@ -136,7 +138,7 @@ function readOperation(
       `"${text}" leaves the window; "${formatOperation(id, constrained)}" is the longest that fits`,
     );
   }
-  return { key, operation: id, args };
+  return { key, operation: spec.id, args };
 }
 
 /** The callbacks of a configuration that has some, as `actor.key`: they run in every program. */

@@ -16,12 +16,20 @@ export const EXPLANATION_LINES_MAX = 40;
 const LANES_MIN = 14;
 const CHAIN_MAX = 12;
 
-/** Everything that a reader is shown about a run. */
-export function explain(session: Session, plan: Plan, run: PlannedRun): readonly string[] {
+/**
+ * Everything that a reader is shown about a run.
+ * @param known what decided it, when that has been found already
+ */
+export function explain(
+  session: Session,
+  plan: Plan,
+  run: PlannedRun,
+  known?: Decisive,
+): readonly string[] {
   const failing = runAnswers(session, plan, run.answers);
   if (failing?.violation === undefined)
     return lanes(session, { violation: undefined, room: EXPLANATION_LINES_MAX - 2 });
-  const decisive = findDecisive(session, plan, failing);
+  const decisive = known ?? findDecisive(session, plan, failing);
   const decision = decisionText(session, plan, failing, decisive);
   return composed(session, plan, failing, decisive, decision);
 }

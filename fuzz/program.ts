@@ -76,7 +76,9 @@ export function loadProgram(
     const epilogue = system.epilogue[actor.role];
     if (epilogue === undefined) continue;
     const spec = specOf(specs, epilogue);
-    list.push(new Entry(epilogue, true, spec, world, [], start));
+    // its key is what it was called first: event names survive that it is renamed
+    const key = spec.formerly?.[0] ?? epilogue;
+    list.push(new Entry(key, true, spec, world, [], start));
     duties.push(dutyOf(spec, configuration, world, []));
     operations.push(spec);
   }

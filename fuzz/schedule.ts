@@ -14,7 +14,7 @@ import type { Program } from './program.ts';
 import { type RecordedEvent, Recorder } from './recorder.ts';
 import { limitsFor, type RunResult, type Session } from './session.ts';
 import { AnswerStrategy } from './strategies/answers.ts';
-import { PolicyStrategy } from './strategies/policy.ts';
+import { PolicyStrategy, policyOrder } from './strategies/policy.ts';
 
 export interface Plan {
   readonly program: Program;
@@ -46,7 +46,8 @@ export function runPlan(session: Session, plan: Plan): PlannedRun {
     const key = resolveName(machine, directory, event);
     return key === undefined ? [] : [{ key, answer }];
   });
-  const policy = new PolicyStrategy(keyed, choices);
+  const known = plan.program.map(({ actor }) => actor);
+  const policy = new PolicyStrategy(keyed, choices, policyOrder(machine.actors, known));
   const recorder = new Recorder(policy);
   const result = runRecorded(session, plan, recorder);
   return {

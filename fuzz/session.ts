@@ -12,13 +12,12 @@ import {
 import type { Oracle, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
-import type { Actor, Operation } from '../sim/actor.ts';
 import { concerns } from '../sim/card.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Footprint } from '../sim/footprint.ts';
-import { Machine } from '../sim/machine.ts';
+import { type ActorFactory, Machine } from '../sim/machine.ts';
 import type { Answers, Scheduler } from '../sim/scheduler.ts';
-import { SiteDirectory, siteOf } from '../sim/site.ts';
+import { SiteDirectory } from '../sim/site.ts';
 import type { Listener, RunLimits } from '../sim/spec.ts';
 import { type Mutation, startMutated } from './mutation.ts';
 import {
@@ -28,8 +27,6 @@ import {
   type Program,
   type Start,
 } from './program.ts';
-
-const EXTRA = siteOf('test.extraAccess');
 
 export interface RunResult {
   readonly violation: Violation | undefined;
@@ -52,12 +49,20 @@ export interface Counts {
   readonly oracles: Record<string, number>;
 }
 
+/** A change of the code under test, as cases must survive it. */
+export interface CodeChange {
+  readonly system?: (system: System) => System;
+  readonly createActor?: ActorFactory;
+  /** Programs get actors that no case knows. */
+  readonly program?: (program: Program) => Program;
+}
+
 export interface SessionOptions {
   readonly bugs: readonly string[];
   /** Flag whose first reading is noted; the first enabled one by default. */
   readonly watched?: string;
-  /** Test switch: every operation makes one more access first, as after a change of the code. */
-  readonly extraAccess?: boolean;
+  /** Test switch: the system's code has been changed since its cases were recorded. */
+  readonly change?: CodeChange;
   /** Changes one access of the operations while it has a mutant; nothing while it has none. */
   readonly mutation?: Mutation;
   /** Oracles to attach; all by default. */
@@ -79,24 +84,27 @@ export class Session {
   readonly scene: Scene;
   loaded: LoadedProgram | undefined;
   readonly #start: Start | undefined;
+  readonly #change: CodeChange | undefined;
   readonly #oracleList: readonly Oracle[];
   readonly #meter: Meter;
 
-  constructor(
-    system: System,
-    configuration: Configuration,
-    options: SessionOptions = { bugs: [] },
-  ) {
+  constructor(given: System, configuration: Configuration, options: SessionOptions = { bugs: [] }) {
+    const { mutation, change } = options;
+    const system = change?.system?.(given) ?? given;
+    this.#change = change;
     this.system = system;
     this.configuration = configuration;
     this.bugs = options.bugs;
-    const { mutation } = options;
     this.#start = mutation !== undefined ? startMutated : undefined;
-    if (options.extraAccess === true) this.#start = startWithExtraAccess;
-    this.machine = new Machine(system.machine(configuration), mutation?.createActor);
+    const createActor = mutation?.createActor ?? change?.createActor;
+    this.machine = new Machine(system.machine(configuration), createActor);
     this.flags = new BugFlags(this.machine, options.bugs, options.watched);
     this.world = system.boot(this.machine, configuration, this.flags);
-    this.specs = new Map(system.operations.map((spec) => [spec.id, spec]));
+    this.specs = new Map(
+      system.operations.flatMap((spec) =>
+        [spec.id, ...(spec.formerly ?? [])].map((id): [string, OperationSpec] => [id, spec]),
+      ),
+    );
     this.directory = new SiteDirectory(system.sites);
     const scene: Scene = {
       machine: this.machine,
@@ -124,8 +132,9 @@ export class Session {
     );
   }
 
-  load(program: Program): void {
+  load(given: Program): void {
     const { system, configuration, world, specs } = this;
+    const program = this.#change?.program?.(given) ?? given;
     const loaded = loadProgram(system, configuration, world, specs, program, this.#start);
     this.loaded = loaded;
     this.machine.load(loaded.entries);
@@ -223,17 +232,6 @@ export function limitsFor(configuration: Configuration, program: Program): RunLi
   const perOperation = 200 + 8 * configuration.geometry.windowPages;
   const steps = 400 + operationCount(program) * perOperation;
   return { steps, tail: 4 * steps };
-}
-
-/** One access more at the start of every operation: what replay must survive. */
-function* startWithExtraAccess(
-  spec: OperationSpec,
-  self: Actor,
-  world: World,
-  args: readonly number[],
-): Operation<number> {
-  yield* self.isb(EXTRA);
-  return yield* spec.start(self, world, args);
 }
 
 /** Counts what ended and how; knows whether a run showed anything. */

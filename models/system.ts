@@ -24,6 +24,8 @@ export interface Parameter<C> {
 
 export interface OperationSpec<C = Configuration, W = World> {
   readonly id: string;
+  /** Ids that it had before, the oldest first: cases that name it by one of them still do. */
+  readonly formerly?: readonly string[];
   readonly title: string;
   readonly roles: readonly ActorRole[];
   readonly parameters: readonly Parameter<C>[];

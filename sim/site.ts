@@ -14,7 +14,10 @@ export type Site = number;
 export interface SiteGroup {
   readonly group: string;
   readonly names: readonly string[];
-  /** Old name -> present name, for sites that were renamed or merged. */
+  /**
+   * Old name -> present name, for sites that were renamed or merged. An old name with a dot in it is that
+   * of a site of another group.
+   */
   readonly aliases: Readonly<Record<string, string>>;
 }
 
@@ -32,6 +35,11 @@ export function sites<const Name extends string>(
   const result: Record<string | symbol, unknown> = { [GROUP]: { group, names, aliases } };
   for (const name of names) result[name] = siteOf(`${group}.${name}`);
   return Object.freeze(result) as Sites<Name>;
+}
+
+/** What was declared. */
+export function groupOf(declared: Sites<string>): SiteGroup {
+  return declared[GROUP];
 }
 
 /** FNV-1a over the name, folded to 30 bits; never 0. */
@@ -54,7 +62,8 @@ export class SiteDirectory {
       for (const name of names) this.#add(`${group}.${name}`);
       for (const [old, present] of Object.entries(aliases)) {
         assert(names.includes(present), `alias ${group}.${old} names a declared site`);
-        this.#sites.set(`${group}.${old}`, siteOf(`${group}.${present}`));
+        const whole = old.includes('.') ? old : `${group}.${old}`;
+        this.#sites.set(whole, siteOf(`${group}.${present}`));
       }
     }
   }

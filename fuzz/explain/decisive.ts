@@ -3,7 +3,7 @@
  * order, the run passes), the run that passes, and the event after which no other order was found to help.
  * Everything is found by running, within a budget of executions.
  */
-import { Footprint } from '../../sim/footprint.ts';
+import type { Footprint } from '../../sim/footprint.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { type EventName, nameOf, OccurrenceCounter } from '../names.ts';
 import { type RecordedEvent, Recorder } from '../recorder.ts';
@@ -98,7 +98,7 @@ class Search {
   constructor(session: Session, plan: Plan, failing: PlannedRun) {
     this.#session = session;
     this.#plan = plan;
-    const { machine, scene } = session;
+    const { machine } = session;
     const answers = failing.answers;
     let marks: RowMarks | undefined;
     const again = runAnswers(session, plan, answers, (inner) => {
@@ -110,7 +110,7 @@ class Search {
       choices: [...(again?.recorder.choices ?? [])],
     };
     this.#events = again === undefined ? [] : timelineOf(session, again, marks!);
-    const print = new Footprint(machine, scene.countBase);
+    const print = session.footprint();
     this.#print = print;
     this.#touches = this.#recorded.events.map((_, index) => {
       print.clear();

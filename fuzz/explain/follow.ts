@@ -27,6 +27,9 @@ export function recordedAnswer(
   return same?.answer ?? 0;
 }
 
+/** Events of one source, beyond the recording, before another gets a turn. */
+const IN_A_ROW_MAX = 40;
+
 /** Events that may be made while another is held back. */
 const HELD_EVENTS_MAX = 600;
 
@@ -89,6 +92,7 @@ export class Follow implements Scheduler {
   #isOver = false;
   #conflicts = 0;
   #heldFor = 0;
+  #inARow = 0;
   /** Row where the last event of the other stream began, or -1. */
   #watched = -1;
 
@@ -115,6 +119,7 @@ export class Follow implements Scheduler {
 
   begin(_machine: Scheduling): void {
     this.#done.clear();
+    this.#inARow = 0;
     this.#asked.reset();
   }
 
@@ -138,6 +143,7 @@ export class Follow implements Scheduler {
       this.#session.machine.halted = true;
       return machine.ready[0]!;
     }
+    this.#inARow = source === machine.current ? this.#inARow + 1 : 0;
     const stream = this.#streamOf(machine, source);
     this.#done.set(stream, (this.#done.get(stream) ?? 0) + 1);
     if (this.#isHolding && stream === this.#swap.other)
@@ -205,12 +211,13 @@ export class Follow implements Scheduler {
     return best;
   }
 
-  /** Order of what was not recorded: the running actor, arrivals, then actors in their order. */
+  /** Order of what was not recorded: the running actor for a while, arrivals, then actors in their order. */
   #beyond(machine: Scheduling, source: number): number {
     const base = this.#recorded.events.length;
-    if (source === machine.current && source < machine.actorCount) return base;
     if (source >= machine.actorCount) return base + 1 + source - machine.actorCount;
-    return base + 0x10000 + source;
+    if (source !== machine.current) return base + 0x10000 + source;
+    // one that waits for another by trying again and again gives way
+    return this.#inARow < IN_A_ROW_MAX ? base : base + 0x20000;
   }
 
   #streamOf(machine: Scheduling, source: number): string {

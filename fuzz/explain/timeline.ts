@@ -4,7 +4,6 @@
  * running once; kept as plain data, so that the session is free for other runs.
  */
 import { Event } from '../../sim/event.ts';
-import { Footprint } from '../../sim/footprint.ts';
 import type { Pending, Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import type { PlannedRun } from '../schedule.ts';
 import type { Session } from '../session.ts';
@@ -52,7 +51,7 @@ export class RowMarks implements Scheduler {
     const source = this.#inner.pick(machine);
     machine.grant = 0;
     this.rows.push(this.#session.machine.trace.count);
-    this.clocks.push(this.#session.machine.clock + machine.latency(source));
+    this.clocks.push(this.#session.machine.clock + Math.max(0, machine.latency(source)));
     return source;
   }
 
@@ -128,8 +127,8 @@ class Order {
   readonly #clocks: Int32Array[] = [];
 
   constructor(session: Session, events: readonly TimelineEvent[]) {
-    const { machine, scene } = session;
-    const print = new Footprint(machine, scene.countBase);
+    const { machine } = session;
+    const print = session.footprint();
     const lastWrite = new Map<number, number>();
     /** By object and lane: the last read after the last write; earlier ones of a lane are implied. */
     const readsSince = new Map<number, Map<number, number>>();

@@ -4,6 +4,7 @@
  * machine's order. An event waits while a constraint says that another comes first. When every
  * enabled event waits, the constraints of the first are given up and noted as broken.
  */
+import { type Actor, ActorRole } from '../../sim/actor.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import type { EventKey } from '../names.ts';
 
@@ -23,13 +24,20 @@ export class PolicyStrategy implements Scheduler {
   readonly id = 'policy';
   readonly #constraints: readonly KeyedConstraint[];
   readonly #choices: readonly KeyedChoice[];
+  readonly #order: readonly number[];
   /** By constraint: its first event has happened; it was given up. */
   readonly #isMet: boolean[];
   readonly #isBroken: boolean[];
   readonly #counts = new Map<number, number>();
   readonly #asked = new Map<number, number>();
 
-  constructor(constraints: readonly KeyedConstraint[], choices: readonly KeyedChoice[]) {
+  /** @param order place of each actor among those that could go on; by number when not given */
+  constructor(
+    constraints: readonly KeyedConstraint[],
+    choices: readonly KeyedChoice[],
+    order: readonly number[] = [],
+  ) {
+    this.#order = order;
     this.#constraints = constraints;
     this.#choices = choices;
     this.#isMet = constraints.map(() => false);
@@ -87,7 +95,7 @@ export class PolicyStrategy implements Scheduler {
     let best = -1;
     for (let i = 0; i < readyCount; i += 1) {
       const source = ready[i]!;
-      if (best >= 0 && rank(source, actorCount) >= rank(best, actorCount)) continue;
+      if (best >= 0 && this.#rank(source, actorCount) >= this.#rank(best, actorCount)) continue;
       if (!this.#waits(machine, source)) best = source;
     }
     return best;
@@ -135,6 +143,11 @@ export class PolicyStrategy implements Scheduler {
     }
   }
 
+  #rank(source: number, actorCount: number): number {
+    if (source >= actorCount) return source - actorCount;
+    return (this.#order[source] ?? source) + 0x10000;
+  }
+
   #count({ operation, site, pe }: EventKey): number {
     return this.#counts.get(keyOf(operation, site, pe)) ?? 0;
   }
@@ -143,7 +156,8 @@ export class PolicyStrategy implements Scheduler {
     let first = machine.ready[0]!;
     for (let i = 1; i < machine.readyCount; i += 1) {
       const source = machine.ready[i]!;
-      if (rank(source, machine.actorCount) < rank(first, machine.actorCount)) first = source;
+      if (this.#rank(source, machine.actorCount) < this.#rank(first, machine.actorCount))
+        first = source;
     }
     const pending = machine.pending(first);
     for (let i = 0; i < this.#constraints.length; i += 1) {
@@ -164,6 +178,27 @@ function keyOf(operation: number, site: number, pe: number): number {
   return (operation * 64 + pe + 2) * 0x40000000 + site;
 }
 
-function rank(source: number, actorCount: number): number {
-  return source >= actorCount ? source - actorCount : source + 0x10000;
+const ROLES: readonly ActorRole[] = [
+  ActorRole.Vcpu,
+  ActorRole.Host,
+  ActorRole.Device,
+  ActorRole.Hardware,
+  ActorRole.Rcu,
+];
+
+/**
+ * The place of each actor in the default policy: vCPUs, hosts, PEs, callbacks, each by the number in their
+ * name, and last those that the program does not know. It does not depend on the order in which a system
+ * makes its actors.
+ */
+export function policyOrder(actors: readonly Actor[], known: readonly string[]): readonly number[] {
+  const number = ({ name }: Actor): number => Number(/\d+$/.exec(name)?.[0] ?? 0);
+  const group = ({ name, role }: Actor): number => {
+    const isStranger = role !== ActorRole.Rcu && !known.includes(name);
+    return isStranger ? ROLES.length : ROLES.indexOf(role);
+  };
+  const sorted = [...actors].sort(
+    (a, b) => group(a) - group(b) || number(a) - number(b) || a.index - b.index,
+  );
+  return actors.map((actor) => sorted.indexOf(actor));
 }

@@ -78,7 +78,7 @@ function* enterGuest(self: Actor, world: KvmWorld, vcpu: Vcpu, role: number): Op
     if (vcpu.loaded === role) return true;
     yield* self.leaveGuest(at.leaveForRole);
   }
-  const requests = world.requests + self.index;
+  const requests = world.requests + self.pe;
   for (;;) {
     if ((yield* self.exchange(at.takeRequests, requests, 0)) !== 0) {
       yield* dropObsolete(self, world, vcpu);

@@ -271,7 +271,7 @@ export class KvmWorld implements World {
 
   /** What the thread of a vCPU keeps for itself. */
   vcpu(self: Actor): Vcpu {
-    return this.vcpus[self.index]!;
+    return this.vcpus[self.pe]!;
   }
 
   reset(parameters: Readonly<Record<string, number>>): void {
