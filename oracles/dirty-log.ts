@@ -5,7 +5,9 @@
  * later: until it does, writes itself or ends, the page counts as marked; at its end it is judged,
  * or with the round that took the mark. A round takes the marks that were made and no others, and no mark
  * is left when the log has been stopped. An operation starts, reads or stops the log exactly if it was
- * there to be started, read or stopped. Where the host is told which pages were written, it knows of every
+ * there to be started, read or stopped. Where the hardware logs writes that set a dirty flag, a page counts
+ * as marked while it is in such a log, and software marks it before it takes it out; an entry without the
+ * dirty flag is then no licence to write unseen. Where the host is told which pages were written, it knows of every
  * page that the guest wrote when it takes it back.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
@@ -15,11 +17,11 @@
  * several guest trees makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
  * and TLBs per round.
- * Source: spec/arm.md 4.5 invariant D and the round guarantee.
+ * Source: spec/arm.md 4.5 invariant D and the round guarantee; spec/x86-xen.md A12, amendments E8, E14.
  */
 import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
-import { Intent, isValid, WRITE } from '../sim/descriptor.ts';
+import { DIRTY, Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
@@ -38,9 +40,11 @@ export const dirtyLog: OracleSpec = {
     Event.OperationEnd,
   ],
   claims: [
+    Claim.ContextCreated,
     Claim.HostDirtied,
     Claim.LogHarvested,
     Claim.LogMarked,
+    Claim.LogQueued,
     Claim.LogStarted,
     Claim.LogStopped,
     Claim.LogTaken,
@@ -72,6 +76,9 @@ class DirtyLog implements Oracle {
   /** Times that the log was started or stopped; and, by actor, the number when its operation began. */
   #switches = 0;
   readonly #switchesAtBegin: Int32Array;
+  /** By tree: the hardware logs writes that set the dirty flag. By page: its places in such logs. */
+  readonly #isHardwareLogged: Uint8Array;
+  readonly #queued: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -84,6 +91,8 @@ class DirtyLog implements Oracle {
     this.#isUntold = new Uint8Array(scene.machine.spec.frames);
     this.#isTold = new Uint8Array(scene.machine.spec.frames);
     this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
+    this.#isHardwareLogged = new Uint8Array(scene.machine.tables.trees.length);
+    this.#queued = new Int32Array(pages);
   }
 
   reset(): void {
@@ -93,6 +102,8 @@ class DirtyLog implements Oracle {
     this.#isUntold.fill(0);
     this.#isTold.fill(0);
     this.#switches = 0;
+    this.#isHardwareLogged.fill(0);
+    this.#queued.fill(0);
     while (this.#openCount > 0) this.#close(0);
   }
 
@@ -127,6 +138,13 @@ class DirtyLog implements Oracle {
         this.#isLogging = true;
         this.#switches += 1;
         this.#roundEnded();
+        return;
+      case Claim.ContextCreated:
+        this.#isHardwareLogged[b] = d & 1;
+        return;
+      case Claim.LogQueued:
+        this.#queued[b]! += d === 1 ? 1 : -1;
+        if (d === 0 && this.#isLogging) this.#takenOut(b);
         return;
       case Claim.HostDirtied:
         this.#isTold[b] = 1;
@@ -212,10 +230,24 @@ class DirtyLog implements Oracle {
     if (page >= 0) this.#scene.report.add('dirty-log', 'marks-left', 'log', { page });
   }
 
-  #written(page: number, row: number): void {
+  /** Software takes a page out of a hardware log: its mark is there, or a round has just taken it. */
+  #takenOut(page: number): void {
     if (page < this.#first || page >= this.#end) return;
     this.judgements += 1;
     if (this.#marked[page] === 1 || this.#taken[page] === 1) return;
+    this.#scene.report.add('dirty-log', 'write-lost', 'log', { page });
+  }
+
+  /** Whether a guest with this entry can write without anybody being told. */
+  #isOpen(entry: number, tree: Tree): boolean {
+    if (!isValid(entry) || (entry & WRITE) === 0) return false;
+    return this.#isHardwareLogged[tree.index] === 0 || (entry & DIRTY) !== 0;
+  }
+
+  #written(page: number, row: number): void {
+    if (page < this.#first || page >= this.#end) return;
+    this.judgements += 1;
+    if (this.#marked[page] === 1 || this.#taken[page] === 1 || this.#queued[page]! > 0) return;
     const { machine, report } = this.#scene;
     if (this.#isOpenByOther(page)) {
       this.#isWritten[page] = 1;
@@ -235,7 +267,8 @@ class DirtyLog implements Oracle {
     const { changedFirst, changedCount } = machine.tables;
     for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
       // an entry that goes again may still be cached: who made it writable owes the mark until it ends
-      if (!isWritable(tree.entries[page]!) || isWritable(tree.before[page]!)) continue;
+      if (!this.#isOpen(tree.entries[page]!, tree) || this.#isOpen(tree.before[page]!, tree))
+        continue;
       if (this.#marked[page] === 1 || machine.operation < 0) continue;
       if (this.#opener[page] === 0) {
         this.#open[this.#openCount] = page;
@@ -285,10 +318,10 @@ class DirtyLog implements Oracle {
   /** The table lets the guest write the page, and nobody is to mark it. */
   #stillWritable(page: number): boolean {
     const { machine, report } = this.#scene;
-    if (this.#marked[page] === 1) return false;
+    if (this.#marked[page] === 1 || this.#queued[page]! > 0) return false;
     for (const tree of machine.tables.trees) {
-      if (!tree.loadable || tree.regime !== Regime.Guest || !isWritable(tree.entries[page]!))
-        continue;
+      if (!tree.loadable || tree.regime !== Regime.Guest) continue;
+      if (!this.#isOpen(tree.entries[page]!, tree)) continue;
       report.add('dirty-log', 'writable-unmarked', 'log', { page, found: tree.entries[page]! });
       return true;
     }
@@ -308,10 +341,12 @@ class DirtyLog implements Oracle {
       at = nextTranslation(machine, at, held)
     ) {
       if (held.isTable || held.regime !== Regime.Guest || (held.word & WRITE) === 0) continue;
-      if (liveTreeOf(machine, held) === undefined) continue;
+      const tree = liveTreeOf(machine, held);
+      if (tree === undefined || !this.#isOpen(held.word, tree)) continue;
       const end = Math.min(this.#end, held.first + (1 << held.bits));
       for (let page = Math.max(this.#first, held.first); page < end; page += 1) {
-        if (this.#marked[page] === 1 || this.#isOpenByOther(page)) continue;
+        if (this.#marked[page] === 1 || this.#queued[page]! > 0 || this.#isOpenByOther(page))
+          continue;
         report.add('dirty-log', 'writable-cached', 'log', {
           page,
           pe: held.pe,
@@ -322,8 +357,4 @@ class DirtyLog implements Oracle {
       }
     }
   }
-}
-
-function isWritable(entry: number): boolean {
-  return isValid(entry) && (entry & WRITE) !== 0;
 }

@@ -121,10 +121,10 @@ export function isFull(domain: Domain): boolean {
 }
 
 /** System registers of a PE. */
-export const Register = { Invalid: 0, Vttbr: 1, Ttbr0El2: 2 } as const;
+export const Register = { Invalid: 0, Vttbr: 1, Ttbr0El2: 2, WriteLog: 3 } as const;
 export type Register = (typeof Register)[keyof typeof Register];
 
-export const REGISTER_NAMES = ['none', 'VTTBR_EL2', 'TTBR0_EL2'] as const;
+export const REGISTER_NAMES = ['none', 'VTTBR_EL2', 'TTBR0_EL2', 'write log'] as const;
 
 /**
  * Fault classes, as a guest access reports them; 0 is no fault. `Interrupted` is none either: the PE was

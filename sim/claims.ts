@@ -34,7 +34,10 @@ export const Claim = {
   FaultHandled: 13,
   /** The operation begins to work on tree x under its lock; y is the kind of work (card.ts). */
   WorkBegins: 14,
-  /** Page y becomes the root of tree x, with no entries. */
+  /**
+   * Page y becomes the root of tree x, with no entries. Bit 0 of z: the hardware logs guest writes through it
+   * when they set the dirty flag.
+   */
   ContextCreated: 15,
   /** No PE uses tree x any more, and none will without having dropped what it cached of it. */
   ContextObsolete: 16,
@@ -60,6 +63,8 @@ export const Claim = {
   PageReferenced: 26,
   /** ... and gives it back. */
   PageReleased: 27,
+  /** The hardware's write log of PE y took page x (z = 1), or software has done what is due for it (z = 0). */
+  LogQueued: 28,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -92,6 +97,7 @@ export const CLAIM_NAMES = [
   'context doomed',
   'page referenced',
   'page released',
+  'log queued',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

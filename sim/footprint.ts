@@ -35,6 +35,7 @@ const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
     case Claim.LogTaken:
     case Claim.LogHarvested:
     case Claim.LogStopped:
+    case Claim.LogQueued:
       return Family.Log;
     case Claim.YoungAnswered:
       return Family.Age;

@@ -2,11 +2,13 @@
  * x86 with nested paging: lookups, table walks one read per event, accessed and dirty flags set by atomic
  * updates, paging-structure caches. Entries are tagged by the low byte of the root register, which a
  * system makes different for each root in use. Flushes are in flush-x86.ts.
+ * A write that sets a dirty flag may be noted in a log of the PE; when that is full the guest is left first.
  * Source: spec/x86-xen.md A14, amendments E1, E4, E14. Accessed flags of tables are left out.
  */
 import { FaultClass, fault } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
+import { Claim } from './claims.ts';
 import {
   ACCESSED,
   advance,
@@ -29,6 +31,7 @@ import {
   fill,
   hold,
   LEVEL_SITES,
+  LOG_WRITE,
   leafBits,
   raise,
   SET_ACCESSED,
@@ -229,10 +232,30 @@ function setFlags(machine: Machine, actor: Actor, isSpeculative: boolean): boole
     return false;
   }
   const isWrite = walk.intent === Intent.Write;
+  const isLogged = isWrite && (walk.word & DIRTY) === 0 && machine.pes[actor.pe]!.logsWrites;
+  if (isLogged && !logWrite(machine, actor)) {
+    return endWalk(machine, actor, fault(FaultClass.Interrupted, 0));
+  }
   walk.word |= isWrite ? ACCESSED | DIRTY : ACCESSED;
   machine.write(SET_ACCESSED, walk.address, walk.word, true);
   walk.instance = memory.instance(walk.address);
   return leafRead(machine, actor, isSpeculative);
+}
+
+/** Notes the page in the PE's log of writes; if that is full the guest is left, and nothing has happened. */
+function logWrite(machine: Machine, actor: Actor): boolean {
+  const pe = machine.pes[actor.pe]!;
+  const count = machine.memory.load(pe.writeLog);
+  if (count === pe.writeLogSize) {
+    pe.guest = false;
+    machine.emit(Event.GuestExit, LOG_WRITE, actor.pe, 0, 0, 0);
+    machine.stir();
+    return false;
+  }
+  machine.write(LOG_WRITE, pe.writeLog + 1 + count, actor.walk.page, true);
+  machine.write(LOG_WRITE, pe.writeLog, count + 1, true);
+  machine.claim(Claim.LogQueued, actor.walk.page, actor.pe, 1);
+  return true;
 }
 
 /** The leaf is known and its flags are set: cache it, go on to the access. */

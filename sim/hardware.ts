@@ -51,6 +51,7 @@ export const walkSites = sites('walk', [
   'level3',
   'setAccessed',
   'setDirty',
+  'logWrite',
   'use',
   'cacheLeaf',
   'cacheCombined',
@@ -82,6 +83,7 @@ export const CACHE_TABLE = siteOf('walk.cacheTable');
 export const USE_OTHER = siteOf('walk.useOther');
 export const SET_ACCESSED = siteOf('walk.setAccessed');
 export const SET_DIRTY = siteOf('walk.setDirty');
+export const LOG_WRITE = siteOf('walk.logWrite');
 export const USE = siteOf('walk.use');
 export const SPECULATIVE_ACCESS = siteOf('walk.speculativeAccess');
 export const FAULT_EARLY = siteOf('walk.faultEarly');

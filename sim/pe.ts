@@ -34,6 +34,13 @@ export class Pe {
   /** Root frame of the hypervisor's regime. */
   ttbr0 = 0;
   ttbr0Generation = 0;
+  /**
+   * The log of guest writes that set a dirty flag (x86): a count word and the words after it, of the kernel's; -1
+   * where there is none. The system places it. And whether the context loaded is logged.
+   */
+  writeLog = -1;
+  writeLogSize = 0;
+  logsWrites = false;
   readonly delayed = new DelayedRegisters();
   /** Newest instance at the last context synchronisation: faults may be as old as that (F2). */
   synchronisedAt = 0;
@@ -57,6 +64,7 @@ export class Pe {
     this.vttbrGeneration = 0;
     this.ttbr0 = 0;
     this.ttbr0Generation = 0;
+    this.logsWrites = false;
     this.delayed.reset();
     this.synchronisedAt = 0;
     this.outstanding = 0;

@@ -151,6 +151,8 @@ function writeRegister(machine: Machine, actor: Actor): void {
   if (actor.x === Register.Vttbr) {
     pe.vttbr = value;
     pe.vttbrGeneration = machine.pages.generation[value >>> 8]!;
+  } else if (actor.x === Register.WriteLog) {
+    pe.logsWrites = value !== 0;
   } else {
     assert(actor.x === Register.Ttbr0El2, 'a known register is written');
     pe.ttbr0 = value;

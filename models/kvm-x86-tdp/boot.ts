@@ -3,7 +3,6 @@
  * normal role, so that operations have something to work on from their first step.
  */
 import { Claim } from '../../sim/claims.ts';
-import { WRITE } from '../../sim/descriptor.ts';
 import { Role } from '../../sim/pages.ts';
 import { blockPages, rootLevel } from './geometry.ts';
 import { BLOCK_SPLIT } from './host-memory.ts';
@@ -11,6 +10,7 @@ import { leafForm } from './map.ts';
 import { listAtBoot } from './recovery-list.ts';
 import { makeLeaf, tableEntry } from './spte.ts';
 import type { KvmWorld } from './world.ts';
+import { adTypeOf, isHardwareLogged, loggedBit } from './write-log.ts';
 
 /** Value of the parameter `mapped`. */
 export const Mapped = { Nothing: 0, Pages: 1, Large: 2, Candidates: 3 } as const;
@@ -28,7 +28,11 @@ export function mapAtBoot(world: KvmWorld, mapped: number, isLogged: boolean): v
   const frames = backAtBoot(world, 0, isHuge(world, 0));
   const above = plantRoot(world);
   if (mapped === Mapped.Large && isHuge(world, 0) && !isLogged) {
-    put(world, memory.address(above, 0), makeLeaf(frames[0]!, leafForm(world, true, 2)));
+    put(
+      world,
+      memory.address(above, 0),
+      makeLeaf(frames[0]!, leafForm(world, true, 2, adTypeOf(world, 0))),
+    );
     return;
   }
   const table = linkAtBoot(world, memory.address(above, 0));
@@ -52,7 +56,7 @@ function plantRoot(world: KvmWorld): number {
   memory.store(world.rootCount + ROOT, 1, 0);
   memory.store(world.rootsInUse, 1 << ROOT, 0);
   memory.store(world.rootList, 1 << ROOT, 0);
-  machine.claim(Claim.ContextCreated, ROOT, table, 0);
+  machine.claim(Claim.ContextCreated, ROOT, table, isHardwareLogged(world, 0) ? 1 : 0);
   for (let level = rootLevel(geometry); level > 2; level -= 1) {
     table = linkAtBoot(world, memory.address(table, 0));
   }
@@ -80,8 +84,8 @@ function mapCandidate(world: KvmWorld, above: number, region: number, isLogged: 
 }
 
 function mapPage(world: KvmWorld, word: number, frame: number, isLogged: boolean): void {
-  const leaf = makeLeaf(frame, leafForm(world, true, 1));
-  put(world, word, isLogged ? leaf & ~WRITE : leaf);
+  const leaf = makeLeaf(frame, leafForm(world, true, 1, adTypeOf(world, 0)));
+  put(world, word, isLogged ? leaf & ~loggedBit(world, leaf, 1) : leaf);
 }
 
 /** The host backs a region, as one block or page by page. */

@@ -133,6 +133,14 @@ export const BUGS = [
     caughtBy: ['dirty-log'],
   },
   {
+    id: 'K22-dirty-cleared-where-not-logged',
+    title: 'the dirty flag is cleared in a tree for which the hardware does not log writes',
+    upstream:
+      'KVM: x86/mmu: Write-protect L2 SPTEs in TDP MMU when clearing dirty status, 2673dfb591a3 (v6.9, 2024), CVE-2024-26990',
+    configuration: 'tdp-toy-write-log',
+    caughtBy: ['dirty-log'],
+  },
+  {
     id: 'K23-retry-skips-leaf-check',
     title:
       'after a failed compare-exchange the walk does not look whether the entry is still a leaf',

@@ -87,18 +87,24 @@ export const TEST_AGE_CARD: Card = {
   claims: [Claim.YoungAnswered],
 };
 
-/** A12 enable: the slot read-only, large leaves perhaps split; no writable translation after the flush. */
-export const START_LOG_CARD: Card = {
+/** A12 enable with a hardware log: dirty flags go; no translation is left that hides a write. */
+export const START_HARDWARE_LOG_CARD: Card = {
   ...NOTHING,
   ...EVERY_ROOT,
   lock: 'shared',
   pages: wholeSlot,
-  inside: [Change.Restrict, Change.Relax, Change.Annotate],
-  achieves: State.ReadOnly,
+  inside: [Change.Restrict, Change.Relax, Change.Annotate, Change.Rights],
   unusable: 'tightened',
   by: 'end',
   claims: [Claim.LogStarted],
   results: [Result.Ok, Result.Invalid],
+};
+
+/** A12 enable: the slot read-only, large leaves perhaps split; no writable translation after the flush. */
+export const START_LOG_CARD: Card = {
+  ...START_HARDWARE_LOG_CARD,
+  inside: [Change.Restrict, Change.Relax, Change.Annotate],
+  achieves: State.ReadOnly,
 };
 
 /** A12 harvest: what was marked is read-only after the flush. */
@@ -112,6 +118,11 @@ export const COLLECT_LOG_CARD: Card = {
   by: 'end',
   claims: [Claim.LogTaken, Claim.LogHarvested],
   results: [Result.Ok, Result.Invalid],
+};
+
+export const COLLECT_HARDWARE_LOG_CARD: Card = {
+  ...COLLECT_LOG_CARD,
+  inside: [...COLLECT_LOG_CARD.inside, Change.Rights],
 };
 
 /** A12 recovery: tables become large leaves; what was cached of them is gone before the lock is dropped. */

@@ -16,6 +16,11 @@ export interface TdpConfiguration extends Configuration {
   readonly sharesRecovery: boolean;
   /** Shadow tables of nested guests that the pool keeps; 0 when there are none at all. */
   readonly shadowTables: number;
+  /**
+   * Places in each vCPU's hardware log of writes; 0 when there is none. With it the normal role is logged by the
+   * dirty flag, the other one, which runs without, by write protection.
+   */
+  readonly writeLog: number;
   /** Large pages are never executable, whatever a case sets. */
   readonly alwaysMitigates: boolean;
   /** Physical pages of the machine besides the kernel's. */
@@ -99,6 +104,7 @@ function configuration(
     listsTables: false,
     sharesRecovery: false,
     shadowTables: 0,
+    writeLog: 0,
     alwaysMitigates: false,
     frames: 160,
     reclaims: 48,
@@ -144,6 +150,12 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
       parameters: PARAMETERS.filter(({ name }) => name === 'logging' || name === 'huge'),
       weight: 40,
     },
+  ),
+  configuration(
+    'tdp-toy-write-log',
+    '6.17; logged by the dirty flag and the hardware log, the other role by protection',
+    toy(3, 16),
+    { writeLog: 2, weight: 50 },
   ),
   configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 16), {
     hardwareAccessed: false,

@@ -21,6 +21,7 @@ import { type Fault, mapLeaf, walkToGoal } from './map.ts';
 import { makeRoom } from './shadow.ts';
 import { allows, isPresentLeaf, isTable, isTracked, MMU_WRITABLE, untrack } from './spte.ts';
 import { type KvmWorld, Lock, RCU, Slot } from './world.ts';
+import { adTypeOf } from './write-log.ts';
 
 export const fastSites = sites('fast-fault', [
   'readFrame',
@@ -59,6 +60,16 @@ const RetryReason = { Sequence: 1, Range: 2, Changed: 3, Slot: 4, Root: 5 } as c
 
 const FAST_ATTEMPTS = 5;
 
+/** A fault as the vCPU takes it. */
+export interface GuestFault {
+  readonly page: number;
+  readonly intent: Intent;
+  readonly role: number;
+  /** Slot of the root that the vCPU runs with. */
+  readonly root: number;
+  readonly isLogging: boolean;
+}
+
 /** Whether the fault may be one that only restores what a present leaf may have. */
 export function mayFixFast(world: KvmWorld, intent: Intent, result: number): boolean {
   const isMissing = faultClass(result) === FaultClass.Translation;
@@ -73,10 +84,7 @@ export function readLogging(self: Actor, world: KvmWorld): Step<number> {
 export function* fixFast(
   self: Actor,
   world: KvmWorld,
-  page: number,
-  intent: Intent,
-  root: number,
-  isLogging: boolean,
+  { page, intent, root, isLogging }: GuestFault,
 ): Operation<boolean> {
   const { geometry, machine } = world;
   const here = fastSites;
@@ -114,14 +122,8 @@ export function* fixFast(
 }
 
 /** s1-s11; in a read section of the slots. Ok: enter the guest again; Again: when what is in the way is over. */
-export function* handleSlowly(
-  self: Actor,
-  world: KvmWorld,
-  page: number,
-  intent: Intent,
-  root: number,
-  isLogging: boolean,
-): Operation<number> {
+export function* handleSlowly(self: Actor, world: KvmWorld, guest: GuestFault): Operation<number> {
+  const { page, intent, root, isLogging } = guest;
   // s1: a table for every level below the root's
   const cache = world.cache(self);
   while (cache.length < rootLevel(world.geometry) - 1) {
@@ -156,7 +158,7 @@ export function* handleSlowly(
   if (world.bug('K15-room-made-under-shared-lock'))
     yield* makeRoom(self, world, world.configuration.shadowTables);
   // s10
-  const fault = yield* describeFault(self, world, page, intent, root, isLogging, frame);
+  const fault = yield* describeFault(self, world, guest, frame);
   if (fault.canWrite && isLogging) yield* markDirty(self, world, page, at.markDirty);
   yield* self.enterSection(at.enterRcu, RCU);
   const place = yield* walkToGoal(self, world, fault);
@@ -205,10 +207,7 @@ function* staleReason(
 function* describeFault(
   self: Actor,
   world: KvmWorld,
-  page: number,
-  intent: Intent,
-  root: number,
-  isLogging: boolean,
+  { page, intent, role, root, isLogging }: GuestFault,
   frame: number,
 ): Operation<Fault> {
   const region = regionOf(world.geometry, page);
@@ -229,6 +228,7 @@ function* describeFault(
     goal: isLarge && !isDisallowed ? 2 : 1,
     isDisallowed,
     canWrite: tracked === 0,
+    adType: adTypeOf(world, role),
   };
 }
 

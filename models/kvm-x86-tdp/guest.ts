@@ -15,6 +15,7 @@ import { fixFast, handleSlowly, mayFixFast, readLogging } from './fault.ts';
 import { flushLocal } from './flush.ts';
 import { acquireRoot, NO_ROOT, putRoot } from './roots.ts';
 import { type KvmWorld, Lock, SLOTS_DOMAIN, Slot, type Vcpu } from './world.ts';
+import { drainWriteLog, switchWriteLog } from './write-log.ts';
 
 export const guestSites = sites('access', [
   'use',
@@ -51,16 +52,14 @@ export function* accessPage(
     if (!(yield* enterGuest(self, world, vcpu, role))) return Result.NoMemory;
     const result = yield* self.guestAccess(guestSites.use, page, intent, self.operation + 1);
     if (result === 0) return Result.Ok;
+    if (world.configuration.writeLog > 0) yield* drainWriteLog(self, world);
     if (faultClass(result) !== FaultClass.Interrupted) {
       yield* self.enterSection(guestSites.enterSlots, SLOTS_DOMAIN);
       const root = vcpu.roots[role]!;
       const isLogging = (yield* readLogging(self, world)) !== 0;
-      const isFixed =
-        mayFixFast(world, intent, result) &&
-        (yield* fixFast(self, world, page, intent, root, isLogging));
-      const outcome = isFixed
-        ? Result.Ok
-        : yield* handleSlowly(self, world, page, intent, root, isLogging);
+      const fault = { page, intent, role, root, isLogging };
+      const isFixed = mayFixFast(world, intent, result) && (yield* fixFast(self, world, fault));
+      const outcome = isFixed ? Result.Ok : yield* handleSlowly(self, world, fault);
       yield* self.exitSection(guestSites.leaveSlots, SLOTS_DOMAIN);
       if (outcome === Result.Again) {
         yield* self.waitFor(guestSites.waitSlot, world.slotState, Slot.Valid);
@@ -90,6 +89,7 @@ function* enterGuest(self: Actor, world: KvmWorld, vcpu: Vcpu, role: number): Op
       const frame = yield* self.readOnce(at.readFrame, world.rootFrame + root);
       yield* flushLocal(self);
       yield* self.writeRegister(at.load, Register.Vttbr, baseRegister(frame, root + 1));
+      if (world.configuration.writeLog > 0) yield* switchWriteLog(self, world, role);
       vcpu.loaded = role;
     }
     yield* self.enterGuest(at.enter);
@@ -119,6 +119,7 @@ export function* putVcpu(self: Actor, world: KvmWorld): Operation<number> {
   const at = putSites;
   const vcpu = world.vcpu(self);
   yield* self.leaveGuest(at.leave);
+  if (world.configuration.writeLog > 0) yield* drainWriteLog(self, world);
   const cache = world.cache(self);
   for (let frame = cache.pop(); frame !== undefined; frame = cache.pop()) {
     yield* self.free(at.freeCache, frame);

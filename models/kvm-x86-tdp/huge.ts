@@ -17,7 +17,7 @@ import { isBlock } from './host-memory.ts';
 import { TdpIterator } from './iterator.ts';
 import { fillSplit, leafForm, markMade } from './map.ts';
 import { NO_ROOT, nextRoot } from './roots.ts';
-import { isPresentLeaf, isTable, MMU_WRITABLE, makeLeaf } from './spte.ts';
+import { AD_TYPE, isPresentLeaf, isTable, MMU_WRITABLE, makeLeaf } from './spte.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
 
 export const splitSites = sites('split', [
@@ -123,7 +123,7 @@ function* largeLeaf(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<
     const child = yield* self.readOnce(at.readChild, machine.memory.address(table, index));
     if (!isLeaf(child)) continue;
     const canWrite = (child & MMU_WRITABLE) !== 0;
-    return makeLeaf(frameOf(child) - index, leafForm(world, canWrite, iter.level));
+    return makeLeaf(frameOf(child) - index, leafForm(world, canWrite, iter.level, child & AD_TYPE));
   }
   return 0;
 }

@@ -22,6 +22,7 @@ import { poolSites, shadowSites } from './shadow.ts';
 import { slotSites } from './slots.ts';
 import { tableListSites } from './table-list.ts';
 import { KvmWorld, machineSpec } from './world.ts';
+import { writeLogSites } from './write-log.ts';
 import { teardownSites, zapSites } from './zap.ts';
 
 export const kvmX86Tdp = defineSystem({
@@ -68,6 +69,7 @@ export const kvmX86Tdp = defineSystem({
     tableListSites,
     splitSites,
     teardownSites,
+    writeLogSites,
     zapSites,
   ],
   machine: machineSpec,

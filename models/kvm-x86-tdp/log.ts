@@ -1,8 +1,9 @@
 /**
- * Dirty logging by write protection: start, get-and-clear, stop; and keeping one page read-only for good.
+ * Dirty logging by write protection, or by dirty flags with a hardware log: start, get-and-clear, stop; and
+ * keeping one page read-only for good.
  *
  * Mirrors: dirty logging and write tracking of Linux KVM/x86 on TDP MMU roots.
- * Leaves out: logging by dirty flags with a hardware log, initially-all-set with manual protection.
+ * Leaves out: initially-all-set with manual protection.
  * Source: spec/x86-xen.md A12, amendments E2, E8, E16. Departure from upstream as in E16: the walk asks
  *         whether to yield at every entry.
  */
@@ -13,13 +14,14 @@ import { isLeaf, WRITE } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { clearBits, setExclusive, setShared } from './entries.ts';
-import { flushAll } from './flush.ts';
+import { flushAll, kickAll } from './flush.ts';
 import { regionOf } from './geometry.ts';
 import { recoverLarge, splitLarge } from './huge.ts';
 import { TdpIterator } from './iterator.ts';
 import { NO_ROOT, nextRoot, nextValidRoot } from './roots.ts';
 import { isPresentLeaf, MMU_WRITABLE } from './spte.ts';
 import { type KvmWorld, Lock, RCU, SLOTS_DOMAIN } from './world.ts';
+import { loggedBit } from './write-log.ts';
 
 export const logSites = sites('log', [
   'lockSlots',
@@ -64,7 +66,7 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
   return Result.Ok;
 }
 
-/** Takes the right to write from every leaf of the slot; what the MMU may give back stays so marked. */
+/** Takes from every leaf of the slot what lets writes go unnoticed; what the MMU may give back stays so marked. */
 function* protectSlot(self: Actor, world: KvmWorld): Operation<void> {
   const here = protectSites;
   const testsLate = world.bug('K02-yield-test-after-filter');
@@ -76,9 +78,10 @@ function* protectSlot(self: Actor, world: KvmWorld): Operation<void> {
     for (yield* iter.start(self, 0); iter.isInside; yield* iter.next(self)) {
       if (!testsLate && (yield* iter.yields(self, Mode.Shared, false))) continue;
       iter.visit(self);
-      if (!isLeaf(iter.snap) || (iter.snap & WRITE) === 0) continue;
+      if (!isLeaf(iter.snap) || (iter.snap & loggedBit(world, iter.snap, iter.level)) === 0)
+        continue;
       if (testsLate && (yield* iter.yields(self, Mode.Shared, false))) continue;
-      yield* clearWrite(self, world, iter);
+      yield* clearLogged(self, world, iter);
     }
     iter.finish(self);
     yield* self.exitSection(here.leaveRcu, RCU);
@@ -87,11 +90,12 @@ function* protectSlot(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.release(here.unlock, Lock.Mmu);
 }
 
-/** Until the entry is no writable leaf: after every failure it is looked at again (I5). */
-function* clearWrite(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<void> {
+/** Until the entry is a leaf whose next write is noticed: after every failure it is looked at again (I5). */
+function* clearLogged(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<void> {
   const keepsGoing = world.bug('K23-retry-skips-leaf-check');
-  while ((isLeaf(iter.snap) || keepsGoing) && (iter.snap & WRITE) !== 0) {
-    if (yield* setShared(self, world, iter, iter.snap & ~WRITE)) return;
+  while (isLeaf(iter.snap) || keepsGoing) {
+    const bit = loggedBit(world, iter.snap, iter.level);
+    if ((iter.snap & bit) === 0 || (yield* setShared(self, world, iter, iter.snap & ~bit))) return;
   }
 }
 
@@ -103,6 +107,8 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
     return Result.Invalid;
   }
   let isDirty = false;
+  // vCPUs that leave the guest empty their hardware logs
+  if (world.configuration.writeLog > 0) yield* kickAll(self);
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   for (let word = 0; word < Math.ceil(world.geometry.windowPages / 32); word += 1) {
     // marks are taken before the protection: a mark made after it stays for the next round
@@ -119,7 +125,7 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
   return Result.Ok;
 }
 
-/** Write-protects the small leaves of the marked pages; large ones are not logged. */
+/** The same for the small leaves of the marked pages; large ones are not logged. */
 function* protectMarked(
   self: Actor,
   world: KvmWorld,
@@ -135,9 +141,10 @@ function* protectMarked(
     const iter = new TdpIterator(world, root, frame, 1, end);
     for (yield* iter.start(self, lowest); iter.isInside; yield* iter.next(self)) {
       iter.visit(self);
-      if (iter.level > 1 || !isLeaf(iter.snap) || (iter.snap & WRITE) === 0) continue;
-      if ((marks & (1 << (iter.gfn & 31))) === 0) continue;
-      yield* clearBits(self, world, iter, WRITE);
+      if (iter.level > 1 || !isLeaf(iter.snap)) continue;
+      const bit = loggedBit(world, iter.snap, iter.level);
+      if ((iter.snap & bit) === 0 || (marks & (1 << (iter.gfn & 31))) === 0) continue;
+      yield* clearBits(self, world, iter, bit);
     }
     iter.finish(self);
     yield* self.exitSection(here.leaveRcu, RCU);

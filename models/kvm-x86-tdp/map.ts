@@ -16,7 +16,6 @@ import { roundDown, span } from './geometry.ts';
 import { TdpIterator } from './iterator.ts';
 import { listLocked } from './recovery-list.ts';
 import {
-  AD_DISABLED,
   allows,
   isPresentLeaf,
   isTable,
@@ -50,6 +49,8 @@ export interface Fault {
   /** The leaf could be larger, but must be executable. */
   readonly isDisallowed: boolean;
   readonly canWrite: boolean;
+  /** A/D type of leaves in the root. */
+  readonly adType: number;
 }
 
 /**
@@ -143,7 +144,7 @@ export function* mapLeaf(
   self: Actor,
   world: KvmWorld,
   iter: TdpIterator,
-  { page, intent, frame, canWrite }: Fault,
+  { page, intent, frame, canWrite, adType }: Fault,
   goal: number,
 ): Operation<boolean> {
   const old = iter.snap;
@@ -151,7 +152,7 @@ export function* mapLeaf(
   if (isPresentLeaf(old) && (isEmulated || allows(old, intent))) return true;
   const { geometry } = world;
   const first = frame - (page - roundDown(geometry, page, goal));
-  const made = placed(makeLeaf(first, leafForm(world, canWrite, goal)), goal, iter.level);
+  const made = placed(makeLeaf(first, leafForm(world, canWrite, goal, adType)), goal, iter.level);
   if (made === old) return true;
   if (!(yield* setShared(self, world, iter, made))) return false;
   const isTightened = isPresentLeaf(old) && (old & ~made & MMU_WRITABLE) !== 0;
@@ -162,12 +163,13 @@ export function* mapLeaf(
   return true;
 }
 
-export function leafForm(world: KvmWorld, canWrite: boolean, level: number): LeafForm {
-  return {
-    canWrite,
-    canExecute: level === 1 || !world.mitigatesExecution,
-    adType: world.configuration.hardwareAccessed ? 0 : AD_DISABLED,
-  };
+export function leafForm(
+  world: KvmWorld,
+  canWrite: boolean,
+  level: number,
+  adType: number,
+): LeafForm {
+  return { canWrite, canExecute: level === 1 || !world.mitigatesExecution, adType };
 }
 
 /** From 6.13 the host learns that a page may be written when its leaf is made. */

@@ -124,6 +124,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'log-start',
     title: 'dirty logging starts: publish, wait for readers, perhaps split, write-protect, flush',
     card: card.START_LOG_CARD,
+    cardIn: ({ writeLog }) => (writeLog > 0 ? card.START_HARDWARE_LOG_CARD : card.START_LOG_CARD),
     weight: 6,
     start: (self, world) => startLog(self, world),
   }),
@@ -131,6 +132,8 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'log-collect',
     title: 'one round of the dirty log: take marks, write-protect, flush, report',
     card: card.COLLECT_LOG_CARD,
+    cardIn: ({ writeLog }) =>
+      writeLog > 0 ? card.COLLECT_HARDWARE_LOG_CARD : card.COLLECT_LOG_CARD,
     weight: 5,
     start: (self, world) => collectLog(self, world),
   }),

@@ -14,6 +14,7 @@ import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { kickAll } from './flush.ts';
 import { type KvmWorld, Lock, RCU, ROOTS } from './world.ts';
+import { isHardwareLogged } from './write-log.ts';
 
 export const rootSites = sites('root', [
   'readList',
@@ -157,7 +158,7 @@ function* createRoot(
     const frame = cache.pop()!;
     yield* self.or(at.takeSlot, world.rootsInUse, 1 << root);
     yield* self.store(at.writeFrame, world.rootFrame + root, frame);
-    self.claim(Claim.ContextCreated, root, frame, 0);
+    self.claim(Claim.ContextCreated, root, frame, isHardwareLogged(world, role) ? 1 : 0);
     yield* self.store(at.writeRole, world.rootRole + root, role);
     yield* self.store(at.writeCount, world.rootCount + root, 2);
     yield* self.store(at.writeInvalid, world.rootInvalid + root, 0);

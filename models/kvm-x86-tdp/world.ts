@@ -151,6 +151,8 @@ export class KvmWorld implements World {
   readonly #listed: WordAddress;
   readonly #poolNext: WordAddress;
   readonly listHead: WordAddress;
+  /** By vCPU: the hardware's log of writes, a count and its places. */
+  readonly #writeLog: WordAddress;
   /** Newest shadow table of nested guests (0: none), and how many there are. */
   readonly poolHead: WordAddress;
   readonly poolCount: WordAddress;
@@ -213,6 +215,15 @@ export class KvmWorld implements World {
     this.poolHead = word('pool of shadow tables');
     this.poolCount = word('shadow tables in the pool');
     this.#poolNext = word('pool link', configuration.shadowTables > 0 ? configuration.frames : 0);
+    const places = configuration.writeLog;
+    this.#writeLog = word('write log', places > 0 ? configuration.vcpus * (places + 1) : 0);
+    if (places > 0) {
+      for (let vcpu = 0; vcpu < configuration.vcpus; vcpu += 1) {
+        const pe = machine.pes[vcpu]!;
+        pe.writeLog = this.writeLog(vcpu);
+        pe.writeLogSize = places;
+      }
+    }
     this.caches = machine.actors.map(() => []);
     this.vcpus = Array.from({ length: configuration.vcpus }, () => new Vcpu());
     this.invariants = invariantsOf(this);
@@ -238,6 +249,11 @@ export class KvmWorld implements World {
   /** Flag of a table that stands where a large page could be. */
   disallowed(frame: number): WordAddress {
     return this.#disallowed + frame - this.machine.spec.kernelFrames;
+  }
+
+  /** Count word of the log of a vCPU's PE. */
+  writeLog(pe: number): WordAddress {
+    return this.#writeLog + pe * (this.configuration.writeLog + 1);
   }
 
   /** How often a table is on the list of all tables. */

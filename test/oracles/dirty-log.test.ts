@@ -2,7 +2,7 @@ import test from 'ava';
 import { dirtyLog } from '../../oracles/dirty-log.ts';
 import { RESULT_NAMES, Result } from '../../sim/card.ts';
 import { CLAIM_NAMES, Claim, type ClaimCode } from '../../sim/claims.ts';
-import { Intent, leaf, WRITE } from '../../sim/descriptor.ts';
+import { DIRTY, Intent, leaf, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
 import { Role } from '../../sim/pages.ts';
 import { Regime } from '../../sim/tables.ts';
@@ -546,4 +546,88 @@ test('a log that was stopped leaves the mark of a late reader', (t) => {
   const stage = stopped('late mark');
   reports(t, stage, 'marks-left');
   t.is(stage.scene.report.violation?.page, 7);
+});
+
+// ---- writes that the hardware logs when they set the dirty flag ----
+
+/** As `logged`, the tree being one whose writes the hardware logs; page 5 is writable and clean. */
+function hardwareLogged(attributes = READ_WRITE & ~DIRTY): { stage: Stage; word: number } {
+  const stage = new Stage(dirtyLog);
+  stage.claim(Claim.ContextCreated, TreeIndex.Guest, 0, 1);
+  const word = stage.unheard(() => stage.map(5, stage.take(Role.Data), attributes));
+  return { stage, word };
+}
+
+function queue(stage: Stage, page: number, isIn: boolean): void {
+  stage.as(Who.Vcpu0, 1).claim(Claim.LogQueued, page, 0, isIn ? 1 : 0);
+}
+
+test('a writable entry without the dirty flag hides nothing, one with the flag does', (t) => {
+  for (const isDirty of [false, true]) {
+    const { stage } = hardwareLogged(READ_WRITE | (isDirty ? DIRTY : 0));
+    start(stage);
+    if (isDirty) reports(t, stage, 'writable-unmarked');
+    else passes(t, stage);
+  }
+});
+
+test('in another tree the dirty flag hides nothing and shows nothing', (t) => {
+  const { stage } = hardwareLogged();
+  stage.claim(Claim.ContextCreated, TreeIndex.Guest, 0, 0);
+  start(stage);
+  reports(t, stage, 'writable-unmarked');
+});
+
+test('a TLB entry with the dirty flag hides writes when the round ends', (t) => {
+  for (const isDirty of [false, true]) {
+    const { stage, word } = hardwareLogged(READ_WRITE | (isDirty ? DIRTY : 0));
+    stage.cache(1, word);
+    stage.unheard(() => stage.store(word, stage.load(word) & ~DIRTY));
+    start(stage);
+    if (isDirty) reports(t, stage, 'writable-cached');
+    else passes(t, stage);
+  }
+});
+
+test('a page in a hardware log counts as marked, for writes and for rounds', (t) => {
+  const { stage, word } = hardwareLogged();
+  start(stage);
+  queue(stage, 5, true);
+  stage.storeByHardware(word, stage.load(word) | DIRTY);
+  write(stage, 5);
+  stage.cache(0, word);
+  harvest(stage);
+  passes(t, stage);
+});
+
+test('software takes a page out of a hardware log after it has marked it, or loses the write', (t) => {
+  for (const isMarked of [true, false]) {
+    const { stage } = hardwareLogged();
+    start(stage);
+    queue(stage, 5, true);
+    if (isMarked) mark(stage, 5);
+    queue(stage, 5, false);
+    if (isMarked) passes(t, stage);
+    else reports(t, stage, 'write-lost');
+  }
+});
+
+test('a page in two logs is in one when it was taken out of the other; none after a reset', (t) => {
+  const { stage } = hardwareLogged();
+  for (const isIn of [true, true, false]) queue(stage, 5, isIn);
+  start(stage);
+  write(stage, 5);
+  t.is(stage.rule, undefined);
+  stage.reset();
+  start(stage);
+  write(stage, 5);
+  reports(t, stage, 'write-lost');
+});
+
+test('what is taken out while no log runs, or outside the slot, needs no mark', (t) => {
+  const { stage } = hardwareLogged();
+  for (const isIn of [true, false]) queue(stage, 5, isIn);
+  start(stage);
+  for (const isIn of [true, false]) queue(stage, FIRST - 1, isIn);
+  passes(t, stage);
 });

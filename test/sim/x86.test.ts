@@ -1,6 +1,6 @@
 /** x86 hardware: rights along the path, flags, flushes by request, kicks; and deferred frees. */
 import test from 'ava';
-import { Domain, FaultClass, fault } from '../../sim/access.ts';
+import { Domain, FaultClass, fault, Register } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import {
   ACCESSED,
@@ -192,6 +192,50 @@ test('a kick waits for the walk in flight', (t) => {
   ]);
   made.run({ vcpu0: [access(Intent.Read)], host1: [flush(Tlbi.Kick, 0, 0)] }, script);
   t.is(script.left, 0);
+});
+
+// ---- the log of writes ----
+
+/** PE 0 has a log with two places, and logs or not what the guest writes to input pages 0 to 2. */
+function logging(isOn: boolean): { bench: Workbench; log: number; entry: number; turnOn: Body } {
+  const { bench: made, entry } = bench(RW);
+  for (const page of [1, 2]) made.put(entry + page, leaf(DATA + page, RW));
+  const pe = made.machine.pes[0]!;
+  pe.writeLog = made.variable(0);
+  pe.writeLogSize = 2;
+  const turnOn: Body = function* (self) {
+    yield* self.writeRegister(at.store, Register.WriteLog, isOn ? 1 : 0);
+    return 0;
+  };
+  return { bench: made, log: pe.writeLog, entry, turnOn };
+}
+
+const writes = (page: number): Body =>
+  function* (self) {
+    yield* self.enterGuest(at.enter);
+    return yield* self.guestAccess(at.access, page, Intent.Write, 7);
+  };
+
+test('a write that sets the dirty flag is noted once, if the PE logs writes', (t) => {
+  for (const isOn of [true, false]) {
+    const { bench: made, log, turnOn } = logging(isOn);
+    made.run({ vcpu0: [turnOn, writes(1), writes(1)] }, new Script(made, []));
+    t.deepEqual([made.load(log), made.load(log + 1)], isOn ? [1, 1] : [0, 0]);
+    t.is(made.rows(Event.Claim).length, isOn ? 1 : 0);
+  }
+});
+
+test('a full log is left before anything has happened; the access is to be tried again', (t) => {
+  const { bench: made, log, entry, turnOn } = logging(true);
+  const results = made.run(
+    { vcpu0: [turnOn, writes(0), writes(1), writes(2)] },
+    new Script(made, []),
+  );
+  t.deepEqual(results, [0, 0, 0, fault(FaultClass.Interrupted, 0)]);
+  t.is(made.load(entry + 2) & (ACCESSED | DIRTY), 0);
+  t.deepEqual([made.load(log), made.load(log + 1), made.load(log + 2)], [2, 0, 1]);
+  t.false(made.machine.pes[0]!.guest);
+  t.deepEqual(made.rows(Event.Fault), []);
 });
 
 // ---- deferred frees ----
