@@ -7,6 +7,7 @@ import { detachSites, entrySites } from './entries.ts';
 import { exitSites } from './exit.ts';
 import { fastSites, faultSites } from './fault.ts';
 import { flushSites } from './flush.ts';
+import { GOALS } from './goals.ts';
 import { guestEntrySites, guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { recoverSites, splitSites } from './huge.ts';
@@ -29,12 +30,12 @@ export const kvmX86Tdp = defineSystem({
   id: 'kvm-x86-tdp',
   title: 'KVM/x86 TDP MMU: iterator, lockless faults and aging, roots, dirty log, large pages',
   mirrors: 'Linux 6.12 to 6.17, by configuration (spec/x86-xen.md part A)',
-  isListed: false,
+  isListed: true,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
   epilogue: { vcpu: 'put' },
   bugs: BUGS,
-  goals: [],
+  goals: GOALS,
   sites: [
     walkSites,
     choiceSites,
