@@ -48,6 +48,8 @@ class Permissions implements Oracle {
 
   /** By input page: it was forbidden to write it. */
   readonly #isForbidden: Uint8Array;
+  /** By word: what the maker of a store that is still pending believes that it displaces. */
+  readonly #believed = new Map<number, number>();
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -57,10 +59,12 @@ class Permissions implements Oracle {
 
   reset(): void {
     this.#isForbidden.fill(0);
+    this.#believed.clear();
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Descriptor) {
+      if (this.#believed.size > 0 && !placeIsHardware(d)) this.#visible(a);
       if (isValid(c) && !placeIsHardware(d)) this.#stored(a, c, d);
     } else if (kind === Event.Use) {
       if (c === Intent.Write) this.#written(a, d);
@@ -79,10 +83,22 @@ class Permissions implements Oracle {
     report.add('permissions', 'written-though-forbidden', 'page', { page, pe, survivor: row });
   }
 
-  /** The claim follows the store in the same step. */
+  /** A store that was pending has its effect. */
+  #visible(word: number): void {
+    const believed = this.#believed.get(word);
+    if (believed === undefined) return;
+    this.#believed.delete(word);
+    this.#replaced(word, believed);
+  }
+
+  /** The claim follows the store in the same step; where stores are delayed, what it says is judged at their effect. */
   #replaced(word: number, believed: number): void {
+    const { storedTo, displaced: found, delays, stores, actors, actor } = this.#scene.machine;
+    if (delays && stores.isPendingTo(actors[actor]!.pe, word)) {
+      this.#believed.set(word, believed);
+      return;
+    }
     this.judgements += 1;
-    const { storedTo, displaced: found } = this.#scene.machine;
     if (storedTo === word && ((believed ^ found) & ~ACCESSED) === 0) return;
     this.#scene.report.add('permissions', 'lost-update', 'entry', {
       word,

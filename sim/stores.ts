@@ -317,8 +317,15 @@ export function waitsForStores(machine: Machine, actor: Actor): boolean {
       // relaxed: only the order of its location counts
       if (stores.order === StoreOrder.Location) return stores.isPendingTo(actor.pe, actor.x);
       return count > 0;
+    case Access.Acquire:
+    case Access.GuestEnter:
+    case Access.Invalidate:
+    case Access.FreeLater:
+      // x86: a locked operation, or one that serialises
+      return stores.order === StoreOrder.Queue && count > 0;
     case Access.CompareExchange:
     case Access.Exchange:
+    case Access.And:
     case Access.Barrier:
     case Access.Release:
     case Access.Free:
@@ -336,8 +343,13 @@ export const WAIT_FOR_STORES: readonly Access[] = [
   Access.Allocate,
   Access.Add,
   Access.Or,
+  Access.Acquire,
+  Access.GuestEnter,
+  Access.Invalidate,
+  Access.FreeLater,
   Access.CompareExchange,
   Access.Exchange,
+  Access.And,
   Access.Barrier,
   Access.Release,
   Access.Free,

@@ -157,6 +157,10 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
     toy(3, 16),
     { writeLog: 2, weight: 50 },
   ),
+  configuration('tdp-toy-tso', '6.17; stores wait in a queue of their CPU', toy(3, 16), {
+    fidelity: 'tso',
+    weight: 40,
+  }),
   configuration('tdp-toy-soft-ad', '6.17; accesses are tracked by faults', toy(3, 16), {
     hardwareAccessed: false,
     weight: 60,

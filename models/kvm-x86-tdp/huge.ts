@@ -73,7 +73,7 @@ export function* splitLarge(
         iter.interrupted(self);
         continue;
       }
-      fillSplit(world, iter.snap, spare, iter.level);
+      yield* fillSplit(self, world, iter.snap, spare, iter.level);
       // a lost race keeps the page for the next candidate
       if (yield* linkTable(self, world, iter, spare)) spare = -1;
     }

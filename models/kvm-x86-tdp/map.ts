@@ -29,6 +29,7 @@ import { type KvmWorld, Lock } from './world.ts';
 export const mapSites = sites('map', [
   'readFrame',
   'readDisallowed',
+  'fill',
   'disallow',
   'setParent',
   'lockPages',
@@ -100,7 +101,7 @@ function* makeTable(
 ): Operation<boolean> {
   const cache = world.cache(self);
   const table = cache.pop()!;
-  if (isPresentLeaf(iter.snap)) fillSplit(world, iter.snap, table, iter.level);
+  if (isPresentLeaf(iter.snap)) yield* fillSplit(self, world, iter.snap, table, iter.level);
   // the flag is set before the table can be found
   const isCandidate = fault.isDisallowed && iter.level === 2;
   if (isCandidate) {
@@ -127,15 +128,23 @@ function* listCandidate(self: Actor, world: KvmWorld, table: number): Operation<
 
 /**
  * The children of a large leaf: the same pages with the same rights, and execution allowed again where
- * only the size forbade it. The page is private: no accesses.
+ * only the size forbade it. The page is private: no accesses, unless stores wait behind that which zeroes it.
  */
-export function fillSplit(world: KvmWorld, leaf: number, table: number, level: number): void {
+export function* fillSplit(
+  self: Actor,
+  world: KvmWorld,
+  leaf: number,
+  table: number,
+  level: number,
+): Operation<void> {
   const { memory } = world.machine;
   const pages = span(world.geometry, level - 1);
   const executes = level === 2 && world.mitigatesExecution;
   for (let index = 0; index < entriesPerTable(world.geometry); index += 1) {
     const child = (leaf + ((index * pages) << 16)) | (executes ? EXEC : 0) | 0;
-    world.machine.storeData(memory.address(table, index), child);
+    const word = memory.address(table, index);
+    if (world.machine.delays) yield* self.store(at.fill, word, child);
+    else world.machine.storeData(word, child);
   }
 }
 

@@ -13,6 +13,7 @@ import { LockKind } from '../../sim/locks.ts';
 import type { Machine } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import type { ActorSpec, MachineSpec } from '../../sim/spec.ts';
+import { StoreOrder } from '../../sim/stores.ts';
 import { Regime, type TreeSpec } from '../../sim/tables.ts';
 import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
@@ -106,6 +107,7 @@ export function machineSpec(configuration: TdpConfiguration): MachineSpec {
     hardwareAccessed: configuration.hardwareAccessed,
     tellsHost: true,
     hardware: x86Hardware,
+    storeOrder: configuration.fidelity === 'tso' ? StoreOrder.Queue : StoreOrder.Immediate,
     reclaims: configuration.reclaims,
   };
 }

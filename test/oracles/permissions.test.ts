@@ -187,6 +187,24 @@ for (const [what, lost] of [
   });
 }
 
+test('where stores are delayed the claim is judged when the store has its effect', (t) => {
+  for (const isLost of [false, true]) {
+    const stage = new Stage(permissions, { hardware: x86Hardware, delays: true });
+    const word = stage.unheard(() => stage.map(0, stage.take(Role.Data), READ_ONLY));
+    const old = stage.load(word);
+    const { stores, actors } = stage.machine;
+    stores.add(0, 1, word, 0, actors[Who.Vcpu0]!);
+    stage.as(Who.Vcpu0, 0).claim(Claim.EntryReplaced, word, old, 0);
+    t.is(stage.rule, undefined);
+    if (isLost) stage.unheard(() => stage.store(word, old | DIRTY));
+    stores.remove(0);
+    stage.store(word, 0);
+    if (isLost) reports(t, stage, 'lost-update');
+    else passes(t, stage);
+    t.is(stage.judgements, 1);
+  }
+});
+
 test('a claim about another word than the one just stored', (t) => {
   const stage = onX86();
   const word = stage.unheard(() => stage.path(0));

@@ -4,9 +4,10 @@
  */
 import test, { type ExecutionContext } from 'ava';
 import { Domain, FaultClass, faultClass, Register } from '../../sim/access.ts';
-import type { Actor, Operation } from '../../sim/actor.ts';
+import type { Step as Access, Actor, Operation } from '../../sim/actor.ts';
 import { ACCESSED, Intent, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
+import { x86Hardware } from '../../sim/hardware-x86.ts';
 import { Shareability, Tlbi } from '../../sim/invalidation.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
@@ -245,6 +246,24 @@ test('a run ends with every store visible', (t) => {
   t.is(bench.load(bench.variable(1)), 8);
   t.is(bench.rows(Event.StoreIssue).length, 2);
   t.is(bench.rows(Event.StoreVisible).length, 2);
+});
+
+test('on x86 locked operations, entries to the guest and requests to other CPUs wait for stores', (t) => {
+  const accesses: Readonly<Record<string, (self: Actor) => Access<number>>> = {
+    and: (self) => self.and(at.store, 1, 0),
+    lock: (self) => self.acquire(at.lock, 0, Mode.Exclusive),
+    enter: (self) => self.enterGuest(at.enter),
+    request: (self) => self.tlbi(at.invalidate, Tlbi.FlushAll, Shareability.Inner, 0, 0, 0),
+  };
+  for (const [name, access] of Object.entries(accesses)) {
+    const bench = new Workbench({ storeOrder: StoreOrder.Queue, hardware: x86Hardware });
+    function* body(self: Actor): Operation<number> {
+      yield* self.store(at.store, bench.word(2, 0), 5);
+      yield* access(self);
+      return bench.load(bench.word(2, 0));
+    }
+    t.deepEqual(bench.run({ vcpu0: [body] }, new Path([])), [5], name);
+  }
 });
 
 test('more stores than slots wait, and none is lost', (t) => {
