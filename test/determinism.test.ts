@@ -87,7 +87,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-x86-tdp tdp-toy-nx': '29fad6af10daada7',
   'kvm-x86-tdp tdp-toy-nx-shared': '267c21bf3b547487',
   'kvm-x86-tdp tdp-toy-listed': '2f286b9f0377cae1',
-  'kvm-x86-tdp tdp-toy-write-log': '2f996e012e1abcf9',
+  'kvm-x86-tdp tdp-toy-write-log': '30bcc26d1dfbdc1d',
   'kvm-x86-tdp tdp-toy-tso': '309052df1c6f9a19',
   'kvm-x86-tdp tdp-toy-soft-ad': '29fb580322be775b',
   'kvm-x86-tdp tdp-toy-deep': '0f079a11133aed9b',
