@@ -44,8 +44,6 @@ export interface CampaignResult {
   readonly findings: readonly Finding[];
 }
 
-/** Executions of a shard: some 25 ms, so that a stop and a lost worker cost little. */
-export const SHARD = 128;
 /** How far shards may be ahead of the one that is merged next, per worker. */
 const AHEAD = 8;
 /** Shards that are in flight when a campaign is stopped are cut after this time. */
@@ -187,11 +185,11 @@ export class Campaign {
   }
 
   get #hasRoom(): boolean {
-    return this.#next - this.#totals.executions < AHEAD * SHARD * this.#engine.workers;
+    return this.#next - this.#totals.executions < AHEAD * this.#engine.shard * this.#engine.workers;
   }
 
   #endOf(from: number): number {
-    return Math.min(from + SHARD, this.#options.runs ?? Number.MAX_SAFE_INTEGER);
+    return Math.min(from + this.#engine.shard, this.#options.runs ?? Number.MAX_SAFE_INTEGER);
   }
 
   async #shard(from: number, to: number): Promise<void> {

@@ -7,7 +7,10 @@ import type { Done } from './reply.ts';
 import type { FindingTask, FoundCase, ShardResult, ShardTask, Task, TaskResult } from './task.ts';
 
 export interface Engine {
-  /** Workers that perform tasks at the same time. */
+  readonly name: string;
+  /** Executions of a shard: it should take long against what handing it out takes. */
+  readonly shard: number;
+  /** Workers that perform tasks at the same time; may change. */
   readonly workers: number;
   /** Workers that died and were replaced. */
   readonly deaths: number;
@@ -26,7 +29,12 @@ export async function runFinding(engine: Engine, task: FindingTask): Promise<Don
   return (await engine.run(task)) as Done<FoundCase>;
 }
 
+/** Some 25 ms: a stop and a lost worker cost little. */
+export const SHARD = 128;
+
 export class LocalEngine implements Engine {
+  readonly name = 'local';
+  readonly shard = SHARD;
   readonly workers = 1;
   readonly deaths = 0;
   readonly #performer = new Performer();

@@ -144,6 +144,17 @@ export function parseJobs(text: string | undefined): number {
   throw new UsageError(`--jobs is "${text}"; at most ${JOBS_MAX} are allowed`);
 }
 
+/** The engine and its Redis; null for threads of this machine. */
+export function parseEngine(engine: string | undefined, redis: string | undefined): string | null {
+  const name = engine ?? 'local';
+  if (name !== 'local' && name !== 'bullmq')
+    throw new UsageError(`--engine is "${name}" (local, bullmq)`);
+  if (name === 'local' && redis === undefined) return null;
+  if (name === 'local') throw new UsageError('--redis needs --engine bullmq');
+  if (redis === undefined) throw new UsageError('--engine bullmq needs --redis URL');
+  return redis;
+}
+
 export function parseCount(name: string): (text: string) => number {
   return (text) => {
     if (/^\d{1,12}$/.test(text) && Number(text) > 0) return Number(text);

@@ -4,7 +4,7 @@
  */
 import { Piscina } from 'piscina';
 import { InternalError } from '../sim/assert.ts';
-import { type Engine, LocalEngine } from './engine.ts';
+import { type Engine, LocalEngine, SHARD } from './engine.ts';
 import { type Done, type Reply, unwrap } from './reply.ts';
 import { type Task, type TaskResult, taskName } from './task.ts';
 
@@ -13,6 +13,8 @@ const ENTRY = new URL('./worker.mjs', import.meta.url);
 const NURSERY_MB = 48;
 
 export class ThreadEngine implements Engine {
+  readonly name = 'local';
+  readonly shard = SHARD;
   readonly workers: number;
   deaths = 0;
   readonly #pool: Piscina<Task, Reply>;

@@ -22,9 +22,6 @@ export interface ZooEntry extends SystemBug {
   seconds: number;
 }
 
-/** Executions of a turn. */
-const TURN = 128;
-
 interface Hunt {
   readonly entry: ZooEntry;
   readonly plan: CampaignPlan;
@@ -118,7 +115,7 @@ class Zoo {
   async #turn(hunt: Hunt): Promise<void> {
     const { plan, entry, early } = hunt;
     const from = hunt.next;
-    const to = from + TURN;
+    const to = from + this.#engine.shard;
     hunt.next = to;
     hunt.flying += 1;
     const task = { kind: 'shard', plan, from, to, untilFailure: false } as const;

@@ -1,16 +1,19 @@
 /** `fuzz`: a campaign, with its summary for people and for programs. */
+
+import { BullEngine } from '../campaign/bull.ts';
 import {
   Campaign,
   type CampaignOptions,
   type CampaignResult,
   type CampaignStatus,
-  SHARD,
 } from '../campaign/campaign.ts';
+import { type Engine, SHARD } from '../campaign/engine.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
 import {
   checkStrategy,
   parseCount,
   parseDuration,
+  parseEngine,
   parseJobs,
   parseSeed,
   targetsOf,
@@ -35,6 +38,8 @@ export interface FuzzFlags {
   readonly stopOnFinding?: boolean;
   readonly out?: string;
   readonly resume?: string;
+  readonly engine?: string;
+  readonly redis?: string;
   readonly json?: boolean;
 }
 
@@ -52,13 +57,15 @@ interface Order {
 
 export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promise<number> {
   const jobs = parseJobs(flags.jobs);
+  const redis = parseEngine(flags.engine, flags.redis);
   const order = flags.resume === undefined ? newOrder(systems, flags) : resumed(systems, flags);
   const { options, folder } = order;
   if (flags.json !== true) print(`to repeat: ${order.repeat}`);
   const left = (options.runs ?? Number.MAX_SAFE_INTEGER) - (folder?.history.totals.executions ?? 0);
   // a few shards are done before a thread has started
-  const engine = openEngine(left <= 16 * SHARD ? 1 : jobs);
-  folder?.start({ at: new Date().toISOString(), jobs: engine.workers, engine: 'local' });
+  const threads = left <= 16 * SHARD ? 1 : jobs;
+  const engine: Engine = redis === null ? openEngine(threads) : await BullEngine.open(redis);
+  folder?.start({ at: new Date().toISOString(), jobs: threads, engine: engine.name });
   try {
     const result = await watch(new Campaign(options, engine, folder), folder, flags.json === true);
     if (flags.json === true) printJson({ ...fuzzDocument(result, folder?.path), jobs });

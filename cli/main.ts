@@ -11,6 +11,7 @@ import { type MutantFlags, mutants } from './mutants.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
 import { type ReportFlags, report } from './report.ts';
 import { Exit, fail } from './terminal.ts';
+import { type WorkerFlags, worker } from './worker.ts';
 import { type DemoFlags, demo, type ZooFlags, zoo } from './zoo.ts';
 
 const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value];
@@ -47,12 +48,22 @@ function build(done: (code: number) => void): Command {
     .option('--stop-on-finding', 'ends at the first finding')
     .option('--out <dir>', 'keeps the campaign here: findings, and all that resuming it needs')
     .option('--resume <dir>', 'goes on with the campaign that --out kept there')
+    .option('--engine <name>', 'local, or bullmq: by the workers of many machines (local)')
+    .option('--redis <url>', 'with --engine bullmq: where the workers are')
     .option('--json', 'one JSON document on standard output')
     .addHelpText(
       'after',
       '\nExample:\n  stagewright fuzz kvm-arm64 --bug A20 --runs 20000 --stop-on-finding',
     )
     .action(async (systems: string[], flags: FuzzFlags) => done(await fuzz(systems, flags)));
+
+  program
+    .command('worker')
+    .description('works for campaigns of "fuzz --engine bullmq" until Ctrl-C')
+    .option('--redis <url>', 'redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS')
+    .option('--jobs <n>', 'processes (all cores)')
+    .addHelpText('after', '\nExample:\n  stagewright worker --redis redis://:secret@build1:6379')
+    .action(async (flags: WorkerFlags) => done(await worker(flags)));
 
   program
     .command('demo')

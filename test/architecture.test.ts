@@ -20,7 +20,7 @@ const BELOW: Readonly<Record<Layer, readonly Layer[]>> = {
 const PURE: readonly string[] = ['sim', 'models', 'oracles', 'fuzz'];
 
 /** Where programs begin. */
-const ENTRIES = ['cli/main.ts', 'campaign/worker.ts'];
+const ENTRIES = ['cli/main.ts', 'campaign/worker.ts', 'campaign/bull-process.ts'];
 
 /** Files that only tests import, and why that is right. */
 const FOR_TESTS: Readonly<Record<string, string>> = {

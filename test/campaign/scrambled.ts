@@ -6,6 +6,8 @@ import type { Task, TaskResult } from '../../campaign/task.ts';
 import { Random } from '../../fuzz/random.ts';
 
 export class ScrambledEngine implements Engine {
+  readonly name = 'scrambled';
+  readonly shard = 100;
   readonly workers: number;
   readonly deaths = 0;
   readonly #inner = new LocalEngine();
