@@ -135,7 +135,7 @@ export class BullEngine implements Engine {
       if (job === undefined || (await job.isActive()) || job.finishedOn !== undefined) return;
       await job.remove();
       if (!this.#flights.delete(name)) return;
-      done({ result: { from, to: from, cells: [], failures: [] }, seconds: 0 });
+      done({ result: { from, to: from, cells: [], failures: [], coverage: [] }, seconds: 0 });
     } catch {
       // a worker has begun it
     }

@@ -4,6 +4,7 @@
  * indices, so that what is found depends on the plan and the number of executions only.
  */
 import type { Target } from '../fuzz/execution.ts';
+import { CANARY_BLOCK, Canary, type CanaryHealth, hasCanary } from './canary.ts';
 import { type Engine, LocalEngine, runFinding, runShard } from './engine.ts';
 import { Flights } from './flights.ts';
 import type { CampaignFolder } from './folder.ts';
@@ -32,6 +33,7 @@ export interface CampaignStatus {
   readonly deaths: number;
   /** Why what was done is not on the disk. */
   readonly trouble: string | undefined;
+  readonly health: CanaryHealth | undefined;
 }
 
 export interface CampaignResult {
@@ -42,6 +44,7 @@ export interface CampaignResult {
   readonly totals: Totals;
   /** By the index of their first hit. */
   readonly findings: readonly Finding[];
+  readonly health: CanaryHealth | undefined;
 }
 
 /** How far shards may be ahead of the one that is merged next, per worker. */
@@ -52,6 +55,8 @@ const GRACE_MS = 1000;
 const FLUSH_SECONDS_MIN = 0.25;
 const FLUSH_SECONDS_MAX = 5;
 const FLUSH_SHARE = 0.05;
+/** Executions that minimising a finding of the canary may take. */
+const CANARY_BUDGET = 500;
 
 export class Campaign {
   readonly #options: CampaignOptions;
@@ -64,6 +69,9 @@ export class Campaign {
   readonly #waiting: Finding[];
   #unkept: Finding[] = [];
   #minimising = 0;
+  readonly #canary: Canary | undefined;
+  /** Blocks of the canary that are not in the journal. */
+  readonly #unsung: ShardResult[] = [];
   /** Results that came before those of lower indices, by their first index. */
   readonly #early = new Map<number, ShardResult>();
   /** The next execution to hand out; all below `totals.executions` are merged. */
@@ -93,6 +101,7 @@ export class Campaign {
     this.#before = this.#totals.seconds;
     this.#next = this.#totals.executions;
     this.#batch = new Batch(this.#next);
+    if (hasCanary(this.#plan)) this.#canary = new Canary(this.#plan, folder?.history.canary);
     const known = [...this.#totals.findings.values()];
     this.#waiting = known.filter(({ found }) => found === undefined);
     const isLate = options.seconds !== undefined && options.seconds <= 0;
@@ -138,6 +147,7 @@ export class Campaign {
       minimising: this.#minimising + this.#waiting.length,
       deaths: this.#engine.deaths,
       trouble: this.#folder?.trouble,
+      health: this.#canary?.health,
     };
   }
 
@@ -150,6 +160,7 @@ export class Campaign {
       jobs: this.#engine.workers,
       totals: this.#totals,
       findings: [...this.#totals.findings.values()],
+      health: this.#canary?.health,
     };
   }
 
@@ -172,6 +183,8 @@ export class Campaign {
     while (this.#waiting.length > 0 && this.#minimising < share) {
       this.#flights.launch(this.#minimise(this.#waiting.shift()!));
     }
+    const song = this.#canary?.isDue(this.#totals.executions) === true && !this.#isOver;
+    if (song && this.#flights.count <= workers) this.#flights.launch(this.#sing(this.#canary!));
     // one more than there are workers: none waits for the next
     while (this.#hasMore && this.#flights.count <= workers && this.#hasRoom) {
       const from = this.#next;
@@ -212,13 +225,38 @@ export class Campaign {
     }
   }
 
+  /** A block of the canary: one at a time is due, so that they end in order. */
+  async #sing(canary: Canary): Promise<void> {
+    const { plan, totals } = canary;
+    const from = canary.next;
+    const to = from + CANARY_BLOCK;
+    canary.next = to;
+    const task = { kind: 'shard', plan, from, to, untilFailure: false } as const;
+    const { result } = await runShard(this.#engine, task);
+    // cut short at the end of the campaign: it is due again when the campaign is resumed
+    if (result.to < to || totals.executions !== from) return;
+    const { findings } = totals.merge(result, this.#seconds);
+    this.#unsung.push(result);
+    this.#flush();
+    for (const finding of findings) await this.#shrinkSong(canary, finding);
+  }
+
+  async #shrinkSong({ plan }: Canary, finding: Finding): Promise<void> {
+    const { index } = finding.failure;
+    const task = { kind: 'finding', plan, index, budget: CANARY_BUDGET } as const;
+    const { result } = await runFinding(this.#engine, task);
+    finding.found = result;
+    this.#unkept.push(finding);
+    this.#flush();
+  }
+
   #merge(result: ShardResult): void {
-    const fresh = this.#totals.merge(result, this.#seconds);
-    this.#waiting.push(...fresh);
-    this.#batch.add(result);
+    const { findings, coverage } = this.#totals.merge(result, this.#seconds);
+    this.#waiting.push(...findings);
+    this.#batch.add(result, coverage);
     const now = this.#seconds;
     const pause = Math.min(FLUSH_SECONDS_MAX, Math.max(FLUSH_SECONDS_MIN, FLUSH_SHARE * now));
-    if (fresh.length > 0 || now - this.#flushed >= pause) this.#flush();
+    if (findings.length > 0 || now - this.#flushed >= pause) this.#flush();
   }
 
   /** Brings what was done to the disk; what does not get there is tried again the next time. */
@@ -229,6 +267,10 @@ export class Campaign {
     if (this.#batch.to > this.#batch.from) {
       if (!folder.merged(this.#batch.result, this.#totals.seconds)) return;
       this.#batch.clear();
+    }
+    for (let next = this.#unsung[0]; next !== undefined; next = this.#unsung[0]) {
+      if (!folder.sang(next, this.#seconds)) return;
+      this.#unsung.shift();
     }
     this.#unkept = this.#unkept.filter((finding) => !folder.found(finding));
   }

@@ -10,6 +10,7 @@ import { codeDigest } from './code.ts';
 import { reasonOf, writeCase, writeWhole } from './corpus.ts';
 import { History, type JournalRecord, type Session } from './history.ts';
 import { Journal, readJournal } from './journal.ts';
+import { type Known, LifeState, lifecycle } from './lifecycle.ts';
 import { UsageError } from './options.ts';
 import type { ShardResult } from './task.ts';
 import type { Finding } from './totals.ts';
@@ -38,6 +39,19 @@ const manifestSchema = z.strictObject({
   runs: z.int().min(1).nullable(),
   seconds: z.number().nullable(),
   stopOnFinding: z.boolean(),
+  /** Signatures of the campaign that this one is compared with (lifecycle.ts); null for none. */
+  before: z
+    .array(
+      z.strictObject({
+        key: z.string(),
+        signature: z.string(),
+        state: z.enum(LifeState),
+        hits: z.int().min(0),
+        executions: z.int().min(0),
+      }),
+    )
+    .readonly()
+    .nullable(),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
@@ -87,6 +101,12 @@ export class CampaignFolder {
     return { manifest: readManifest(path), history: readHistory(path).history };
   }
 
+  /** What a campaign leaves for a later one to compare with. */
+  static known(path: string): readonly Known[] {
+    const { manifest, history } = CampaignFolder.read(path);
+    return lifecycle(history.totals, manifest.before ?? undefined);
+  }
+
   start(session: Session): boolean {
     this.history.sessions.push(session);
     return this.#write({ t: 'session', ...session });
@@ -96,6 +116,11 @@ export class CampaignFolder {
   merged(result: ShardResult, seconds: number): boolean {
     this.history.notePoint();
     return this.#write({ t: 'merge', seconds, result });
+  }
+
+  /** The same of the canary. */
+  sang(result: ShardResult, seconds: number): boolean {
+    return this.#write({ t: 'canary', seconds, result });
   }
 
   /** Keeps the case of a finding whose first hit was kept before. @returns whether it is on the disk */

@@ -7,6 +7,7 @@ import { Totals } from './totals.ts';
 export type JournalRecord =
   | ({ readonly t: 'session' } & Session)
   | { readonly t: 'merge'; readonly seconds: number; readonly result: ShardResult }
+  | { readonly t: 'canary'; readonly seconds: number; readonly result: ShardResult }
   | { readonly t: 'found'; readonly key: string; readonly found: FoundCase };
 
 /** A time that the campaign was started or resumed. */
@@ -21,10 +22,14 @@ export interface CurvePoint {
   readonly executions: number;
   readonly seconds: number;
   readonly signatures: number;
+  /** Conflict pairs of all systems. */
+  readonly pairs: number;
 }
 
 export class History {
   readonly totals = new Totals();
+  /** Of the canary (canary.ts). */
+  readonly canary = new Totals();
   readonly sessions: Session[] = [];
   readonly curve: CurvePoint[] = [];
 
@@ -36,19 +41,16 @@ export class History {
         this.sessions.push({ at, jobs, engine });
         return;
       }
-      case 'merge': {
-        const { from } = record.result;
-        if (from !== this.totals.executions) {
-          throw new UsageError(
-            `${place}: executions go on at ${from}; ${this.totals.executions} is allowed`,
-          );
-        }
-        this.totals.merge(record.result, record.seconds);
+      case 'merge':
+        mergeRecord(this.totals, record.result, record.seconds, place);
         this.notePoint();
         return;
-      }
+      case 'canary':
+        mergeRecord(this.canary, record.result, record.seconds, place);
+        return;
       case 'found': {
-        const finding = this.totals.findings.get(record.key);
+        const { key } = record;
+        const finding = this.totals.findings.get(key) ?? this.canary.findings.get(key);
         if (finding === undefined) {
           throw new UsageError(`${place}: a case of a finding that no record before it has`);
         }
@@ -57,14 +59,24 @@ export class History {
       }
       default:
         throw new UsageError(
-          `${place}: the record is of kind "${(record as { t: string }).t}" (session, merge, found)`,
+          `${place}: the record is of kind "${(record as { t: string }).t}" (session, merge, canary, found)`,
         );
     }
   }
 
   /** Adds a point to the curve for what the totals are now. */
   notePoint(): void {
-    const { executions, seconds, findings } = this.totals;
-    this.curve.push({ executions, seconds, signatures: findings.size });
+    const { executions, seconds, findings, coverage } = this.totals;
+    const pairs = coverage.count('pairs');
+    this.curve.push({ executions, seconds, signatures: findings.size, pairs });
   }
+}
+
+function mergeRecord(totals: Totals, result: ShardResult, seconds: number, place: string): void {
+  if (result.from !== totals.executions) {
+    throw new UsageError(
+      `${place}: executions go on at ${result.from}; ${totals.executions} is allowed`,
+    );
+  }
+  totals.merge(result, seconds);
 }

@@ -2,6 +2,7 @@
  * Performs tasks, in whatever thread or process it lives in. Booted sessions are kept from one task to
  * the next; no result depends on what was done before.
  */
+import { Coverage } from '../fuzz/coverage.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { makeFinding } from '../fuzz/finding.ts';
@@ -10,12 +11,14 @@ import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
 import { coarseSignature } from '../fuzz/signature.ts';
 import { InternalError } from '../sim/assert.ts';
+import { CoverageCounter } from './coverage.ts';
 import {
   type CampaignPlan,
   type Cell,
   type Failure,
   type FindingTask,
   type FoundCase,
+  isLookedAt,
   type ShardResult,
   type ShardTask,
   type Task,
@@ -29,6 +32,7 @@ const SLICE = 16;
 export class Performer {
   readonly #sessions = new Sessions();
   readonly #executors = new Map<string, Executor>();
+  readonly #coverages = new Map<Session, Coverage>();
 
   /** Yields between slices, so that whoever drives it can let others in. */
   *perform(task: Task, isStopped: () => boolean): Generator<void, TaskResult> {
@@ -38,7 +42,7 @@ export class Performer {
   *#shard(task: ShardTask, isStopped: () => boolean): Generator<void, ShardResult> {
     const { plan, from, to, untilFailure } = task;
     const executor = this.#executor(plan);
-    const counter = new Counter();
+    const counter = new Counter(this.#coverages);
     let index = from;
     let isOver = false;
     while (!isOver && index < to && !isStopped()) {
@@ -105,6 +109,12 @@ interface Tally {
 class Counter {
   readonly #tallies = new Map<Session, Tally>();
   readonly #failures = new Map<string, Failure>();
+  readonly #coverage = new CoverageCounter();
+  readonly #coverages: Map<Session, Coverage>;
+
+  constructor(coverages: Map<Session, Coverage>) {
+    this.#coverages = coverages;
+  }
 
   /** @returns whether the execution failed */
   add({ session, target, result, index, strategy }: Execution): boolean {
@@ -115,6 +125,7 @@ class Counter {
     }
     tally.executions += 1;
     tally.steps += result.steps;
+    if (isLookedAt(index)) this.#cover(session, index);
     const { violation } = result;
     if (violation === undefined) {
       if (result.vacuous) tally.vacuous += 1;
@@ -131,6 +142,16 @@ class Counter {
     return true;
   }
 
+  #cover(session: Session, index: number): void {
+    let coverage = this.#coverages.get(session);
+    if (coverage === undefined) {
+      coverage = new Coverage(session);
+      this.#coverages.set(session, coverage);
+    }
+    coverage.read();
+    this.#coverage.add(session.system.id, index, coverage);
+  }
+
   result(from: number, to: number): ShardResult {
     const cells = [...this.#tallies].map(
       ([session, tally]): Cell => ({
@@ -140,6 +161,7 @@ class Counter {
         ...session.takeCounts(),
       }),
     );
-    return { from, to, cells, failures: [...this.#failures.values()] };
+    const failures = [...this.#failures.values()];
+    return { from, to, cells, failures, coverage: this.#coverage.result };
   }
 }

@@ -1,10 +1,13 @@
 /** What `fuzz --json` prints, and summary.json in a campaign's folder: the same with more detail. */
 import { join } from 'node:path';
+import { goalKeys, SIGNALS } from '../fuzz/coverage.ts';
+import { findSystem } from '../models/registry.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import type { CampaignResult } from './campaign.ts';
-import type { History } from './history.ts';
+import type { CampaignFolder } from './folder.ts';
+import { lifecycle } from './lifecycle.ts';
 import type { Cell } from './task.ts';
-import { sumCounts } from './totals.ts';
+import { sumCounts, type Totals } from './totals.ts';
 
 /** The document of `fuzz --json` (fuzzSchema of cli/schemas.ts). @param folder where cases are, or undefined */
 export function fuzzDocument(result: CampaignResult, folder: string | undefined): object {
@@ -35,13 +38,13 @@ export function fuzzDocument(result: CampaignResult, folder: string | undefined)
         step: found.steps,
       };
     }),
-    systems: systems.map((id) => systemDocument(id, [...totals.cells.values()])),
+    systems: systems.map((id) => systemDocument(id, totals)),
   };
 }
 
-function systemDocument(id: string, all: readonly Cell[]): object {
+function systemDocument(id: string, totals: Totals): object {
   const cells = new Map<string, Cell>();
-  const own = all.filter(({ system }) => system === id);
+  const own = [...totals.cells.values()].filter(({ system }) => system === id);
   for (const cell of own.sort((a, b) => (a.configuration < b.configuration ? -1 : 1))) {
     const known = cells.get(cell.configuration);
     const executions = (known?.executions ?? 0) + cell.executions;
@@ -61,13 +64,22 @@ function systemDocument(id: string, all: readonly Cell[]): object {
     byConfiguration: Object.fromEntries(
       [...cells].map(([name, { operations, oracles }]) => [name, { operations, oracles }]),
     ),
-    goals: [],
+    goals: findSystem(id)!.goals.map((goal) => {
+      const first = totals.coverage.first(id, 'pairs', goalKeys(id, goal));
+      return { id: goal.id, reached: first !== undefined, first: first ?? null };
+    }),
+    coverage: Object.fromEntries(
+      SIGNALS.map((signal) => [signal, totals.coverage.figures(id, signal)]),
+    ),
     vacuous: own.reduce((sum, cell) => sum + cell.vacuous, 0),
   };
 }
 
 /** The document of summary.json (summarySchema of cli/schemas.ts): cases are named within the folder. */
-export function folderSummary(result: CampaignResult, history: History): object {
+export function folderSummary(
+  result: CampaignResult,
+  { history, manifest }: CampaignFolder,
+): object {
   return {
     ...fuzzDocument(result, undefined),
     command: 'campaign',
@@ -81,6 +93,8 @@ export function folderSummary(result: CampaignResult, history: History): object 
       last,
       explanation: found?.explanation ?? [],
     })),
+    canary: result.health ?? null,
+    lifecycle: lifecycle(result.totals, manifest.before ?? undefined),
     sessions: history.sessions,
     curve: history.curve,
   };

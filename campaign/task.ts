@@ -3,6 +3,7 @@
  * everything that its result depends on, so that it may be done anywhere, and done twice.
  */
 import type { Case } from '../fuzz/case.ts';
+import type { Signal } from '../fuzz/coverage.ts';
 import type { Target } from '../fuzz/execution.ts';
 import type { Counts } from '../fuzz/session.ts';
 import { findSystem } from '../models/registry.ts';
@@ -50,6 +51,26 @@ export interface ShardResult {
   readonly cells: readonly Cell[];
   /** One for each key, the lowest index first. */
   readonly failures: readonly Failure[];
+  readonly coverage: readonly SystemCoverage[];
+}
+
+/**
+ * What executions covered, by signal (fuzz/coverage.ts): three numbers for each key: the key, in how many
+ * of the executions that were looked at (at most COUNT_MAX), and the index of the first.
+ */
+export interface SystemCoverage {
+  readonly system: string;
+  readonly keys: Readonly<Record<Signal, readonly number[]>>;
+}
+
+/** Keys seen once and twice tell how many are unseen; more is not counted. */
+export const COUNT_MAX = 3;
+
+/**
+ * One execution in four is looked at, of every target: reading a trace costs about a twelfth of a run.
+ */
+export function isLookedAt(index: number): boolean {
+  return (Math.imul(index, 0x9e3779b1) >>> 16) % 4 === 0;
 }
 
 /** Counts of one system with some bugs in one configuration. */

@@ -3,7 +3,8 @@
  * their indices. A journal that is read again makes the same totals.
  */
 import type { Counts } from '../fuzz/session.ts';
-import type { Cell, Failure, FoundCase, ShardResult } from './task.ts';
+import { CoverageTotals } from './coverage.ts';
+import type { Cell, Failure, FoundCase, ShardResult, SystemCoverage } from './task.ts';
 
 /** A finding, minimised or not yet. */
 export interface Finding {
@@ -18,6 +19,12 @@ export interface Finding {
   found: FoundCase | undefined;
 }
 
+/** What a shard added that was not known. */
+export interface News {
+  readonly findings: readonly Finding[];
+  readonly coverage: readonly SystemCoverage[];
+}
+
 export class Totals {
   /** Executions merged: all indices below. */
   executions = 0;
@@ -29,10 +36,10 @@ export class Totals {
   readonly findings = new Map<string, Finding>();
   /** By system, bugs and configuration. */
   readonly cells = new Map<string, Cell>();
+  readonly coverage = new CoverageTotals();
   readonly #files = new Set<string>();
 
-  /** @returns the findings that are new */
-  merge(result: ShardResult, seconds: number): readonly Finding[] {
+  merge(result: ShardResult, seconds: number): News {
     this.executions = result.to;
     this.seconds = seconds;
     for (const cell of result.cells) {
@@ -40,7 +47,8 @@ export class Totals {
       this.vacuous += cell.vacuous;
       addCell(this.cells, cell);
     }
-    return result.failures.flatMap((failure) => this.#hit(failure) ?? []);
+    const findings = result.failures.flatMap((failure) => this.#hit(failure) ?? []);
+    return { findings, coverage: this.coverage.merge(result.coverage) };
   }
 
   #hit(failure: Failure): Finding | undefined {
@@ -74,14 +82,17 @@ export class Batch {
   to: number;
   readonly #cells = new Map<string, Cell>();
   readonly #failures = new Map<string, Failure>();
+  #coverage = new CoverageTotals();
 
   constructor(from: number) {
     this.from = from;
     this.to = from;
   }
 
-  add({ to, cells, failures }: ShardResult): void {
+  /** @param coverage what the shard added to the totals: the rest need not be kept */
+  add({ to, cells, failures }: ShardResult, coverage: readonly SystemCoverage[]): void {
     this.to = to;
+    this.#coverage.merge(coverage);
     for (const cell of cells) addCell(this.#cells, cell);
     for (const failure of failures) {
       const known = this.#failures.get(failure.key);
@@ -94,8 +105,13 @@ export class Batch {
   }
 
   get result(): ShardResult {
-    const { from, to } = this;
-    return { from, to, cells: [...this.#cells.values()], failures: [...this.#failures.values()] };
+    return {
+      from: this.from,
+      to: this.to,
+      cells: [...this.#cells.values()],
+      failures: [...this.#failures.values()],
+      coverage: this.#coverage.all,
+    };
   }
 
   /** Starts anew after what it has. */
@@ -103,6 +119,7 @@ export class Batch {
     this.from = this.to;
     this.#cells.clear();
     this.#failures.clear();
+    this.#coverage = new CoverageTotals();
   }
 }
 

@@ -1,14 +1,11 @@
 /** `fuzz`: a campaign, with its summary for people and for programs. */
 
 import { BullEngine } from '../campaign/bull.ts';
-import {
-  Campaign,
-  type CampaignOptions,
-  type CampaignResult,
-  type CampaignStatus,
-} from '../campaign/campaign.ts';
+import { Campaign, type CampaignOptions, type CampaignResult } from '../campaign/campaign.ts';
+import { canaryText } from '../campaign/canary.ts';
 import { type Engine, SHARD } from '../campaign/engine.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
+import { lifecycle } from '../campaign/lifecycle.ts';
 import {
   checkStrategy,
   parseCount,
@@ -24,7 +21,8 @@ import { planOf, targetsOfPlan } from '../campaign/task.ts';
 import { openEngine } from '../campaign/threads.ts';
 import type { Finding } from '../campaign/totals.ts';
 import { formatCase } from '../fuzz/case-text.ts';
-import { Exit, print, printJson, StatusLine, seconds, table, thousands } from './terminal.ts';
+import { LiveStatus } from './live-status.ts';
+import { Exit, print, printJson, seconds, table, thousands } from './terminal.ts';
 
 export interface FuzzFlags {
   readonly bug?: string[];
@@ -38,6 +36,7 @@ export interface FuzzFlags {
   readonly stopOnFinding?: boolean;
   readonly out?: string;
   readonly resume?: string;
+  readonly before?: string;
   readonly engine?: string;
   readonly redis?: string;
   readonly json?: boolean;
@@ -71,7 +70,8 @@ export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promis
     if (flags.json === true) printJson({ ...fuzzDocument(result, folder?.path), jobs });
     else printSummary(result, folder?.path);
     // after all is told: the disk may be full
-    folder?.finish(folderSummary(result, folder.history));
+    folder?.finish(folderSummary(result, folder));
+    if (folder !== undefined && flags.json !== true) printLives(result, folder);
     return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
   } finally {
     await engine.close();
@@ -91,25 +91,26 @@ async function watch(
     campaign.interrupt();
   };
   process.on('SIGINT', stop);
-  const line = new StatusLine(isQuiet);
+  const live = new LiveStatus(isQuiet);
   let written = 0;
   try {
     return await campaign.run((status) => {
-      line.show(statusText(status));
+      live.show(status);
       if (folder === undefined || status.seconds - written < SUMMARY_SECONDS) return;
       written = status.seconds;
       // the disk may be full for a while
-      if (status.trouble === undefined)
-        folder.writeSummary(folderSummary(campaign.result, folder.history));
+      if (status.trouble === undefined) folder.writeSummary(folderSummary(campaign.result, folder));
     });
   } finally {
     process.off('SIGINT', stop);
-    line.clear();
+    live.clear();
   }
 }
 
 function newOrder(systems: readonly string[], flags: FuzzFlags): Order {
   const seed = flags.seed === undefined ? 1 : parseSeed(flags.seed);
+  if (flags.before !== undefined && flags.out === undefined)
+    throw new UsageError('--before needs --out DIR: the comparison is kept there');
   const { runs, time } = limitsOf(flags);
   const options: CampaignOptions = {
     seed,
@@ -132,6 +133,7 @@ function newOrder(systems: readonly string[], flags: FuzzFlags): Order {
           runs: runs ?? null,
           seconds: options.seconds ?? null,
           stopOnFinding: options.stopOnFinding,
+          before: flags.before === undefined ? null : CampaignFolder.known(flags.before),
         });
   return { options, folder, repeat: repeatCommand(systems, flags, seed) };
 }
@@ -145,6 +147,7 @@ const FROM_FOLDER = [
   'strategy',
   'stopOnFinding',
   'out',
+  'before',
 ] as const;
 
 function resumed(systems: readonly string[], flags: FuzzFlags): Order {
@@ -192,17 +195,6 @@ function repeatCommand(systems: readonly string[], flags: FuzzFlags, seed: numbe
   return words.join(' ');
 }
 
-function statusText({ seconds: elapsed, totals, minimising, trouble }: CampaignStatus): string {
-  const { executions, steps, findings } = totals;
-  const rate = executions / Math.max(elapsed, 0.001);
-  return (
-    `${elapsed.toFixed(0)} s  ${thousands(executions)} executions (${thousands(rate)}/s, ` +
-    `${(steps / Math.max(elapsed, 0.001) / 1e6).toFixed(2)} M steps/s)  ${findings.size} findings` +
-    `${minimising > 0 ? `, ${minimising} being minimised` : ''}` +
-    `${trouble === undefined ? '' : `  NOT SAVED: ${trouble}`}`
-  );
-}
-
 function printSummary(result: CampaignResult, folder: string | undefined): void {
   for (const finding of result.findings) {
     print('');
@@ -241,6 +233,8 @@ function printSummary(result: CampaignResult, folder: string | undefined): void 
       `${result.findings.length === 0 ? 'no finding' : `${result.findings.length} findings`}` +
       `${result.interrupted ? '; interrupted' : ''}`,
   );
+  const canary = canaryText(result);
+  if (canary !== '') print(canary);
 }
 
 /** The explanation of a finding, as `replay` would print it. */
@@ -249,4 +243,11 @@ export function printFinding({ failure, found }: Finding): void {
   const bug = bugs[0] === undefined ? '' : ` with ${bugs[0]}`;
   print(`${system}${bug} (found by ${strategy}): ${signature}`);
   for (const line of found?.explanation ?? []) print(line);
+}
+
+/** What became of the signatures of the campaign before. */
+function printLives({ totals }: CampaignResult, { manifest }: CampaignFolder): void {
+  if (manifest.before === null) return;
+  for (const { state, signature, hits, executions } of lifecycle(totals, manifest.before))
+    print(`${state.padEnd(10)} ${signature} (${hits} hits in ${thousands(executions)} executions)`);
 }

@@ -48,6 +48,10 @@ function build(done: (code: number) => void): Command {
     .option('--stop-on-finding', 'ends at the first finding')
     .option('--out <dir>', 'keeps the campaign here: findings, and all that resuming it needs')
     .option('--resume <dir>', 'goes on with the campaign that --out kept there')
+    .option(
+      '--before <dir>',
+      'an earlier campaign: says which of its findings are new, ongoing, gone',
+    )
     .option('--engine <name>', 'local, or bullmq: by the workers of many machines (local)')
     .option('--redis <url>', 'with --engine bullmq: where the workers are')
     .option('--json', 'one JSON document on standard output')

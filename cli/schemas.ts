@@ -1,6 +1,8 @@
 /** Shapes of what `--json` prints: other programs rely on them, tests check them. */
 import { z } from 'zod';
+import { LifeState } from '../campaign/lifecycle.ts';
 import { mutantSchema } from '../campaign/mutants.ts';
+import { SIGNALS } from '../fuzz/coverage.ts';
 
 const count = z.int().min(0);
 
@@ -50,6 +52,10 @@ export const fuzzSchema = z.strictObject({
       goals: z.array(
         z.strictObject({ id: z.string(), reached: z.boolean(), first: count.nullable() }),
       ),
+      coverage: z.record(
+        z.enum(SIGNALS),
+        z.strictObject({ seen: count, once: count, twice: count, unseen: z.number() }),
+      ),
       vacuous: count,
     }),
   ),
@@ -71,8 +77,37 @@ export const summarySchema = fuzzSchema.extend({
       explanation: z.array(z.string()),
     }),
   ),
+  /** Signatures of this campaign and of the one before it. */
+  lifecycle: z.array(
+    z.strictObject({
+      key: z.string(),
+      signature: z.string(),
+      state: z.enum(LifeState),
+      hits: count,
+      executions: count,
+    }),
+  ),
+  /** Hits of the canary and what is expected; null in campaigns over the canary itself. */
+  canary: z
+    .strictObject({
+      executions: count,
+      hits: count,
+      low: count,
+      high: count,
+      signatures: count,
+      minimised: count,
+      isRed: z.boolean(),
+    })
+    .nullable(),
   sessions: z.array(z.strictObject({ at: z.string(), jobs: count, engine: z.string() })),
-  curve: z.array(z.strictObject({ executions: count, seconds: z.number(), signatures: count })),
+  curve: z.array(
+    z.strictObject({
+      executions: count,
+      seconds: z.number(),
+      signatures: count,
+      pairs: count,
+    }),
+  ),
 });
 
 const verdict = z.enum(['reproduced', 'other', 'clean', 'fixed', 'stale']);

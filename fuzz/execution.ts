@@ -5,7 +5,7 @@
 import type { Configuration, System } from '../models/system.ts';
 import { assert } from '../sim/assert.ts';
 import { type Draft, Generator } from './generate.ts';
-import { operationCount } from './program.ts';
+import type { Program } from './program.ts';
 import { executionSeed, Random } from './random.ts';
 import { EVENTS_PER_OPERATION } from './search.ts';
 import { limitsFor, type RunResult, type Session } from './session.ts';
@@ -37,18 +37,19 @@ export class Executor {
   readonly #sessions: Sessions;
   readonly #generators = new Map<System, Generator>();
 
-  /** @param strategy id of the only strategy, or undefined for the portfolio */
+  /** @param strategy id of the only strategy, ids of several, or undefined for the portfolio */
   constructor(
     seed: number,
     targets: readonly Target[],
-    strategy: string | undefined,
+    strategy: string | readonly string[] | undefined,
     sessions: Sessions,
   ) {
     assert(targets.length > 0, 'a campaign has targets');
     this.#seed = seed;
     this.#targets = targets;
+    const ids = typeof strategy === 'string' ? [strategy] : strategy;
     this.#strategies =
-      strategy === undefined ? STRATEGIES : STRATEGIES.filter(({ id }) => id === strategy);
+      ids === undefined ? STRATEGIES : STRATEGIES.filter(({ id }) => ids.includes(id));
     this.#sessions = sessions;
   }
 
@@ -64,9 +65,12 @@ export class Executor {
     const weights = this.#strategies.map(({ weight }) => weight);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const strategy = this.#strategies[random.weighted(weights, total)]!;
-    const length = operationCount(draft.program) * EVENTS_PER_OPERATION;
     session.load(draft.program);
-    const scheduler = strategy.create(schedule, draft.temper, length);
+    const scheduler = strategy.create(
+      schedule,
+      draft.temper,
+      expectedEvents(session, draft.program),
+    );
     const result = session.run(
       draft.parameters,
       scheduler,
@@ -88,4 +92,12 @@ export class Executor {
     this.#generators.set(system, known);
     return known;
   }
+}
+
+/** Events that each actor of the machine will make, roughly. */
+export function expectedEvents(session: Session, program: Program): readonly number[] {
+  return session.machine.actors.map(({ name }) => {
+    const own = program.find(({ actor }) => actor === name);
+    return (own?.operations.length ?? 0) * EVENTS_PER_OPERATION;
+  });
 }

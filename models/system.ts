@@ -83,9 +83,12 @@ export interface Bug {
   readonly isHidden?: boolean;
 }
 
+/** Something that a campaign must have come to. */
 export interface Goal {
   readonly id: string;
   readonly title: string;
+  /** Names of sites, before and after: reached when one of these conflict pairs was covered. */
+  readonly pairs: readonly (readonly [before: string, after: string])[];
 }
 
 /** A system booted on a machine: lives as long as the machine and is reset for every run. */

@@ -35,6 +35,7 @@ import {
   takeEffect,
 } from './stores.ts';
 import { Tables } from './tables.ts';
+import { targetOf } from './target.ts';
 import { Trace } from './trace.ts';
 import { Phase } from './walk.ts';
 
@@ -520,6 +521,10 @@ export class Machine implements Scheduling {
     const slot = (index - pe) / this.pes.length;
     const { instance, site } = this.invalidations;
     return { operation: instance[slot]!, site: site[slot]!, pe };
+  }
+
+  target(source: number): number {
+    return targetOf(this, source);
   }
 
   hasEnded(operation: number): boolean {

@@ -25,6 +25,8 @@ export interface Scheduling {
   isReady(source: number): boolean;
   /** What the source does next: operation instance, site, and PE for an arrival (else -1; EFFECT). */
   pending(source: number): Pending;
+  /** What the source's next event will touch, and whether it writes it; see target.ts. */
+  target(source: number): number;
   /** Operation instances that have ended. */
   hasEnded(operation: number): boolean;
   /** The operation instance of the event being performed. */

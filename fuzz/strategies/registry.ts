@@ -3,16 +3,19 @@ import type { Scheduler } from '../../sim/scheduler.ts';
 import type { Random } from '../random.ts';
 import type { Temper } from '../temper.ts';
 import { PctStrategy } from './pct.ts';
+import { PosStrategy } from './pos.ts';
 import { RandomStrategy } from './random.ts';
+import { StickyStrategy } from './sticky.ts';
 import { TimedStrategy } from './timed.ts';
+import { UrwStrategy } from './urw.ts';
 
 export interface StrategySpec {
   readonly id: string;
   readonly title: string;
   /** Share of executions in a mixed campaign. */
   readonly weight: number;
-  /** @param length estimated events of the run */
-  create(random: Random, temper: Temper, length: number): Scheduler;
+  /** @param expected estimated events of the run, by actor of the machine */
+  create(random: Random, temper: Temper, expected: readonly number[]): Scheduler;
 }
 
 export const STRATEGIES: readonly StrategySpec[] = Object.freeze([
@@ -26,8 +29,8 @@ export const STRATEGIES: readonly StrategySpec[] = Object.freeze([
     id: 'pct',
     title: 'random priorities with 1 to 4 change points (Burckhardt et al. 2010)',
     weight: 4,
-    create: (random: Random, temper: Temper, length: number) =>
-      new PctStrategy(random, temper, 2 + random.below(4), length),
+    create: (random: Random, temper: Temper, expected: readonly number[]) =>
+      new PctStrategy(random, temper, 2 + random.below(4), sum(expected)),
   },
   {
     id: 'timed',
@@ -35,7 +38,30 @@ export const STRATEGIES: readonly StrategySpec[] = Object.freeze([
     weight: 3,
     create: (random: Random, temper: Temper) => new TimedStrategy(random, temper),
   },
+  {
+    id: 'sticky',
+    title: 'random walk that stays with an actor for 2 to 10 events on average',
+    weight: 3,
+    create: (random: Random, temper: Temper) => new StickyStrategy(random, temper),
+  },
+  {
+    id: 'urw',
+    title: 'random walk weighted by what each actor has still to do (Zhao et al. 2025)',
+    weight: 3,
+    create: (random: Random, temper: Temper, expected: readonly number[]) =>
+      new UrwStrategy(random, temper, expected),
+  },
+  {
+    id: 'pos',
+    title: 'random priorities, drawn anew for events that race (Yuan et al. 2018)',
+    weight: 2,
+    create: (random: Random, temper: Temper) => new PosStrategy(random, temper),
+  },
 ]);
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
 
 export function findStrategy(id: string): StrategySpec | undefined {
   return STRATEGIES.find((strategy) => strategy.id === id);

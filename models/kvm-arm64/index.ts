@@ -9,6 +9,7 @@ import { logSites } from './dirty-log.ts';
 import { entrySites } from './entries.ts';
 import { faultSites } from './fault.ts';
 import { flushSites } from './flush.ts';
+import { goals } from './goals.ts';
 import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { hypervisorSites } from './hypervisor.ts';
@@ -36,7 +37,7 @@ export const kvmArm64 = defineSystem({
   operations: OPERATIONS,
   epilogue: { vcpu: 'put', rcu: 'callbacks' },
   bugs: BUGS,
-  goals: [],
+  goals,
   sites: [
     walkSites,
     choiceSites,

@@ -2,7 +2,7 @@
 import type { CampaignResult } from '../../campaign/campaign.ts';
 import { formatCase } from '../../fuzz/case-text.ts';
 
-export function told({ findings, totals }: CampaignResult): unknown {
+export function told({ findings, totals }: CampaignResult) {
   const { executions, steps, vacuous, cells } = totals;
   return {
     executions,
@@ -15,6 +15,7 @@ export function told({ findings, totals }: CampaignResult): unknown {
       // undefined fields and missing ones are the same
       case: found === undefined ? undefined : formatCase(found.case),
     })),
+    coverage: totals.coverage.all,
     cells: [...cells].sort(([a], [b]) => (a < b ? -1 : 1)),
   };
 }

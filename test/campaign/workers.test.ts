@@ -23,13 +23,16 @@ const OPTIONS: CampaignOptions = {
     fidelity: undefined,
   }),
   strategy: undefined,
-  runs: 900,
+  runs: 500,
   seconds: undefined,
   stopOnFinding: false,
-  minimiseBudget: 150,
+  minimiseBudget: 40,
 };
 
-async function resultOf(engine?: Engine, more: Partial<CampaignOptions> = {}): Promise<unknown> {
+async function resultOf(
+  engine?: Engine,
+  more: Partial<CampaignOptions> = {},
+): Promise<ReturnType<typeof told>> {
   try {
     return told(await new Campaign({ ...OPTIONS, ...more }, engine).run());
   } finally {
@@ -40,16 +43,15 @@ async function resultOf(engine?: Engine, more: Partial<CampaignOptions> = {}): P
 const alone = resultOf();
 
 test('there is something to compare: findings of two systems, and one system has two bugs', async (t) => {
-  const { findings, totals } = await new Campaign(OPTIONS).run();
+  const { findings, cells } = await alone;
   t.is(new Set(findings.map(({ failure }) => failure.system)).size, 2);
-  t.true(findings.some(({ hits }) => hits > 1));
-  t.true(totals.cells.size > 2);
+  t.true(findings.some(({ failure }) => failure.hits > 1));
+  t.true(cells.length > 2);
 });
 
 for (const workers of [2, 8]) {
   test(`${workers} workers that end in any order find what one finds`, async (t) => {
-    for (const seed of [1, 2])
-      t.deepEqual(await resultOf(new ScrambledEngine(workers, seed)), await alone);
+    t.deepEqual(await resultOf(new ScrambledEngine(workers, workers)), await alone);
   });
 }
 
@@ -98,7 +100,7 @@ test('the zoo: how many executions a bug takes does not depend on the workers', 
     system,
     bug: system.bugs.find(({ id }) => id.startsWith(prefix))!,
   }));
-  const options = { seed: 1, seconds: 60, strategy: undefined };
+  const options = { seed: 1, seconds: 600, strategy: undefined };
   const [one, many] = await Promise.all([
     runZoo(bugs, options),
     runZoo(bugs, options, () => {}, new ScrambledEngine(5, 1)),

@@ -37,6 +37,7 @@ const MISTAKES: Readonly<Record<string, readonly [command: string, says: RegExp]
   'a worker without a Redis': ['worker', /worker needs --redis URL/],
   'a Redis that is none': ['worker --redis http://:a@b', /--redis is "http:\/\/:\*\*\*@b"; redis:/],
   'a folder without a campaign': ['fuzz --resume nowhere --json', /nowhere holds no campaign/],
+  'a comparison that is kept nowhere': ['fuzz --before x --json', /--before needs --out DIR/],
   'too many jobs': ['fuzz --jobs 1000 --json', /--jobs is "1000"; at most 256/],
   'an unknown strategy': ['fuzz --strategy lucky --json', /unknown strategy "lucky" \(random, pct/],
   'an unknown strategy of the zoo': ['zoo --strategy lucky --json', /unknown strategy "lucky"/],

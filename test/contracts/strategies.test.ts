@@ -1,7 +1,7 @@
 /** Contract of strategies, for every one in the registry. */
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { Executor } from '../../fuzz/execution.ts';
+import { Executor, expectedEvents } from '../../fuzz/execution.ts';
 import { Generator } from '../../fuzz/generate.ts';
 import { Random } from '../../fuzz/random.ts';
 import { limitsFor, Session } from '../../fuzz/session.ts';
@@ -18,8 +18,6 @@ const SEED = 5;
 const PROGRAMS = 60;
 /** Every kind of choice is answered both ways now and then. */
 const RESTLESS: Temper = { failure: 16, hardware: 64, other: 128 };
-/** Estimate of a run's length, as campaigns give it. */
-const LENGTH = 200;
 
 const TOYS = SYSTEMS.flatMap((system) =>
   system.configurations
@@ -35,7 +33,7 @@ function runOf(spec: StrategySpec, session: Session, system: System, index: numb
   const limits = limitsFor(configuration, draft.program);
   const make = () => {
     const random = new Random(SEED, index, 1);
-    const scheduler = spec.create(random, RESTLESS, LENGTH);
+    const scheduler = spec.create(random, RESTLESS, expectedEvents(session, draft.program));
     const { digest, steps } = session.run(draft.parameters, scheduler, limits);
     return { digest, steps, state: random.state, answers: session.answers };
   };
@@ -86,7 +84,11 @@ for (const spec of STRATEGIES) {
     const limits = limitsFor(configuration, draft.program);
     const digests = new Set(
       Array.from({ length: 100 }, (_, seed) => {
-        const scheduler = spec.create(new Random(seed), RESTLESS, LENGTH);
+        const scheduler = spec.create(
+          new Random(seed),
+          RESTLESS,
+          expectedEvents(session, draft.program),
+        );
         return session.run(draft.parameters, scheduler, limits).digest;
       }),
     );
@@ -108,7 +110,7 @@ test('strategies have different ids', (t) => {
 
 const CANARY_RUNS = 300;
 
-for (const id of ['random', 'pct']) {
+for (const { id } of STRATEGIES) {
   test(`${id} finds the canary within ${CANARY_RUNS} executions`, (t) => {
     const bugs = canary.bugs.map((bug) => bug.id);
     const targets = [{ system: canary, configurations: canary.configurations, bugs }];

@@ -10,11 +10,11 @@ import { told } from '../campaign/told.ts';
 
 const RUNS = 300;
 /**
- * Of 12,000 executions (seeds 1 to 40, portfolio) 1,198 failed: 10.0 %. Of 300 that is 30, with a
- * standard deviation of 5.2; the band is four of them to either side.
+ * Of 12,000 executions (seeds 1 to 40, portfolio) 1,575 failed: 13.1 %. Of 300 that is 39, with a
+ * standard deviation of 5.8; the band is four of them to either side.
  */
-const HITS_MIN = 10;
-const HITS_MAX = 51;
+const HITS_MIN = 16;
+const HITS_MAX = 62;
 const SIGNATURES_MAX = 3;
 
 function campaign(

@@ -1,0 +1,119 @@
+/** Coverage of a campaign: which keys of each signal were seen, how often (up to three), and first when. */
+import { SIGNALS, type Signal } from '../fuzz/coverage.ts';
+import { COUNT_MAX, type SystemCoverage } from './task.ts';
+
+interface Seen {
+  count: number;
+  readonly first: number;
+}
+
+type BySignal = Record<Signal, Map<number, Seen>>;
+
+export class CoverageTotals {
+  readonly #systems = new Map<string, BySignal>();
+
+  /** @returns what is news: keys that were not seen COUNT_MAX times yet */
+  merge(coverage: readonly SystemCoverage[]): readonly SystemCoverage[] {
+    return coverage.flatMap(({ system, keys }) => {
+      const known = this.#of(system);
+      const news = Object.fromEntries(
+        SIGNALS.map((signal) => [signal, mergeKeys(known[signal], keys[signal])]),
+      ) as unknown as SystemCoverage['keys'];
+      return SIGNALS.some((signal) => news[signal].length > 0) ? [{ system, keys: news }] : [];
+    });
+  }
+
+  #of(system: string): BySignal {
+    let known = this.#systems.get(system);
+    if (known === undefined) {
+      known = { pairs: new Map(), states: new Map(), segments: new Map() };
+      this.#systems.set(system, known);
+    }
+    return known;
+  }
+
+  get systems(): readonly string[] {
+    return [...this.#systems.keys()].sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  /** All of it, in the order of keys. */
+  get all(): readonly SystemCoverage[] {
+    return this.systems.map((system) => ({
+      system,
+      keys: Object.fromEntries(
+        SIGNALS.map((signal) => [
+          signal,
+          [...this.#of(system)[signal]]
+            .sort(([a], [b]) => a - b)
+            .flatMap(([key, { count, first }]) => [key, count, first]),
+        ]),
+      ) as unknown as SystemCoverage['keys'],
+    }));
+  }
+
+  /** Keys seen of all systems. */
+  count(signal: Signal): number {
+    let sum = 0;
+    for (const known of this.#systems.values()) sum += known[signal].size;
+    return sum;
+  }
+
+  figures(system: string, signal: Signal): CoverageFigures {
+    const counts = [...this.#of(system)[signal].values()].map(({ count }) => count);
+    const once = counts.filter((count) => count === 1).length;
+    const twice = counts.filter((count) => count === 2).length;
+    // Chao 1987, in the form that stays finite when nothing was seen twice
+    const unseen = (once * Math.max(0, once - 1)) / (2 * (twice + 1));
+    return { seen: counts.length, once, twice, unseen: Math.round(unseen * 10) / 10 };
+  }
+
+  /** Index of the first execution that covered one of some keys. */
+  first(system: string, signal: Signal, keys: readonly number[]): number | undefined {
+    const known = this.#of(system)[signal];
+    const firsts = keys.flatMap((key) => known.get(key)?.first ?? []);
+    return firsts.length === 0 ? undefined : Math.min(...firsts);
+  }
+}
+
+export interface CoverageFigures {
+  readonly seen: number;
+  /** Seen in one and in two of the executions that were looked at. */
+  readonly once: number;
+  readonly twice: number;
+  /** An estimate (a lower bound, by Chao) of what these strategies could reach and have not. */
+  readonly unseen: number;
+}
+
+function mergeKeys(known: Map<number, Seen>, keys: readonly number[]): readonly number[] {
+  const news: number[] = [];
+  for (let i = 0; i < keys.length; i += 3) {
+    const key = keys[i]!;
+    const count = keys[i + 1]!;
+    const seen = known.get(key);
+    if (seen === undefined)
+      known.set(key, { count: Math.min(COUNT_MAX, count), first: keys[i + 2]! });
+    else if (seen.count === COUNT_MAX) continue;
+    else seen.count = Math.min(COUNT_MAX, seen.count + count);
+    news.push(key, count, keys[i + 2]!);
+  }
+  return news;
+}
+
+/** Collects what the executions of a shard cover. */
+export class CoverageCounter {
+  readonly #totals = new CoverageTotals();
+
+  add(system: string, index: number, signals: Readonly<Record<Signal, ReadonlySet<number>>>): void {
+    const flat = (signal: Signal): number[] => {
+      const keys: number[] = [];
+      for (const key of signals[signal]) keys.push(key, 1, index);
+      return keys;
+    };
+    const keys = { pairs: flat('pairs'), states: flat('states'), segments: flat('segments') };
+    this.#totals.merge([{ system, keys }]);
+  }
+
+  get result(): readonly SystemCoverage[] {
+    return this.#totals.all;
+  }
+}
