@@ -21,6 +21,7 @@ import { planOf, targetsOfPlan } from '../campaign/task.ts';
 import { openEngine } from '../campaign/threads.ts';
 import type { Finding } from '../campaign/totals.ts';
 import { formatCase } from '../fuzz/case-text.ts';
+import { compare } from './compare.ts';
 import { LiveStatus } from './live-status.ts';
 import { Exit, print, printJson, seconds, table, thousands } from './terminal.ts';
 
@@ -37,6 +38,7 @@ export interface FuzzFlags {
   readonly out?: string;
   readonly resume?: string;
   readonly before?: string;
+  readonly compare?: string[];
   readonly engine?: string;
   readonly redis?: string;
   readonly json?: boolean;
@@ -55,6 +57,7 @@ interface Order {
 }
 
 export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promise<number> {
+  if (flags.compare !== undefined) return compare(systems, flags.compare, flags);
   const jobs = parseJobs(flags.jobs);
   const redis = parseEngine(flags.engine, flags.redis);
   const order = flags.resume === undefined ? newOrder(systems, flags) : resumed(systems, flags);

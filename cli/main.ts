@@ -52,6 +52,10 @@ function build(done: (code: number) => void): Command {
       '--before <dir>',
       'an earlier campaign: says which of its findings are new, ongoing, gone',
     )
+    .option(
+      '--compare <variants...>',
+      'two variants (correct, a configuration, a bug) of one system on the same programs and schedules',
+    )
     .option('--engine <name>', 'local, or bullmq: by the workers of many machines (local)')
     .option('--redis <url>', 'with --engine bullmq: where the workers are')
     .option('--json', 'one JSON document on standard output')

@@ -1,10 +1,14 @@
 /** `replay` and `minimise`: what a case does now, and a smaller case. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { readCase, writeCase, writeWhole } from '../campaign/corpus.ts';
+import { CampaignFolder } from '../campaign/folder.ts';
 import { parseCount, parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
+import { targetsOfPlan } from '../campaign/task.ts';
 import type { Case } from '../fuzz/case.ts';
 import { formatCase } from '../fuzz/case-text.ts';
 import { describeRow } from '../fuzz/describe.ts';
-import { Executor } from '../fuzz/execution.ts';
+import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { caseOf, findingOf } from '../fuzz/finding.ts';
 import { MINIMISE_BUDGET, minimise } from '../fuzz/minimise.ts';
@@ -101,21 +105,30 @@ async function show(file: string, flags: ReplayFlags): Promise<number> {
 }
 
 const EXECUTION = /^([a-z0-9-]+):(\d+):(\d+)$/;
+const KEPT = /^(.+):(\d{1,15})$/;
 
-/** A case file, or an execution of a campaign as `SYSTEM:SEED:INDEX`, which becomes a case. */
+/** A case file, or an execution of a campaign as `SYSTEM:SEED:INDEX` or `DIR:INDEX`, which becomes a case. */
 function load(sessions: Sessions, text: string, flags: ReplayFlags): Case {
   const match = EXECUTION.exec(text);
-  if (match === null) return readCase(text);
-  const [, id = '', seed = '', index = ''] = match;
-  const [system] = systemsNamed([id]);
-  const targets = targetsOf({
-    systems: [system!.id],
-    bugs: flags.bug ?? [],
-    configuration: undefined,
-    fidelity: undefined,
-  });
-  const executor = new Executor(parseSeed(seed), targets, undefined, sessions);
-  const { session, draft } = executor.run(Number(index));
+  const kept = KEPT.exec(text);
+  let ran: Execution;
+  if (match !== null) {
+    const [, id = '', seed = '', index = ''] = match;
+    const [system] = systemsNamed([id]);
+    const targets = targetsOf({
+      systems: [system!.id],
+      bugs: flags.bug ?? [],
+      configuration: undefined,
+      fidelity: undefined,
+    });
+    ran = new Executor(parseSeed(seed), targets, undefined, sessions).run(Number(index));
+  } else if (kept !== null && existsSync(join(kept[1]!, 'campaign.json'))) {
+    const { plan } = CampaignFolder.read(kept[1]!).manifest;
+    const { seed, strategy } = plan;
+    const executor = new Executor(seed, targetsOfPlan(plan), strategy ?? undefined, sessions);
+    ran = executor.run(Number(kept[2]));
+  } else return readCase(text);
+  const { session, draft } = ran;
   const plan = { program: draft.program, parameters: draft.parameters, order: [], choices: [] };
   const exact = runAnswers(session, plan, session.answers);
   if (exact === undefined) throw new InternalError(`${text} does not run the same way twice`);

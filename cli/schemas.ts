@@ -110,6 +110,21 @@ export const summarySchema = fuzzSchema.extend({
   ),
 });
 
+const differing = z.array(z.strictObject({ signature: z.string(), hits: count, first: count }));
+
+export const compareSchema = z.strictObject({
+  command: z.literal('fuzz compare'),
+  system: z.string(),
+  seed: count,
+  variants: z.tuple([z.string(), z.string()]),
+  executions: count,
+  unfit: count,
+  same: count,
+  onlyFirst: differing,
+  onlySecond: differing,
+  both: differing,
+});
+
 const verdict = z.enum(['reproduced', 'other', 'clean', 'fixed', 'stale']);
 
 export const replaySchema = z.strictObject({

@@ -30,6 +30,39 @@ export interface Execution {
   readonly states: () => readonly string[];
 }
 
+/** An execution that was drawn and not made. */
+export interface Drawn {
+  readonly index: number;
+  readonly seed: number;
+  readonly target: Target;
+  readonly configuration: Configuration;
+  readonly draft: Draft;
+  readonly strategy: StrategySpec;
+  /** The stream that it was drawn from. */
+  readonly random: Random;
+}
+
+/** Makes a drawn execution in a session: its own, or one whose model is a variant. */
+export function perform(
+  { index, seed, target, draft, strategy, random }: Drawn,
+  session: Session,
+): Execution {
+  const { program, parameters, temper } = draft;
+  const schedule = new Random(seed, 2);
+  session.load(program);
+  const scheduler = strategy.create(schedule, temper, expectedEvents(session, program));
+  const result = session.run(parameters, scheduler, limitsFor(session.configuration, program));
+  return {
+    index,
+    target,
+    session,
+    draft,
+    strategy: strategy.id,
+    result,
+    states: () => [random.state, schedule.state],
+  };
+}
+
 export class Executor {
   readonly #seed: number;
   readonly #targets: readonly Target[];
@@ -54,37 +87,23 @@ export class Executor {
   }
 
   run(index: number): Execution {
+    const drawn = this.draw(index);
+    const { target, configuration } = drawn;
+    return perform(drawn, this.#sessions.get(target.system.id, configuration.id, target.bugs));
+  }
+
+  /** What execution `index` runs; flags of bugs have no say in it. */
+  draw(index: number): Drawn {
     const seed = executionSeed(this.#seed, index);
     const random = new Random(seed, 1);
-    const schedule = new Random(seed, 2);
     const target = this.#targets[index % this.#targets.length]!;
     const generator = this.#generator(target.system);
     const configuration = generator.configuration(random, target.configurations);
     const draft = generator.draft(random, configuration);
-    const session = this.#sessions.get(target.system.id, configuration.id, target.bugs);
     const weights = this.#strategies.map(({ weight }) => weight);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const strategy = this.#strategies[random.weighted(weights, total)]!;
-    session.load(draft.program);
-    const scheduler = strategy.create(
-      schedule,
-      draft.temper,
-      expectedEvents(session, draft.program),
-    );
-    const result = session.run(
-      draft.parameters,
-      scheduler,
-      limitsFor(configuration, draft.program),
-    );
-    return {
-      index,
-      target,
-      session,
-      draft,
-      strategy: strategy.id,
-      result,
-      states: () => [random.state, schedule.state],
-    };
+    return { index, seed, target, configuration, draft, strategy, random };
   }
 
   #generator(system: System): Generator {

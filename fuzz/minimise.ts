@@ -501,7 +501,11 @@ function rename(plan: Plan, actors: ReadonlyMap<string, string>): Plan {
 }
 
 /** Whether a plan's parameters and its program's actors, operations and arguments exist in a configuration. */
-function fits(plan: Plan, configuration: Configuration, session: Session): boolean {
+export function fits(
+  plan: Pick<Plan, 'program' | 'parameters'>,
+  configuration: Configuration,
+  session: Session,
+): boolean {
   const { all } = actorNames(configuration);
   const known = configuration.parameters.map(({ name }) => name);
   if (!Object.keys(plan.parameters).every((name) => known.includes(name))) return false;
