@@ -15,6 +15,8 @@ import { type Task, type TaskResult, taskName } from './task.ts';
 const SHARD = 2048;
 /** How often tasks are looked for whose events were lost, and workers are counted. */
 const SWEEP_MS = 1000;
+/** Sweeps between two announcements, which hold for 30 s. */
+const ANNOUNCE_EVERY = 8;
 /** Tasks in flight when no worker is there yet. */
 const WORKERS_MIN = 2;
 /** Times that a task is tried: a worker may die with it. */
@@ -40,6 +42,7 @@ export class BullEngine implements Engine {
   readonly #url: string;
   readonly #code: string;
   #count = 0;
+  #sweeps = 0;
   #isSweeping = false;
 
   /** Throws a UsageError when Redis cannot be used. */
@@ -109,7 +112,8 @@ export class BullEngine implements Engine {
     this.#isSweeping = true;
     try {
       this.#workers = Math.max(WORKERS_MIN, await this.#queue.getWorkersCount());
-      await announce(this.#url, this.#code);
+      if (this.#sweeps % ANNOUNCE_EVERY === 0) await announce(this.#url, this.#code);
+      this.#sweeps += 1;
       for (const [name, { task }] of [...this.#flights]) {
         const job = await this.#queue.getJob(name);
         if (job === undefined) await this.#send(name, task);

@@ -70,6 +70,7 @@ export class Campaign {
   #unkept: Finding[] = [];
   #minimising = 0;
   readonly #canary: Canary | undefined;
+  #isSinging = false;
   /** Blocks of the canary that are not in the journal. */
   readonly #unsung: ShardResult[] = [];
   /** Results that came before those of lower indices, by their first index. */
@@ -183,8 +184,9 @@ export class Campaign {
     while (this.#waiting.length > 0 && this.#minimising < share) {
       this.#flights.launch(this.#minimise(this.#waiting.shift()!));
     }
-    const song = this.#canary?.isDue(this.#totals.executions) === true && !this.#isOver;
-    if (song && this.#flights.count <= workers) this.#flights.launch(this.#sing(this.#canary!));
+    const canary = this.#isSinging || this.#isOver ? undefined : this.#canary;
+    if (canary?.isDue(this.#totals.executions) === true && this.#flights.count <= workers)
+      this.#flights.launch(this.#sing(canary));
     // one more than there are workers: none waits for the next
     while (this.#hasMore && this.#flights.count <= workers && this.#hasRoom) {
       const from = this.#next;
@@ -225,16 +227,17 @@ export class Campaign {
     }
   }
 
-  /** A block of the canary: one at a time is due, so that they end in order. */
+  /** A block of the canary: one at a time, so that they end in order. */
   async #sing(canary: Canary): Promise<void> {
+    this.#isSinging = true;
     const { plan, totals } = canary;
-    const from = canary.next;
+    const from = totals.executions;
     const to = from + CANARY_BLOCK;
-    canary.next = to;
     const task = { kind: 'shard', plan, from, to, untilFailure: false } as const;
     const { result } = await runShard(this.#engine, task);
     // cut short at the end of the campaign: it is due again when the campaign is resumed
-    if (result.to < to || totals.executions !== from) return;
+    if (result.to < to) return;
+    this.#isSinging = false;
     const { findings } = totals.merge(result, this.#seconds);
     this.#unsung.push(result);
     this.#flush();

@@ -38,7 +38,6 @@ export interface CanaryHealth {
 export class Canary {
   readonly plan: CampaignPlan;
   readonly totals: Totals;
-  next: number;
   readonly #strategy: string;
 
   constructor({ seed, strategy }: CampaignPlan, totals = new Totals()) {
@@ -47,12 +46,11 @@ export class Canary {
     this.plan = planOf(seed, [target], strategy ?? undefined);
     this.#strategy = strategy ?? 'portfolio';
     this.totals = totals;
-    this.next = totals.executions;
   }
 
   /** Whether a block is due after so many executions of the campaign. */
   isDue(executions: number): boolean {
-    return (this.next + CANARY_BLOCK) * SHARE <= executions;
+    return (this.totals.executions + CANARY_BLOCK) * SHARE <= executions;
   }
 
   get health(): CanaryHealth {
