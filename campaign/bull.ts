@@ -42,6 +42,7 @@ export class BullEngine implements Engine {
   readonly #url: string;
   readonly #code: string;
   #count = 0;
+  #closed: Promise<unknown> | undefined;
   #sweeps = 0;
   #isSweeping = false;
 
@@ -146,8 +147,9 @@ export class BullEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#closed ??= Promise.all([this.#events.close(), this.#queue.close()]);
     clearInterval(this.#sweeping);
-    await Promise.all([this.#events.close(), this.#queue.close()]);
+    await this.#closed;
   }
 }
 

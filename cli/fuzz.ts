@@ -60,26 +60,40 @@ export async function fuzz(systems: readonly string[], flags: FuzzFlags): Promis
   if (flags.compare !== undefined) return compare(systems, flags.compare, flags);
   const jobs = parseJobs(flags.jobs);
   const redis = parseEngine(flags.engine, flags.redis);
-  const order = flags.resume === undefined ? newOrder(systems, flags) : resumed(systems, flags);
-  const { options, folder } = order;
-  if (flags.json !== true) print(`to repeat: ${order.repeat}`);
-  const left = (options.runs ?? Number.MAX_SAFE_INTEGER) - (folder?.history.totals.executions ?? 0);
-  // a few shards are done before a thread has started
-  const threads = left <= 16 * SHARD ? 1 : jobs;
-  const engine: Engine = redis === null ? openEngine(threads) : await BullEngine.open(redis);
-  folder?.start({ at: new Date().toISOString(), jobs: threads, engine: engine.name });
+  // before a folder is made for a campaign that cannot begin
+  const far = redis === null ? undefined : await BullEngine.open(redis);
   try {
-    const result = await watch(new Campaign(options, engine, folder), folder, flags.json === true);
-    if (flags.json === true) printJson({ ...fuzzDocument(result, folder?.path), jobs });
-    else printSummary(result, folder?.path);
-    // after all is told: the disk may be full
-    folder?.finish(folderSummary(result, folder));
-    if (folder !== undefined && flags.json !== true) printLives(result, folder);
-    return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
+    const order = flags.resume === undefined ? newOrder(systems, flags) : resumed(systems, flags);
+    if (flags.json !== true) print(`to repeat: ${order.repeat}`);
+    const done = order.folder?.history.totals.executions ?? 0;
+    const left = (order.options.runs ?? Number.MAX_SAFE_INTEGER) - done;
+    // a few shards are done before a thread has started
+    const engine: Engine = far ?? openEngine(left <= 16 * SHARD ? 1 : jobs);
+    try {
+      return await carryOut(order, engine, jobs, flags.json === true);
+    } finally {
+      await engine.close();
+      order.folder?.close();
+    }
   } finally {
-    await engine.close();
-    folder?.close();
+    await far?.close();
   }
+}
+
+async function carryOut(
+  { options, folder }: Order,
+  engine: Engine,
+  jobs: number,
+  isJson: boolean,
+): Promise<number> {
+  folder?.start({ at: new Date().toISOString(), jobs: engine.workers, engine: engine.name });
+  const result = await watch(new Campaign(options, engine, folder), folder, isJson);
+  if (isJson) printJson({ ...fuzzDocument(result, folder?.path), jobs });
+  else printSummary(result, folder?.path);
+  // after all is told: the disk may be full
+  folder?.finish(folderSummary(result, folder));
+  if (folder !== undefined && !isJson) printLives(result, folder);
+  return result.findings.length > 0 ? Exit.Finding : Exit.Clean;
 }
 
 /** Runs a campaign with its status and Ctrl-C: once to end it, twice to stop at once. */
@@ -101,12 +115,20 @@ async function watch(
       live.show(status);
       if (folder === undefined || status.seconds - written < SUMMARY_SECONDS) return;
       written = status.seconds;
-      // the disk may be full for a while
-      if (status.trouble === undefined) folder.writeSummary(folderSummary(campaign.result, folder));
+      tryToWrite(campaign.result, folder);
     });
   } finally {
     process.off('SIGINT', stop);
     live.clear();
+  }
+}
+
+/** The disk may be full for a while: the end of the campaign says so if it still is. */
+function tryToWrite(result: CampaignResult, folder: CampaignFolder): void {
+  try {
+    folder.writeSummary(folderSummary(result, folder));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
   }
 }
 

@@ -15,7 +15,7 @@ import type { System } from '../../models/system.ts';
 import { formatAnswers, parseAnswers } from '../../sim/scheduler.ts';
 
 const SEED = 5;
-const PROGRAMS = 60;
+const PROGRAMS = 24;
 /** Every kind of choice is answered both ways now and then. */
 const RESTLESS: Temper = { failure: 16, hardware: 64, other: 128 };
 
