@@ -44,7 +44,10 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
   // faults that saw "not logging" end before the slot is protected
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   // pages that are marked already are protected when their marks are cleared
-  if (!world.marksAllAtStart) yield* protectAll(self, world);
+  if (!world.marksAllAtStart) {
+    yield* protectAll(self, world);
+    if (world.splitsEagerly) yield* splitSlot(self, world);
+  }
   self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
   yield* self.release(at.unlockSlots, Lock.Slots);
   return Result.Ok;
@@ -56,7 +59,6 @@ function* protectAll(self: Actor, world: KvmWorld): Operation<void> {
   yield* applyRange(self, world, 0, world.geometry.windowPages, protectRange);
   yield* self.release(at.unlock, Lock.Mmu);
   yield* flushSlot(self, world);
-  if (world.splitsEagerly) yield* splitSlot(self, world);
 }
 
 /** Initially all set: every page counts as written before the log is there. */
