@@ -96,8 +96,14 @@ export function boundText({ switches, answers }: Limits): string {
   return texts.length === 0 ? '' : ` with ${texts.join(' and ')}`;
 }
 
-/** Where stores have an event of their own for becoming visible, footprints are not tested: no certificate. */
-export function checkFidelity({ id, fidelity }: Configuration): void {
+/**
+ * Where stores have an event of their own for becoming visible, or threads move between PEs, footprints are not
+ * tested: no certificate.
+ */
+export function checkFidelity({ id, fidelity, movesThreads }: Configuration): void {
+  if (movesThreads === true) {
+    throw new UsageError(`threads of ${id} move between PEs; explore covers threads that stay`);
+  }
   if (fidelity === 'F1') return;
   throw new UsageError(`${id} has fidelity ${fidelity}; explore covers F1`);
 }

@@ -89,7 +89,7 @@ export class MutantActor extends Actor {
   #isClaimHeld = false;
 
   constructor(machine: Machine, index: number, spec: ActorSpec, mutation: Mutation) {
-    super(machine, index, spec.name, spec.role, spec.pe);
+    super(machine, index, spec.name, spec.role, spec.pe, spec.tree);
     this.#mutation = mutation;
   }
 

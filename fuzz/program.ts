@@ -70,7 +70,7 @@ export function loadProgram(
     for (const { key, operation, args } of own) {
       const spec = specOf(specs, operation);
       list.push(new Entry(key, false, spec, world, args, start));
-      duties.push(dutyOf(spec, configuration, world, args));
+      duties.push(dutyOf(spec, configuration, actor.name, world, args));
       operations.push(spec);
     }
     const epilogue = system.epilogue[actor.role];
@@ -79,7 +79,7 @@ export function loadProgram(
     // its key is what it was called first: event names survive that it is renamed
     const key = spec.formerly?.[0] ?? epilogue;
     list.push(new Entry(key, true, spec, world, [], start));
-    duties.push(dutyOf(spec, configuration, world, []));
+    duties.push(dutyOf(spec, configuration, actor.name, world, []));
     operations.push(spec);
   }
   return { entries, duties, operations };
@@ -123,10 +123,11 @@ class Entry implements ProgramEntry {
 function dutyOf(
   spec: OperationSpec,
   configuration: Configuration,
+  actor: string,
   world: World,
   args: readonly number[],
 ): Duty {
-  const card = spec.cardIn?.(configuration) ?? spec.card;
+  const card = spec.cardIn?.(configuration, actor) ?? spec.card;
   if (card.tree < 0 || card.pages === undefined) {
     return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: 0 };
   }

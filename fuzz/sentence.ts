@@ -110,6 +110,18 @@ export function sentence(session: Session, violation: Violation): string {
       return 'the operation ended well although the log was not as it needs it';
     case 'permissions/right-not-asked-for':
       return `the operation gave a right to${at} that it may not give (${entry})`;
+    case 'permissions/device-executable':
+      return `the page of a device at${at} can be executed (${entry})`;
+    case 'progress/broken-for-rights':
+      return `the entry for${at} was broken and made again though only its rights differ (${entry})`;
+    case 'vmid/other-tables':
+      return `the guest runs${on} with tables that are not its own`;
+    case 'vmid/old-number':
+      return `the guest runs${on} with VMID ${found}; its number is ${expected === 0 ? 'none' : expected}`;
+    case 'vmid/shared-number':
+      return `the guest runs${on} with VMID ${found}, with which another guest runs elsewhere`;
+    case 'vmid/other-guests-entry':
+      return `PE ${pe} tagged an entry for${at} with VMID ${found}, which is not that of the guest whose entry it is`;
     case 'accessed-bit/old-though-used':
       return `the answer is "old" although${at} was young all the time (${entry})`;
     case 'accessed-bit/young-without-use':

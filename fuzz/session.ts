@@ -119,6 +119,7 @@ export class Session {
     this.machine.listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
     for (const spec of ORACLES) {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
+      if (spec.concerns?.(this.machine) === false) continue;
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
       this.machine.listen(oracle, listensTo(spec, scene), spec.claims);

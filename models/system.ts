@@ -30,8 +30,8 @@ export interface OperationSpec<C = Configuration, W = World> {
   readonly roles: readonly ActorRole[];
   readonly parameters: readonly Parameter<C>[];
   readonly card: Card;
-  /** The card in configurations where it is another. */
-  readonly cardIn?: (configuration: C) => Card;
+  /** The card in configurations, or for actors, where it is another. */
+  readonly cardIn?: (configuration: C, actor?: string) => Card;
   /** Whether programs of a configuration may contain it; all may when undefined. */
   readonly isIn?: (configuration: C) => boolean;
   /** Relative frequency before swarm weights; 0 for entries that only roles contain. */
@@ -61,6 +61,8 @@ export interface Configuration {
   /** Real geometry: at most 5 % of a default campaign. */
   readonly isReal: boolean;
   readonly fidelity: 'F1' | 'F2' | 'tso';
+  /** Threads may move from one PE to another. */
+  readonly movesThreads?: true;
   readonly vcpus: number;
   readonly hosts: number;
   /** Devices that use the guest's tables; none when not given. */

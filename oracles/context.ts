@@ -12,7 +12,7 @@
  * Cost: constant per store, lock and invalidation; a look at every actor when work begins.
  * Source: spec/arm.md 3.1, 7.1, 7.2 I-LOCK; zoo oracle CTX.
  */
-import { Access } from '../sim/access.ts';
+import { Access, Register } from '../sim/access.ts';
 import { ActorRole } from '../sim/actor.ts';
 import { concerns } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
@@ -37,6 +37,7 @@ export const context: OracleSpec = {
     Event.Deadlock,
     Event.Claim,
     Event.LockDrop,
+    Event.Register,
   ],
   claims: [Claim.WorkBegins],
   // where all work excludes each other there is nothing to tell apart
@@ -53,6 +54,8 @@ class Context implements Oracle {
   readonly #work: Int32Array;
   /** By actor: what its PE had loaded, or was about to load, when its operation began. */
   readonly #base: Int32Array;
+  /** Two program actors begin on one PE. */
+  readonly #sharesPes: boolean;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -60,6 +63,8 @@ class Context implements Oracle {
     this.#tree = new Int32Array(actors).fill(-1);
     this.#work = new Int32Array(actors).fill(-1);
     this.#base = new Int32Array(actors);
+    const places = scene.machine.actors.filter(({ isHardware }) => !isHardware).map(({ pe }) => pe);
+    this.#sharesPes = new Set(places).size < places.length;
   }
 
   reset(): void {
@@ -85,6 +90,8 @@ class Context implements Oracle {
       this.#waitingInVain();
     } else if (kind === Event.OperationEnd) {
       this.#contextIsBack();
+    } else if (kind === Event.Register) {
+      if (a === Register.Vttbr) this.#loaded(b);
     } else {
       this.#issued(a);
     }
@@ -184,6 +191,16 @@ class Context implements Oracle {
     this.#base[actor] = actors[actor]!.vttbr;
   }
 
+  /** Who shares the PE finds another context from here on. */
+  #loaded(base: number): void {
+    if (!this.#sharesPes) return;
+    const { actor, actors } = this.#scene.machine;
+    const { pe } = actors[actor]!;
+    for (const other of actors) {
+      if (other.index !== actor && other.pe === pe) this.#base[other.index] = base;
+    }
+  }
+
   /** A walker of the host's PE would use what is left loaded, when its tables are long gone. */
   #contextIsBack(): void {
     const { machine, report } = this.#scene;
@@ -204,7 +221,8 @@ class Context implements Oracle {
     if (tree.regime !== Regime.Guest) return;
     this.judgements += 1;
     const vmid = packed >>> 16;
-    if (vmid !== tree.vmid)
+    // where guests are given new numbers, an old one may be on its way: what it misses is judged elsewhere
+    if (vmid !== tree.vmid && (tree.pastVmids & (1 << vmid)) === 0)
       report.add('context', 'wrong-vmid', 'translation', { expected: tree.vmid, found: vmid });
   }
 }

@@ -37,20 +37,29 @@ class FreedPage implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
   readonly #held = new Translation();
-  /** By input page: frame granted + 1, or 0; and whether it may be written. */
+  /** By guest and input page: frame granted + 1, or 0; and whether it may be written. */
   readonly #granted: Int32Array;
   readonly #writable: Uint8Array;
-  /** By input page: frame granted before the last one + 1, or 0. */
+  /** ... and the frame granted before the last one + 1, or 0. */
   readonly #grantedBefore: Int32Array;
   /** By frame: the input page that it was granted for last. */
   readonly #pageOf: Int32Array;
+  /** Input pages of a guest; 0 where there is one. */
+  readonly #pages: number;
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
-    this.#granted = new Int32Array(pages);
-    this.#writable = new Uint8Array(pages);
-    this.#grantedBefore = new Int32Array(pages);
+    const { trees } = scene.machine.tables;
+    const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
+    // several trees may belong to one guest, unless actors say whose they are
+    const isShared = scene.machine.actors.every(
+      ({ tree }) => tree === scene.machine.spec.guestTree,
+    );
+    const guests = isShared ? 1 : trees.length;
+    this.#granted = new Int32Array(pages * guests);
+    this.#writable = new Uint8Array(pages * guests);
+    this.#grantedBefore = new Int32Array(pages * guests);
+    this.#pages = guests === 1 ? 0 : pages;
     this.#pageOf = new Int32Array(scene.machine.spec.frames);
   }
 
@@ -67,14 +76,15 @@ class FreedPage implements Oracle {
     } else if (kind === Event.Free) {
       if (b === Role.Data) this.#freed(a);
     } else if (a === Claim.HostGrants) {
+      const base = this.#base;
       for (let i = 0; i < 1 << (d >>> 1); i += 1) {
-        this.#grantedBefore[b + i] = this.#granted[b + i]!;
-        this.#granted[b + i] = c + i + 1;
-        this.#writable[b + i] = d & 1;
+        this.#grantedBefore[base + b + i] = this.#granted[base + b + i]!;
+        this.#granted[base + b + i] = c + i + 1;
+        this.#writable[base + b + i] = d & 1;
         this.#pageOf[c + i] = b + i;
       }
     } else if (a === Claim.HostRevokes) {
-      this.#granted[b] = 0;
+      this.#granted[this.#base + b] = 0;
     } else if (a === Claim.HostDirtied) {
       this.#touched(b);
     } else if (a === Claim.RevocationReturned) {
@@ -82,22 +92,31 @@ class FreedPage implements Oracle {
     }
   }
 
+  /** Where the pages of the guest begin that the actor runs or serves. */
+  get #base(): number {
+    const { machine } = this.#scene;
+    return this.#pages === 0 ? 0 : this.#pages * machine.actors[machine.actor]!.tree;
+  }
+
   /** The operation says that nobody can reach the pages of its range any more. */
   #returned(): void {
     const { machine, report, duties } = this.#scene;
     const duty = duties[machine.operation];
     if (duty === undefined) return;
+    const base = this.#base;
     for (let page = duty.first; page < duty.first + duty.count; page += 1) {
       this.judgements += 1;
-      if (this.#granted[page] === 0) continue;
-      report.add('freed-page', 'not-revoked', 'page', { page, frame: this.#granted[page]! - 1 });
+      const granted = this.#granted[base + page]!;
+      if (granted === 0) continue;
+      report.add('freed-page', 'not-revoked', 'page', { page, frame: granted - 1 });
       return;
     }
   }
 
   #used(page: number, frame: number, row: number): void {
     this.judgements += 1;
-    if (this.#granted[page] === frame + 1) return;
+    const granted = this.#granted[this.#base + page]!;
+    if (granted === frame + 1) return;
     const { machine, report } = this.#scene;
     if (this.#isReplacedUnderLock(page, frame)) return;
     report.add('freed-page', 'used', 'page', {
@@ -105,7 +124,7 @@ class FreedPage implements Oracle {
       frame,
       pe: machine.actors[machine.actor]!.pe,
       survivor: row,
-      expected: this.#granted[page]! - 1,
+      expected: granted - 1,
       found: frame,
     });
   }
@@ -114,7 +133,7 @@ class FreedPage implements Oracle {
   #isReplacedUnderLock(page: number, frame: number): boolean {
     const { machine } = this.#scene;
     const { isDevice } = machine.pes[machine.actors[machine.actor]!.pe]!;
-    if (!isDevice || this.#grantedBefore[page] !== frame + 1) return false;
+    if (!isDevice || this.#grantedBefore[this.#base + page] !== frame + 1) return false;
     const { lock } = machine.tables.trees[machine.spec.guestTree]!;
     return machine.locks.owner[lock] !== -1;
   }
@@ -132,18 +151,19 @@ class FreedPage implements Oracle {
     const { tables } = machine;
     const tree = tables.trees[index]!;
     if (tree.regime !== Regime.Guest || !tree.live) return;
+    const base = this.#pages * index;
     const end = tables.changedFirst + tables.changedCount;
     for (let page = tables.changedFirst; page < end; page += 1) {
       const entry = tree.entries[page]!;
       if (!isValid(entry)) continue;
       this.judgements += 1;
-      const isGranted = this.#granted[page] === frameOf(entry) + 1;
-      if (isGranted && ((entry & WRITE) === 0 || this.#writable[page] === 1)) continue;
+      const isGranted = this.#granted[base + page] === frameOf(entry) + 1;
+      if (isGranted && ((entry & WRITE) === 0 || this.#writable[base + page] === 1)) continue;
       report.add('freed-page', isGranted ? 'mapped-writable' : 'mapped', 'page', {
         page,
         word,
         frame: frameOf(entry),
-        expected: this.#granted[page]! - 1,
+        expected: this.#granted[base + page]! - 1,
         found: frameOf(entry),
       });
       return;

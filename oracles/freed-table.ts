@@ -77,10 +77,19 @@ class FreedTable implements Oracle {
     const domain = tables.trees[tables.treeOf[frame]!]?.readers;
     if (domain === undefined || this.#readers[frame] !== 0) return;
     // who takes it out knows that it is out
-    const readers = sections.inside[domain]! & ~(1 << actor);
+    const readers = sections.inside[domain]! & ~(1 << actor) & ~this.#strangers(frame);
     if (readers === 0) return;
     this.#readers[frame] = readers;
     this.#out.push(frame);
+  }
+
+  /** Actors that serve another guest, whose walks never come to this one's tables; as a bit mask. */
+  #strangers(frame: number): number {
+    const { tables, actors } = this.#scene.machine;
+    const { lock } = tables.trees[tables.treeOf[frame]!]!;
+    let mask = 0;
+    for (const { index, tree } of actors) if (tables.trees[tree]!.lock !== lock) mask |= 1 << index;
+    return mask;
   }
 
   #left(domain: number): void {

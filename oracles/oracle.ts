@@ -141,6 +141,8 @@ export interface OracleSpec {
   skips?(scene: Scene): readonly EventCode[];
   /** Claims that it listens to; all of them when not given. */
   readonly claims?: readonly ClaimCode[];
+  /** Machines about which it has something to say; all when not given. */
+  readonly concerns?: (machine: Machine) => boolean;
   create(scene: Scene): Oracle;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Claim: an operation gives a page no right that its card does not let it give; a page that is mapped can
- * be read; its memory type is the one that its tree uses for memory; a table gives all rights, where
+ * be read; its memory type is that of a device where there is one, else the one that its tree uses for memory; a device
+ * cannot be executed; a table gives all rights, where
  * tables have any; the guest does not write what was forbidden for good; and who overwrites an entry
  * knows what was in it, but for the accessed flag.
  *
@@ -19,6 +20,7 @@ import { concerns } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import {
   ACCESSED,
+  EXEC,
   FRAME_MASK,
   Intent,
   isTable,
@@ -38,7 +40,7 @@ export const permissions: OracleSpec = {
   claim:
     'rights are given as cards name them, withheld where forbidden, and never lost by accident',
   listens: [Event.Descriptor, Event.Claim, Event.Use],
-  claims: [Claim.EntryReplaced, Claim.WriteForbidden],
+  claims: [Claim.DevicePages, Claim.EntryReplaced, Claim.WriteForbidden],
   create: (scene) => new Permissions(scene),
 };
 
@@ -50,6 +52,9 @@ class Permissions implements Oracle {
   readonly #isForbidden: Uint8Array;
   /** By word: what the maker of a store that is still pending believes that it displaces. */
   readonly #believed = new Map<number, number>();
+  /** Input pages that are a device's. */
+  #deviceFirst = 0;
+  #deviceCount = 0;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -60,6 +65,7 @@ class Permissions implements Oracle {
   reset(): void {
     this.#isForbidden.fill(0);
     this.#believed.clear();
+    this.#deviceCount = 0;
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
@@ -70,6 +76,9 @@ class Permissions implements Oracle {
       if (c === Intent.Write) this.#written(a, d);
     } else if (a === Claim.WriteForbidden) {
       this.#isForbidden[b] = c;
+    } else if (a === Claim.DevicePages) {
+      this.#deviceFirst = b;
+      this.#deviceCount = c;
     } else if (a === Claim.EntryReplaced) {
       this.#replaced(b, c);
     }
@@ -131,9 +140,12 @@ class Permissions implements Oracle {
     const isSamePage = isValid(before) && ((before ^ after) & FRAME_MASK) === 0;
     const gained = after & RIGHTS & ~(isSamePage ? before : 0);
     const facts = { page, word, expected: grants, found: after };
+    const isDevice = page - this.#deviceFirst >= 0 && page - this.#deviceFirst < this.#deviceCount;
     if ((gained & ~grants) !== 0) report.add('permissions', 'right-not-asked-for', 'entry', facts);
     else if ((after & READ) === 0) report.add('permissions', 'unreadable', 'entry', facts);
-    else if ((after & TYPE_MASK) !== MemoryType.Normal)
+    else if ((after & TYPE_MASK) !== (isDevice ? MemoryType.Device : MemoryType.Normal))
       report.add('permissions', 'memory-type', 'entry', facts);
+    else if (isDevice && (after & EXEC) !== 0)
+      report.add('permissions', 'device-executable', 'entry', facts);
   }
 }

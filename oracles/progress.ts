@@ -2,23 +2,24 @@
  * Claim: every program finishes in the fair tail; no retry loop goes round while nobody else changes
  * anything; a guest access faults again after its fault was handled only if somebody changed the
  * entry in between (a few spurious faults are allowed); when the handler of a permission fault is done
- * and the table permits the access, the PE does not hold the translation any more that made the fault; and an
+ * and the table permits the access, the PE does not hold the translation any more that made the fault; no leaf is
+ * broken and made again for its rights alone where the card says so; and an
  * operation whose access faulted ends well only when the access was made after all.
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
- * repaired nothing; which of several guest trees changed.
+ * repaired nothing; which of several guest trees under one lock changed.
  * Cost: the pages covered per descriptor change; constant per fault; a scan of one TLB per permission fault.
- * Source: spec/arm.md 7.2 I-PROG, 3.3, 3.4 RELAX; zoo A02, A22, A23, A25.
+ * Source: spec/arm.md 7.2 I-PROG, 3.3, 3.4 RELAX; zoo A02, A22, A23, A25; shape M3.
  */
 import { FaultClass } from '../sim/access.ts';
 import { Result } from '../sim/card.ts';
 import { Claim, RetryReason } from '../sim/claims.ts';
-import { type Intent, isValid, permits } from '../sim/descriptor.ts';
+import { type Intent, isValid, permits, RIGHTS } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Mode } from '../sim/locks.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
-import { Regime } from '../sim/tables.ts';
+import { Regime, type Tree } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
@@ -48,8 +49,13 @@ export const progress: OracleSpec = {
 class Progress implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
-  /** Lasting changes by input page: what one actor's hold of the lock, or what it did until another went on, left different. */
+  /**
+   * Lasting changes by guest and input page: what one actor's hold of the lock, or what it did until another went on,
+   * left different. Trees under one lock are one guest's.
+   */
   readonly #version: Int32Array;
+  /** By tree: where the versions of its guest begin; -1 for trees of no guest. */
+  readonly #guest: readonly number[];
   /** By tree and page: entry and level before an actor began to change them, and the actor, until that is settled. */
   readonly #entry: Int32Array;
   readonly #level: Uint8Array;
@@ -73,6 +79,9 @@ class Progress implements Oracle {
   readonly #denied: Int32Array;
   readonly #wanted: Uint8Array;
   readonly #deniedRow: Int32Array;
+  /** Per actor: the leaf that its operation broke last, and where. */
+  readonly #brokenWord: Int32Array;
+  readonly #brokenLeaf: Int32Array;
   /** Per actor: its last access in the operation that runs ended in a fault. */
   readonly #isRefused: Uint8Array;
 
@@ -82,7 +91,9 @@ class Progress implements Oracle {
     const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
     const size = pages * trees.length;
     this.#pages = pages;
-    this.#version = new Int32Array(pages);
+    const locks = [...new Set(trees.filter(isGuests).map(({ lock }) => lock))];
+    this.#version = new Int32Array(pages * locks.length);
+    this.#guest = trees.map((tree) => (isGuests(tree) ? locks.indexOf(tree.lock) * pages : -1));
     this.#entry = new Int32Array(size);
     this.#level = new Uint8Array(size);
     this.#changer = new Int8Array(size);
@@ -101,6 +112,8 @@ class Progress implements Oracle {
     this.#wanted = new Uint8Array(actors);
     this.#deniedRow = new Int32Array(actors);
     this.#isRefused = new Uint8Array(actors);
+    this.#brokenWord = new Int32Array(actors);
+    this.#brokenLeaf = new Int32Array(actors);
   }
 
   reset(): void {
@@ -132,16 +145,18 @@ class Progress implements Oracle {
         return;
       case Event.Descriptor:
         if (placeIsHardware(d)) return;
+        this.#brokenForRights(a, b, c);
         this.#remember(placeTree(d));
         // without the lock there is nobody to settle it later
-        if (this.#changedCount > 0 && this.#isLockless(placeTree(d))) this.#settleAll();
+        if (this.#changedCount > 0 && this.#isLockless(placeTree(d)))
+          this.#settle(machine.tables.trees[placeTree(d)]!.lock);
         return;
       case Event.LockTake:
         // the handler looks at the entry under the tree's own lock; it may take others after its repair
-        if (this.#at[actor]! >= 0 && this.#isTreeLock(a)) this.#look(actor);
+        if (this.#at[actor]! >= 0 && this.#isTreeLock(actor, a)) this.#look(actor);
         return;
       case Event.LockDrop:
-        if (this.#changedCount > 0 && this.#isTreeLock(a)) this.#settleAll();
+        if (this.#changedCount > 0) this.#settle(a);
         return;
       case Event.Use:
         this.#isRefused[actor] = 0;
@@ -163,6 +178,7 @@ class Progress implements Oracle {
           this.#page[actor] = -1;
           this.#spurious[actor] = 0;
           this.#isRefused[actor] = 0;
+          this.#brokenWord[actor] = 0;
         }
         return;
       case Event.OperationEnd:
@@ -181,11 +197,31 @@ class Progress implements Oracle {
     }
   }
 
+  /** An entry that only lacked rights was taken from everybody who uses it, and given back. */
+  #brokenForRights(word: number, old: number, next: number): void {
+    const { machine, report, duties } = this.#scene;
+    const { actor } = machine;
+    if (actor < 0) return;
+    if (!isValid(next)) {
+      if (!isValid(old)) return;
+      this.#brokenWord[actor] = word;
+      this.#brokenLeaf[actor] = old;
+      return;
+    }
+    if (isValid(old) || this.#brokenWord[actor] !== word) return;
+    this.#brokenWord[actor] = 0;
+    const was = this.#brokenLeaf[actor]!;
+    if (duties[machine.operation]?.card.keepsLeaf !== true) return;
+    this.judgements += 1;
+    if (((was ^ next) & ~RIGHTS) !== 0) return;
+    const facts = { page: machine.tables.changedFirst, word, expected: was, found: next };
+    report.add('progress', 'broken-for-rights', 'entry', facts);
+  }
+
   #remember(index: number): void {
     const { tables, actor } = this.#scene.machine;
     const tree = tables.trees[index]!;
-    const { lock } = tables.trees[this.#scene.machine.spec.guestTree]!;
-    if (tree.regime !== Regime.Guest || tree.lock !== lock) return;
+    if (tree.regime !== Regime.Guest) return;
     const base = index * this.#pages;
     for (
       let page = tables.changedFirst;
@@ -197,7 +233,7 @@ class Progress implements Oracle {
         if (this.#changer[at] === actor) continue;
         // what another who shares the lock had made of the entry counts, even if this change undoes it
         if (this.#differsFrom(at, tree.before[page]!, tree.levelsBefore[page]!))
-          this.#lasts(page, this.#changer[at]!);
+          this.#lasts(index, page, this.#changer[at]!);
       } else {
         this.#isChanged[at] = 1;
         this.#changed[this.#changedCount] = at;
@@ -207,17 +243,27 @@ class Progress implements Oracle {
       this.#entry[at] = tree.before[page]!;
       this.#level[at] = tree.levelsBefore[page]!;
       // what others do from now on is not known to its handler
-      if (actor >= 0 && this.#at[actor] === page) this.#base[actor] = this.#byOthers(actor);
+      if (actor >= 0 && this.#isAt(actor, index, page)) this.#base[actor] = this.#byOthers(actor);
     }
   }
 
-  #lasts(page: number, changer: number): void {
-    this.#version[page]! += 1;
-    if (changer >= 0 && this.#at[changer] === page) this.#own[changer]! += 1;
+  /** Where the versions of the guest begin that the actor runs or serves. */
+  #guestOf(actor: number): number {
+    return this.#guest[this.#scene.machine.actors[actor]!.tree]!;
+  }
+
+  /** The actor's last fault was at this page of this tree's guest. */
+  #isAt(actor: number, tree: number, page: number): boolean {
+    return this.#at[actor] === page && this.#guestOf(actor) === this.#guest[tree];
+  }
+
+  #lasts(tree: number, page: number, changer: number): void {
+    this.#version[this.#guest[tree]! + page]! += 1;
+    if (changer >= 0 && this.#isAt(changer, tree, page)) this.#own[changer]! += 1;
   }
 
   #byOthers(actor: number): number {
-    return this.#version[this.#at[actor]!]! - this.#own[actor]!;
+    return this.#version[this.#guestOf(actor) + this.#at[actor]!]! - this.#own[actor]!;
   }
 
   /** The actor has faulted, or its handler begins: what others are changing at this moment counts. */
@@ -236,9 +282,11 @@ class Progress implements Oracle {
 
   /** Somebody else has made something else of the page and still holds the lock. */
   #isPending(page: number, actor: number): boolean {
-    for (let at = page; at < this.#isChanged.length; at += this.#pages) {
-      if (this.#isChanged[at] === 1 && this.#changer[at] !== actor && this.#differs(at))
-        return true;
+    const guest = this.#guestOf(actor);
+    for (let tree = 0; tree < this.#guest.length; tree += 1) {
+      const at = tree * this.#pages + page;
+      if (this.#guest[tree] !== guest || this.#isChanged[at] === 0) continue;
+      if (this.#changer[at] !== actor && this.#differs(at)) return true;
     }
     return false;
   }
@@ -255,19 +303,27 @@ class Progress implements Oracle {
     return entry !== this.#entry[at] || (entry !== 0 && level !== this.#level[at]);
   }
 
-  #isTreeLock(lock: number): boolean {
+  #isTreeLock(actor: number, lock: number): boolean {
     const { machine } = this.#scene;
-    return machine.tables.trees[machine.spec.guestTree]!.lock === lock;
+    return machine.tables.trees[machine.actors[actor]!.tree]!.lock === lock;
   }
 
   /** What differs now from when it was first changed counts as a lasting change of the page. */
-  #settleAll(): void {
+  #settle(lock: number): void {
+    const { trees } = this.#scene.machine.tables;
+    let kept = 0;
     for (let i = 0; i < this.#changedCount; i += 1) {
       const at = this.#changed[i]!;
+      const tree = Math.floor(at / this.#pages);
+      if (trees[tree]!.lock !== lock) {
+        this.#changed[kept] = at;
+        kept += 1;
+        continue;
+      }
       this.#isChanged[at] = 0;
-      if (this.#differs(at)) this.#lasts(at % this.#pages, this.#changer[at]!);
+      if (this.#differs(at)) this.#lasts(tree, at % this.#pages, this.#changer[at]!);
     }
-    this.#changedCount = 0;
+    this.#changedCount = kept;
   }
 
   /**
@@ -277,14 +333,16 @@ class Progress implements Oracle {
   #faultIsGone(actor: number, page: number): void {
     if (actor < 0 || this.#denied[actor] !== page + 1) return;
     const { machine, report } = this.#scene;
-    const { entries } = machine.tables.trees[machine.spec.guestTree]!;
+    const { entries, vmid, pastVmids } = machine.tables.trees[machine.actors[actor]!.tree]!;
     if (!isValid(entries[page]!) || !permits(entries[page]!, this.#wanted[actor] as Intent)) return;
     const { tlb, vttbr, index: pe } = machine.pes[machine.actors[actor]!.pe]!;
+    // where guests share the PE, another one's context may be loaded by now
+    const tag = pastVmids !== 0 ? vmid : vttbr & 0xff;
     this.judgements += 1;
     this.#denied[actor] = 0;
     for (let i = 0; i < tlb.count; i += 1) {
       const isLeafEntry = tlb.kind[i] === TlbKind.Leaf || tlb.kind[i] === TlbKind.Combined;
-      if (!isLeafEntry || tlb.vmid[i] !== (vttbr & 0xff)) continue;
+      if (!isLeafEntry || tlb.vmid[i] !== tag) continue;
       if (tlb.row[i]! > this.#deniedRow[actor]! || !samePage(page, tlb.first[i]!, tlb.bits[i]!))
         continue;
       if (permits(tlb.word[i]!, this.#wanted[actor] as Intent)) continue;
@@ -322,4 +380,8 @@ class Progress implements Oracle {
     this.#faulted[actor] = 0;
     this.#handled[actor] = this.#base[actor]!;
   }
+}
+
+function isGuests({ regime }: Tree): boolean {
+  return regime === Regime.Guest;
 }

@@ -15,6 +15,7 @@ import { referenceCounts } from './reference-counts.ts';
 import { staleTranslation } from './stale-translation.ts';
 import { systemInvariant } from './system-invariant.ts';
 import { tableShape } from './table-shape.ts';
+import { vmid } from './vmid.ts';
 
 /** In the order in which they see an event: the first violation of a step is the one reported. */
 export const ORACLES: readonly OracleSpec[] = Object.freeze([
@@ -31,6 +32,7 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   dirtyLog,
   accessedBit,
   systemInvariant,
+  vmid,
   progress,
   deadlock,
 ]);

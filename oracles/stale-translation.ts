@@ -54,12 +54,13 @@ class StaleTranslation implements Oracle {
   #next = new Int32Array(1024);
   #highest = 0;
 
-  /** By PE: the actor that was in the guest there last, or -1. */
+  /** By PE and tree of a guest: the actor that was in the guest there last, or -1. */
   readonly #lastIn: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    this.#lastIn = new Int32Array(scene.machine.pes.length).fill(-1);
+    const { pes, tables } = scene.machine;
+    this.#lastIn = new Int32Array(pes.length * tables.trees.length).fill(-1);
   }
 
   reset(): void {
@@ -208,8 +209,10 @@ class StaleTranslation implements Oracle {
   /** A vCPU enters the guest on a PE, perhaps after another one. */
   #entered(pe: number): void {
     const { machine } = this.#scene;
-    const last = this.#lastIn[pe]!;
-    this.#lastIn[pe] = machine.actor;
+    // vCPUs of other guests have numbers of their own
+    const place = pe * machine.tables.trees.length + machine.actors[machine.actor]!.tree;
+    const last = this.#lastIn[place]!;
+    this.#lastIn[place] = machine.actor;
     if (last < 0 || last === machine.actor) return;
     this.judgements += 1;
     machine.trace.noteLook();

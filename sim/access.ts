@@ -36,6 +36,7 @@ export const Access = {
   And: 28,
   GuestEnter: 29,
   FreeLater: 30,
+  Mask: 31,
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
@@ -79,6 +80,7 @@ export const ACCESS_TABLE: readonly AccessKind[] = Object.freeze([
   kind('and', 30),
   kind('guest entry', 300),
   kind('free later', 20),
+  kind('interrupt mask', 10),
 ]);
 
 /** Latency by access kind, for the hot path. */

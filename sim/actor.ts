@@ -45,7 +45,10 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   readonly role: ActorRole;
   /** Its accesses are no steps of the program. */
   readonly isHardware: boolean;
-  readonly pe: number;
+  /** The PE that it runs on; only `moveTo` changes it. */
+  pe: number;
+  /** Tree of the guest that it runs or serves. */
+  readonly tree: number;
 
   /** The pending request; `access` is Invalid when there is none. */
   access: Access = Access.Invalid;
@@ -54,6 +57,8 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   y = 0;
   z = 0;
   w = 0;
+  /** Address of a guest access that has a stage 1 of its own; -1 where it is the input page. */
+  address = -1;
   readonly walk = new Walk();
 
   /** True when the machine has picked this actor: the parked access is performed next. */
@@ -71,13 +76,21 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
 
   readonly #done: { done: true; value: number } = { done: true, value: 0 };
 
-  constructor(machine: Machine, index: number, name: string, role: ActorRole, pe: number) {
+  constructor(
+    machine: Machine,
+    index: number,
+    name: string,
+    role: ActorRole,
+    pe: number,
+    tree = machine.spec.guestTree,
+  ) {
     this.machine = machine;
     this.index = index;
     this.name = name;
     this.role = role;
     this.isHardware = role === ActorRole.Hardware || role === ActorRole.Rcu;
     this.pe = pe;
+    this.tree = tree;
   }
 
   /** Called once per access, when its operands are set and nothing has been asked yet. */
@@ -264,7 +277,24 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   /** A guest access to an input page: 0, or a fault (see `fault` in access.ts). */
   guestAccess(site: Site, page: number, intent: Intent, value: number): Step<number> {
     if (this.machine.hardware.entersByItself) this.machine.enterGuest(this);
+    this.address = -1;
     return this.#request(Access.Guest, site, page, intent, value, Regime.Guest);
+  }
+
+  /**
+   * A guest access through a page that the vCPU's own stage 1 maps to an input page.
+   * @param address a page number outside the window: what combined entries are found by
+   */
+  privateAccess(
+    site: Site,
+    address: number,
+    page: number,
+    intent: Intent,
+    value: number,
+  ): Step<number> {
+    const step = this.guestAccess(site, page, intent, value);
+    this.address = address;
+    return step;
   }
 
   /** An access of the hypervisor itself through its own table. */
@@ -272,7 +302,12 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return this.#request(Access.Guest, site, page, intent, value, Regime.Hypervisor);
   }
 
-  /** The vCPU leaves the guest for good; drains the walks of its PE. */
+  /** Interrupts of this PE wait until it has entered the guest or lets them through again. */
+  maskInterrupts(site: Site, isOn: boolean): Step<number> {
+    return this.#request(Access.Mask, site, isOn ? 1 : 0, 0, 0, 0);
+  }
+
+  /** The vCPU leaves the guest; drains the walks of its PE. */
   leaveGuest(site: Site): Step<number> {
     return this.#request(Access.GuestExit, site, 0, 0, 0, 0);
   }
@@ -298,6 +333,11 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   get vttbr(): number {
     const { delayed, vttbr } = this.machine.pes[this.pe]!;
     return delayed.isPending[0] === true ? delayed.value[0]! : vttbr;
+  }
+
+  /** The thread goes on on another PE, in the step that was made last. */
+  moveTo(pe: number): void {
+    this.machine.move(this, pe);
   }
 
   /** Whether this PE runs the guest; like a register of its own. */

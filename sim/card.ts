@@ -139,6 +139,8 @@ export interface Card {
   readonly level?: (args: readonly number[], page: number, geometry: Geometry) => number;
   /** When it ends well, its own PE translates every page of its range. */
   readonly translates?: true;
+  /** A leaf that differs from the new one only in rights is changed in place, if at all: everybody else faults on a broken one. */
+  readonly keepsLeaf?: true;
   /** Rights that it may give to a page that does not have them; any when undefined. */
   readonly grants?: number;
   /** Claims that a successful operation makes at least once. */

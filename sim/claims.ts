@@ -65,6 +65,10 @@ export const Claim = {
   PageReleased: 27,
   /** The hardware's write log of PE y took page x (z = 1), or software has done what is due for it (z = 0). */
   LogQueued: 28,
+  /** Translations of tree x are tagged with number y from now on; x is -1 for a guest that has no tree here. */
+  ContextTagged: 29,
+  /** Input pages [x, x + y) are a device's: mapped as such, and never executable. */
+  DevicePages: 30,
 } as const;
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
@@ -98,6 +102,8 @@ export const CLAIM_NAMES = [
   'page referenced',
   'page released',
   'log queued',
+  'context tagged',
+  'device pages',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

@@ -52,10 +52,12 @@ export const Event = {
   RegisterEffect: 46,
   Zeroed: 47,
   FreeRequested: 48,
+  Masked: 49,
+  Moved: 50,
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 
-export const EVENT_KINDS = 49;
+export const EVENT_KINDS = 51;
 
 /** Field kinds, so that a reader can format numbers as what they are. */
 export type Field =
@@ -146,4 +148,6 @@ export const EVENT_TABLE: readonly EventKind[] = Object.freeze([
   kind('register takes effect', 'register', 'value', 'pe'),
   kind('page zeroed', 'frame'),
   kind('free requested', 'frame', 'count'),
+  kind('interrupts masked', 'pe', 'count'),
+  kind('moves', 'pe'),
 ]);

@@ -3,7 +3,7 @@
  * as amended; fills that may or may not happen are choices. Invalidations are in tlbi-arm.ts. Shared TLBs (T6) are
  * left out, registers take effect late (E6, T8) at F2 only: docs/fidelity.md.
  */
-import { FaultClass } from './access.ts';
+import { FaultClass, fault } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import {
@@ -83,12 +83,16 @@ function lookup(machine: Machine, actor: Actor): boolean {
   const page = actor.x;
   const intent = actor.y as Intent;
   const isGuest = actor.w === Regime.Guest;
+  // an interrupt came first
+  if (isGuest && !pe.guest) return endWalk(machine, actor, fault(FaultClass.Interrupted, 0));
   const vmid = isGuest ? pe.vttbr & 0xff : -1;
   const { tlb } = pe;
   let kind: TlbKind = isGuest ? TlbKind.Combined : TlbKind.Leaf2;
-  let hit = tlb.count === 0 ? -1 : tlb.find(kind, vmid, page, 0);
+  let key = isGuest && actor.address >= 0 ? actor.address : page;
+  let hit = tlb.count === 0 ? -1 : tlb.find(kind, vmid, key, 0);
   if (hit < 0 && isGuest && tlb.count > 0) {
     kind = TlbKind.Leaf;
+    key = page;
     hit = tlb.find(kind, vmid, page, 0);
   }
   if (hit < 0) {
@@ -101,7 +105,7 @@ function lookup(machine: Machine, actor: Actor): boolean {
     return false;
   }
   // two entries for one page: the machine may use either (E5)
-  const other = tlb.find(kind, vmid, page, hit + 1);
+  const other = tlb.find(kind, vmid, key, hit + 1);
   if (other >= 0 && machine.choose(USE_OTHER, 2) === 1) hit = other;
   const word = advance(tlb.word[hit]!, page - alignTo(page, tlb.bits[hit]!));
   const row = tlb.row[hit]!;
@@ -264,7 +268,8 @@ function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boole
     fill(machine, actor, isGuest ? TlbKind.Leaf : TlbKind.Leaf2, 0);
   }
   if (isGuest && machine.choose(CACHE_COMBINED, 2) === 0) {
-    fill(machine, actor, TlbKind.Combined, 0);
+    if (isSpeculative || actor.address < 0) fill(machine, actor, TlbKind.Combined, 0);
+    else fillPrivate(machine, actor);
   }
   if (isSpeculative) return endWalk(machine, actor, 0);
   if (!permits(walk.word, walk.intent as Intent)) {
@@ -299,6 +304,22 @@ function failWalk(
   return endWalk(machine, actor, isSpeculative ? 0 : raise(machine, actor, cause, level));
 }
 
+/** Caches what the walk holds under the address that the vCPU's own stage 1 gives it: a page, always. */
+function fillPrivate(machine: Machine, actor: Actor): void {
+  const { walk, pe } = actor;
+  const { tlb } = machine.pes[pe]!;
+  if (tlb.count === TLB_CAPACITY) return;
+  const at = tlb.count;
+  tlb.vmid[at] = walk.vmid;
+  tlb.level[at] = walk.heldLevel;
+  tlb.word[at] = walk.word;
+  tlb.first[at] = alignTo(walk.page, leafBits(machine, actor));
+  tlb.address[at] = walk.address;
+  tlb.instance[at] = walk.instance;
+  tlb.generation[at] = 0;
+  copyCombined(machine, actor, at);
+}
+
 /** A stage-2 entry that is hit yields a combined one (the walker rebuilds it from a live entry). */
 function copyCombined(machine: Machine, actor: Actor, from: number): void {
   const { tlb } = machine.pes[actor.pe]!;
@@ -307,10 +328,12 @@ function copyCombined(machine: Machine, actor: Actor, from: number): void {
   tlb.count = at + 1;
   tlb.kind[at] = TlbKind.Combined;
   tlb.vmid[at] = tlb.vmid[from]!;
-  tlb.first[at] = tlb.first[from]!;
-  tlb.bits[at] = tlb.bits[from]!;
+  const isPrivate = actor.address >= 0;
+  const { x: page } = actor;
+  tlb.word[at] = isPrivate ? advance(tlb.word[from]!, page - tlb.first[from]!) : tlb.word[from]!;
+  tlb.first[at] = isPrivate ? actor.address : tlb.first[from]!;
+  tlb.bits[at] = isPrivate ? 0 : tlb.bits[from]!;
   tlb.level[at] = tlb.level[from]!;
-  tlb.word[at] = tlb.word[from]!;
   tlb.address[at] = tlb.address[from]!;
   tlb.instance[at] = tlb.instance[from]!;
   tlb.generation[at] = tlb.generation[from]!;

@@ -11,7 +11,6 @@ import { levelShift } from './geometry.ts';
 import type { Machine } from './machine.ts';
 import { Role } from './pages.ts';
 import { type Site, siteOf, sites } from './site.ts';
-import { synchronise } from './stores.ts';
 import { Regime, type Tree } from './tables.ts';
 import { TLB_CAPACITY, type TlbKind } from './tlb.ts';
 import { type Held, Phase, type Walk } from './walk.ts';
@@ -118,8 +117,7 @@ export function tellFreed(machine: Machine, walk: Walk, site: Site, address: num
 export function raise(machine: Machine, actor: Actor, cause: FaultClass, level: number): number {
   if (actor.w === Regime.Guest) {
     machine.pes[actor.pe]!.guest = false;
-    // an exception is a context synchronisation event
-    if (machine.delaysRegisters) synchronise(machine, machine.pes[actor.pe]!);
+    machine.crossException(machine.pes[actor.pe]!);
     machine.stir();
   }
   machine.emit(Event.Fault, actor.site, actor.x, cause, level, actor.y);
@@ -183,10 +181,11 @@ export function fill(machine: Machine, actor: Actor, kind: TlbKind, generation: 
   const { tlb } = machine.pes[actor.pe]!;
   const bits = leafBits(machine, actor);
   const first = alignTo(walk.page, bits);
+  const vmid = machine.delaysRegisters ? tagOf(machine, actor) : walk.vmid;
   for (let i = 0; i < tlb.count; i += 1) {
     if (
       tlb.kind[i] === kind &&
-      tlb.vmid[i] === walk.vmid &&
+      tlb.vmid[i] === vmid &&
       tlb.instance[i] === walk.instance &&
       tlb.address[i] === walk.address
     ) {
@@ -194,7 +193,6 @@ export function fill(machine: Machine, actor: Actor, kind: TlbKind, generation: 
     }
   }
   if (tlb.count === TLB_CAPACITY) tlbDrop(machine, actor.pe, 0, actor.site);
-  const vmid = machine.delaysRegisters ? tagOf(machine, actor) : walk.vmid;
   const at = tlb.count;
   tlb.count = at + 1;
   tlb.kind[at] = kind;

@@ -42,8 +42,8 @@ import { Phase } from './walk.ts';
 /** Makes the actors of a machine; tests of the oracles make some that change an access. */
 export type ActorFactory = (machine: Machine, index: number, spec: ActorSpec) => Actor;
 
-const plainActor: ActorFactory = (machine, index, { name, role, pe }) =>
-  new Actor(machine, index, name, role, pe);
+const plainActor: ActorFactory = (machine, index, { name, role, pe, tree }) =>
+  new Actor(machine, index, name, role, pe, tree);
 
 /** A retry loop that passes this bound in the fair tail, nobody else changing anything, is stuck. */
 export const RETRY_BOUND = 8;
@@ -64,7 +64,7 @@ export class Machine implements Scheduling {
   readonly pes: readonly Pe[];
   readonly actors: readonly Actor[];
   /** Actors of each PE; their walks are the PE's walks in flight. */
-  readonly walkers: readonly (readonly Actor[])[];
+  readonly walkers: readonly Actor[][];
   /** Stores and register writes have events of their own for their effect (F2, tso). */
   readonly delays: boolean;
   /** ... and registers too, until the next context synchronisation (F2 only). */
@@ -106,6 +106,10 @@ export class Machine implements Scheduling {
   /** Set by an oracle: the run stops after this event. */
   halted = false;
   inTail = false;
+  /** Exceptions and returns from them are context synchronisation events, as the architecture has it by default. */
+  exceptionsSynchronise = true;
+  /** An actor has moved to another PE in this run. */
+  #hasMoved = false;
   /** Number of events after which the run stops by itself; -1 for no such number. */
   haltAt = -1;
   /** First instance number of each actor's operations, and who each instance is. */
@@ -216,6 +220,8 @@ export class Machine implements Scheduling {
     this.stirred = false;
     this.halted = false;
     this.inTail = false;
+    this.exceptionsSynchronise = true;
+    if (this.#hasMoved) this.#moveHome();
     this.haltAt = -1;
     this.#running = 0;
     this.#servants = 0;
@@ -403,11 +409,40 @@ export class Machine implements Scheduling {
   enterGuest(actor: Actor): void {
     const pe = this.pes[actor.pe]!;
     if (pe.guest) return;
-    // an exception return is a context synchronisation event
-    if (this.delaysRegisters) synchronise(this, pe);
+    this.crossException(pe);
     pe.guest = true;
+    if (pe.masked) {
+      // what was held back by the mask comes now
+      pe.masked = false;
+      this.walksChanged(pe.index);
+    }
     this.emit(Event.GuestEnter, RUN, pe.index, 0, 0, 0);
     this.stir();
+  }
+
+  /** An exception is taken or returned from. */
+  crossException(pe: Pe): void {
+    if (this.delaysRegisters && this.exceptionsSynchronise) synchronise(this, pe);
+  }
+
+  /** The actor, which has no walk in flight, goes on on another PE. */
+  move(actor: Actor, pe: number): void {
+    assert(actor.walk.phase === Phase.Lookup, 'a thread moves between its accesses');
+    const here = this.walkers[actor.pe]!;
+    here.splice(here.indexOf(actor), 1);
+    this.walkers[pe]!.push(actor);
+    actor.pe = pe;
+    this.#hasMoved = true;
+    this.emit(Event.Moved, this.#site(), pe, 0, 0, 0);
+  }
+
+  #moveHome(): void {
+    this.#hasMoved = false;
+    for (const walkers of this.walkers) walkers.length = 0;
+    for (const actor of this.actors) {
+      actor.pe = this.spec.actors[actor.index]!.pe;
+      this.walkers[actor.pe]!.push(actor);
+    }
   }
 
   choose(site: Site, alternatives: number): number {
@@ -422,6 +457,7 @@ export class Machine implements Scheduling {
 
   claim(claim: ClaimCode, x: number, y: number, z: number): void {
     if (claim === Claim.ContextRetired) this.tables.uproot(x);
+    else if (claim === Claim.ContextTagged) this.tables.tag(x, y);
     else if (claim === Claim.ContextObsolete) this.tables.trees[x]!.loadable = false;
     else if (claim === Claim.ContextCreated) {
       this.pages.role[y] = Role.Table;

@@ -25,6 +25,8 @@ export class Pe {
    * requests in between, and no walk starts.
    */
   entering = false;
+  /** Interrupts are masked by software that is about to enter the guest: an interrupt waits until it has. */
+  masked = false;
   /** Root frame and VMID of the guest regime, and the root's generation when it was loaded. */
   vttbr = 0;
   vttbrGeneration = 0;
@@ -60,6 +62,7 @@ export class Pe {
     this.tlb.reset();
     this.guest = false;
     this.entering = false;
+    this.masked = false;
     this.vttbr = 0;
     this.vttbrGeneration = 0;
     this.ttbr0 = 0;

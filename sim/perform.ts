@@ -82,13 +82,19 @@ export function perform(machine: Machine, actor: Actor): boolean {
       return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:
       machine.pes[actor.pe]!.guest = false;
-      if (machine.delaysRegisters) synchronise(machine, machine.pes[actor.pe]!);
+      machine.crossException(machine.pes[actor.pe]!);
       machine.stirred = true;
       machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
       return true;
     case Access.GuestEnter:
       machine.enterGuest(actor);
-      machine.pes[actor.pe]!.entering = true;
+      // where the guest is entered by an access, nothing comes in between
+      machine.pes[actor.pe]!.entering = !machine.hardware.entersByItself;
+      return true;
+    case Access.Mask:
+      machine.pes[actor.pe]!.masked = x === 1;
+      machine.emit(Event.Masked, site, actor.pe, x, 0, 0);
+      machine.walksChanged(actor.pe);
       return true;
     case Access.FreeLater:
       machine.reclaimer.request(machine, actor);

@@ -13,6 +13,8 @@ export interface ActorSpec {
   readonly name: string;
   readonly role: ActorRole;
   readonly pe: number;
+  /** Tree of the guest that it runs or serves; MachineSpec.guestTree when not given. */
+  readonly tree?: number;
 }
 
 /** Everything about a machine that does not change between runs. */
@@ -26,7 +28,7 @@ export interface MachineSpec {
   readonly locks: readonly LockSpec[];
   readonly sectionDomains: number;
   readonly trees: readonly TreeSpec[];
-  /** Trees whose geometry the guest and the hypervisor regime of every PE use. */
+  /** Trees whose geometry the guest and the hypervisor regime of every PE use; other guests' have the same. */
   readonly guestTree: number;
   readonly hypervisorTree: number;
   /** The walker sets the accessed flag itself (FEAT_HAFDBS, HA = 1). */

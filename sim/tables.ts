@@ -25,7 +25,7 @@ export interface TreeSpec {
   readonly name: string;
   readonly geometry: Geometry;
   readonly regime: Regime;
-  /** Tag of the translations made from this tree; -1 where the regime has none. */
+  /** Tag of the translations made from this tree, at boot; -1 where the regime has none, 0 for none yet. */
   readonly vmid: number;
   /** Lock under which stores to its tables are made. */
   readonly lock: number;
@@ -57,7 +57,10 @@ export class Tree {
   readonly name: string;
   readonly geometry: Geometry;
   readonly regime: Regime;
-  readonly vmid: number;
+  /** Tag of its translations now; 0 while it has none. */
+  vmid: number;
+  /** Tags that it has had, as a bit mask; kept only where trees are tagged anew. */
+  pastVmids = 0;
   readonly lock: number;
   readonly annotations: boolean;
   readonly isAnnotation: (word: number) => boolean;
@@ -129,11 +132,14 @@ export class Tables {
   changedCount = 0;
   readonly #memory: Memory;
   readonly #observer: TableObserver;
+  /** Tags at boot. */
+  readonly #vmids: readonly number[];
 
   constructor(memory: Memory, observer: TableObserver, specs: readonly TreeSpec[]) {
     this.#memory = memory;
     this.#observer = observer;
     this.trees = specs.map((spec, index) => new Tree(index, spec));
+    this.#vmids = specs.map(({ vmid }) => vmid);
     this.treeOf = new Int8Array(memory.frames).fill(-1);
     this.levelOf = new Int8Array(memory.frames);
     this.firstOf = new Int32Array(memory.frames);
@@ -144,6 +150,9 @@ export class Tables {
     this.treeOf.fill(-1);
     for (const tree of this.trees) {
       tree.entries.fill(0);
+      tree.vmid = this.#vmids[tree.index]!;
+      // 0 is what an operation finds that looks before there is one
+      tree.pastVmids = tree.vmid === 0 ? 1 : 0;
       tree.live = false;
       tree.loadable = false;
       tree.root = 0;
@@ -166,6 +175,17 @@ export class Tables {
     tree.root = root;
     tree.live = true;
     tree.loadable = true;
+  }
+
+  /** Translations of the tree have this tag from now on, and no other tree's have it; -1 for no tree. */
+  tag(index: number, vmid: number): void {
+    for (const tree of this.trees) {
+      if (tree.index !== index && tree.vmid === vmid) tree.vmid = 0;
+    }
+    const tree = this.trees[index];
+    if (tree === undefined) return;
+    tree.vmid = vmid;
+    tree.pastVmids |= 1 << vmid;
   }
 
   /** The root is no table of a tree any more: its entries vanish from the abstract map. */

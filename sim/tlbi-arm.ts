@@ -17,6 +17,10 @@ import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
 export function issue(machine: Machine, actor: Actor): void {
   const { invalidations: queue } = machine;
   const operation = actor.x & 0xff;
+  if (operation === Tlbi.Kick) {
+    kick(machine, actor);
+    return;
+  }
   const isBroadcast = actor.x >>> 8 === Shareability.Inner;
   const tree = treeOfOperation(machine, operation);
   // commands to devices name the VMID; instructions use the one that is loaded
@@ -40,6 +44,32 @@ export function issue(machine: Machine, actor: Actor): void {
     pending,
   );
   machine.send(slot, pending);
+}
+
+/** Interrupts other PEs that run the guest, or are about to: they leave it. Who is outside has nothing to do. */
+function kick(machine: Machine, actor: Actor): void {
+  const slot = machine.invalidations.request(actor, Tlbi.Kick, 0, 0);
+  let pending = 0;
+  for (const { index, guest, masked } of machine.pes) {
+    if (index !== actor.pe && (guest || masked)) pending |= 1 << index;
+  }
+  machine.invalidations.row[slot] = machine.emit(
+    Event.InvalidateIssue,
+    actor.site,
+    Tlbi.Kick | (1 << 8),
+    0,
+    0,
+    pending,
+  );
+  machine.send(slot, pending);
+}
+
+/** An interrupt is taken between instructions, and not while interrupts are masked. */
+function kickHeld(machine: Machine, pe: number): boolean {
+  if (machine.pes[pe]!.masked) return true;
+  return machine.walkers[pe]!.some(
+    ({ isHardware, walk }) => !isHardware && walk.phase !== Phase.Lookup,
+  );
 }
 
 function treeOfOperation(machine: Machine, operation: number): Tree {
@@ -70,6 +100,7 @@ function removes(machine: Machine, slot: number, tree: Tree, pe: number, i: numb
 
 /** A walk of the PE holds a value that the invalidation must remove: it is not complete before. */
 export function arrivalHeld(machine: Machine, slot: number, pe: number): boolean {
+  if (machine.invalidations.operation[slot] === Tlbi.Kick) return kickHeld(machine, pe);
   // instructions after an invalidation may have been translated before it, up to a context synchronisation
   if (machine.spec.admits !== undefined && machine.invalidations.issuer[slot] === pe) return false;
   const walkers = machine.walkers[pe]!;
@@ -106,9 +137,15 @@ function removesHeld(
 export function arrive(machine: Machine, slot: number, pe: number): void {
   const { invalidations: queue } = machine;
   const { tlb } = machine.pes[pe]!;
-  const tree = treeOfOperation(machine, queue.operation[slot]!);
   const site = queue.site[slot]!;
   machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
+  if (queue.operation[slot] === Tlbi.Kick) {
+    machine.pes[pe]!.guest = false;
+    machine.crossException(machine.pes[pe]!);
+    machine.acknowledge(slot, pe);
+    return;
+  }
+  const tree = treeOfOperation(machine, queue.operation[slot]!);
   for (let i = tlb.count - 1; i >= 0; i -= 1) {
     if (removes(machine, slot, tree, pe, i)) tlbDrop(machine, pe, i, site);
   }

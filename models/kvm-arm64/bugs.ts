@@ -71,6 +71,29 @@ export const BUGS = [
     caughtBy: ['freed-page', 'abstract-map'],
   },
   {
+    id: 'A10-generation-before-number',
+    title: 'a guest’s VMID counts as new before it is',
+    upstream: 'KVM: arm/arm64: Close VMID generation race, f0cf47d939d0 (v4.17, 2018)',
+    configuration: 'guests-toy',
+    caughtBy: ['vmid', 'context', 'stale-translation'],
+  },
+  {
+    id: 'A11-generation-before-register',
+    title: 'a guest’s VMID counts as new before the register value that is loaded has it',
+    upstream:
+      'KVM: arm/arm64: Fix VMID alloc race by reverting to lock-less (v5.0, 2018), fixes f0cf47d939d0',
+    configuration: 'guests-toy',
+    caughtBy: ['vmid', 'context'],
+  },
+  {
+    id: 'A12-number-read-before-barrier',
+    title: 'an invalidation uses the VMID that the guest had before the changed entry was visible',
+    upstream:
+      'arm64: mm: Fix TLBI vs ASID rollover; KVM: arm64: Upgrade VMID accesses to {READ,WRITE}_ONCE (v5.15, 2021)',
+    configuration: 'guests-toy-delayed',
+    caughtBy: ['stale-translation'],
+  },
+  {
     id: 'A14-root-kept-across-lock-break',
     title: 'a long range operation goes on with its old root after it dropped the lock',
     upstream: 'kvm: arm/arm64: Fix use after free of stage2 page table, 0c428a6a9256 (v4.12, 2017)',
@@ -159,9 +182,8 @@ export const BUGS = [
     id: 'A29-mapped-into-deleted-slot',
     title: 'a page that the host replaces is mapped although its slot is being deleted',
     upstream: 'KVM: Avoid illegal stage2 mapping on invalid memory slot, 2230f9e1171a (v6.4, 2023)',
-    configuration: 'parallel-toy-layout',
+    configuration: 'parallel-toy-slots',
     caughtBy: ['abstract-map', 'freed-page'],
-    isHidden: true,
   },
   {
     id: 'A37-context-not-synchronised',
@@ -170,6 +192,55 @@ export const BUGS = [
       'KVM: arm64: Restore missing ISB on nVHE __tlb_switch_to_guest, 452d62227958 (v5.9, 2020)',
     configuration: 'exclusive-toy-delayed',
     caughtBy: ['stale-translation', 'freed-table', 'freed-page', 'break-before-make', 'context'],
+  },
+  {
+    id: 'A38-walks-not-drained',
+    title: 'another guest is loaded while walks for the one before are in flight',
+    upstream:
+      'KVM: arm64: nvhe: Synchronise with page table walker on vcpu run, 55b5bac15939 (v6.4, 2023)',
+    configuration: 'guests-toy-delayed',
+    caughtBy: ['vmid', 'stale-translation'],
+    isHidden: true,
+  },
+  {
+    id: 'A39-interrupts-not-masked',
+    title: 'while a guest is loaded for an invalidation, an interrupt may bring another thread',
+    upstream:
+      'arm64: KVM: Make VHE Stage-2 TLB invalidation operations non-interruptible, c987876a80e7 (v5.1, 2019)',
+    configuration: 'guests-toy',
+    caughtBy: ['context'],
+  },
+  {
+    id: 'A39b-exit-not-synchronised',
+    title:
+      'after an invalidation, the guest that is put back may not be loaded yet when others run',
+    upstream: 'the other half of A39: c987876a80e7 (v5.1, 2019)',
+    configuration: 'guests-toy-delayed',
+    caughtBy: ['context'],
+  },
+  {
+    id: 'A40-return-does-not-synchronise',
+    title: 'the return to a guest does not make earlier register writes count',
+    upstream:
+      'KVM: arm64: Make EL2 exception entry and exit context-synchronization events, d7396a72eae7 (v7.1, 2026)',
+    configuration: 'guests-toy-delayed',
+    caughtBy: ['vmid', 'stale-translation', 'context'],
+  },
+  {
+    id: 'A41-private-entries-kept',
+    title: 'a vCPU uses what another vCPU of its guest has cached on the PE',
+    upstream:
+      'arm/arm64: KVM: Perform local TLB invalidation when multiplexing vcpus on a single CPU, 94d0e5980d67 (v4.10, 2016)',
+    configuration: 'guests-toy',
+    caughtBy: ['stale-translation', 'freed-page'],
+  },
+  {
+    id: 'A41b-guest-flush-stays-local',
+    title:
+      'an invalidation that a guest means for its PE does not reach PEs where the vCPU ran before',
+    upstream: 'second mutant of A41 (zoo, amendment E10): HCR_EL2.FB cleared',
+    configuration: 'guests-toy',
+    caughtBy: ['stale-translation', 'freed-page'],
   },
   {
     id: 'A42-no-break-before-make',
@@ -190,6 +261,13 @@ export const BUGS = [
     title: 'the question whether a page is young visits an empty range',
     upstream: 'KVM: arm/arm64: Fix young bit from mmu notifier (v5.6, 2020)',
     caughtBy: ['accessed-bit'],
+  },
+  {
+    id: 'M03-rights-changed-by-break',
+    title: 'a leaf that differs only in rights is broken and made again',
+    upstream: 'shape M3 of spec/arm.md 8 (no single commit); 5.10, before 5.11',
+    configuration: 'guests-toy',
+    caughtBy: ['progress'],
   },
   {
     id: 'M10-unlinked-table-put-twice',
@@ -229,6 +307,13 @@ export const BUGS = [
       'nothing waits for the stage-2 half of an invalidation before the stage-1 half is issued',
     upstream: 'shape M15 of spec/arm.md 8 (no single commit)',
     caughtBy: ['stale-translation'],
+  },
+  {
+    id: 'M27-roll-over-ignores-running',
+    title: 'a roll-over gives the VMID of a guest that goes on running to another',
+    upstream: 'shape M27 of spec/arm.md 8 (no single commit)',
+    configuration: 'guests-toy-parallel',
+    caughtBy: ['vmid'],
   },
   {
     id: 'M28-log-taken-after-protect',
@@ -271,6 +356,27 @@ export const BUGS = [
     upstream: 'variant of spec/arm.md 4.5, clear (no single commit)',
     configuration: 'parallel-toy-layout',
     caughtBy: ['dirty-log'],
+  },
+  {
+    id: 'V03-active-number-stored',
+    title: 'a guest that is entered during a roll-over keeps its old VMID unnoticed',
+    upstream: 'variant of spec/arm.md 1.13, load path (no single commit)',
+    configuration: 'guests-toy-parallel',
+    caughtBy: ['vmid'],
+  },
+  {
+    id: 'V04-device-executable',
+    title: 'the guest may execute a page of a device',
+    upstream: 'variant of spec/arm.md 4.2 f8 (no single commit)',
+    configuration: 'exclusive-toy-device',
+    caughtBy: ['permissions'],
+  },
+  {
+    id: 'V05-device-as-memory',
+    title: 'a fault maps a page of a device as memory',
+    upstream: 'variant of spec/arm.md 4.2 f12 (no single commit)',
+    configuration: 'exclusive-toy-device',
+    caughtBy: ['permissions', 'break-before-make'],
   },
 ] as const satisfies readonly Bug[];
 

@@ -33,6 +33,11 @@ function blocksOf(range: Range, geometry: Geometry): Range {
   return [first, end - first];
 }
 
+/** The same promise about another guest's stage 2. */
+export function cardFor(card: Card, tree: number): Card {
+  return card.tree === STAGE2_TREE && tree !== STAGE2_TREE ? { ...card, tree } : card;
+}
+
 const NOTHING: Card = {
   tree: -1,
   lock: 'none',
@@ -66,6 +71,17 @@ export const SHARED_ACCESS_CARD: Card = { ...ACCESS_CARD, lock: 'shared' };
 /** 4.1: without a slot the access is not served by the table. */
 export function layoutCard(access: Card): Card {
   return { ...access, results: [...access.results, Result.Refused] };
+}
+
+/** From 5.11 on: a page that only lacks rights is left alone, and given them in place by the fault that follows. */
+export function keepsLeaf(card: Card): Card {
+  return { ...card, keepsLeaf: true };
+}
+
+/** The same for a page that a guest's own stage 1 names: one of the first block. */
+export function privateCard(access: Card): Card {
+  const pages = (_args: readonly number[], geometry: Geometry): Range => blocksOf([0, 1], geometry);
+  return { ...access, pages, reach: pages };
 }
 
 /** E25: two faults that relax one page store without looking; one of them may lose what it granted. */
@@ -210,6 +226,24 @@ export const STOP_LOG_CARD: Card = { ...NOTHING, claims: [Claim.LogStopped] };
 export const EXIT_CARD: Card = {
   ...NOTHING,
   claims: [Claim.ContextRetired, Claim.HostRevokes],
+};
+
+/** 4.3: every page of the device, as map; what a fault has mapped before is equal. */
+export const MAP_DEVICE_CARD: Card = {
+  ...NOTHING,
+  tree: STAGE2_TREE,
+  lock: 'exclusive',
+  pages: (_args, geometry) => {
+    const size = 1 << geometry.bitsPerLevel;
+    return [geometry.windowPages - size, size];
+  },
+  inside: [Change.Install, Change.Relax],
+  achieves: State.Mapped,
+  unusable: 'removed',
+  by: 'unlock',
+  grants: READ | WRITE,
+  // the guest may be gone
+  results: [Result.Ok, Result.NoMemory, Result.Invalid],
 };
 
 /** 2.5.2: invalid -> valid only. */

@@ -6,6 +6,7 @@ import {
   EXCLUSIVE,
   type Generation,
   IMMEDIATE,
+  ONE_LOCK,
   PARALLEL,
   PARALLEL_WITHOUT_RANGES,
   READERS,
@@ -17,20 +18,35 @@ export interface KvmConfiguration extends Configuration {
   readonly generation: Generation;
   /** The host's address space has VMAs, pages are replaced, and memory slots come and go. */
   readonly hasLayout: boolean;
+  /** Programs contain accesses, slots that come and go, and replaced pages only. */
+  readonly isAboutSlots: boolean;
+  /** The last region of the window is a device's. */
+  readonly hasDevice: boolean;
+  /** Guests, each with vCPUs, a host thread and tables of its own, that share PEs and VMIDs when there are two. */
+  readonly guests: 1 | 2;
   /** The walker sets the accessed flag itself; otherwise access-flag faults reach the handler. */
   readonly hardwareAccessed: boolean;
   /** Physical pages of the machine. */
   readonly frames: number;
 }
 
-const PARAMETERS: readonly RunParameter[] = [
-  { name: 'logging', title: 'the slot is being logged when the run begins', default: 0, max: 1 },
+const HUGE: readonly RunParameter[] = [
   {
     name: 'huge',
     title: 'bit mask of block-sized regions that the host may back with a block',
     default: 1,
     max: 3,
   },
+];
+
+const SHARED: readonly RunParameter[] = [
+  ...HUGE,
+  { name: 'spent', title: 'VMIDs that were given out before the run begins', default: 0, max: 3 },
+];
+
+const PARAMETERS: readonly RunParameter[] = [
+  { name: 'logging', title: 'the slot is being logged when the run begins', default: 0, max: 1 },
+  ...HUGE,
 ];
 
 /** From 6.4 on. */
@@ -99,6 +115,9 @@ function configuration(
     parameters: PARAMETERS,
     generation: EXCLUSIVE,
     hasLayout: false,
+    isAboutSlots: false,
+    hasDevice: false,
+    guests: 1,
     hardwareAccessed: true,
     frames: 96,
     ...rest,
@@ -198,6 +217,69 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     { generation: PARALLEL, parameters: [...PARAMETERS, EAGER], fidelity: 'F2', weight: 60 },
   ),
   configuration(
+    'parallel-toy-slots',
+    'parallel-toy-layout with nothing but accesses, a slot that comes and goes, and replaced pages',
+    toy(2, 1),
+    {
+      generation: PARALLEL,
+      parameters: [VMAS],
+      hasLayout: true,
+      isAboutSlots: true,
+      weight: 20,
+      frames: 112,
+    },
+  ),
+  configuration(
+    'exclusive-toy-device',
+    'one lock (2020); a region of the guest is a device, which is not logged',
+    toy(2, 1),
+    { hasDevice: true, parameters: HUGE, weight: 30, frames: 112 },
+  ),
+  configuration(
+    'parallel-toy-device',
+    'parallel faults (6.2 to 6.12); a region of the guest is a device, which is not logged',
+    toy(2, 1),
+    { generation: PARALLEL, hasDevice: true, parameters: HUGE, weight: 30, frames: 112 },
+  ),
+  configuration(
+    'guests-toy',
+    'one lock (5.17); two guests share PEs and a few VMIDs, vCPUs move; one VMID generation',
+    toy(2, 1),
+    {
+      generation: ONE_LOCK,
+      guests: 2,
+      movesThreads: true,
+      vcpus: 3,
+      parameters: SHARED,
+      weight: 60,
+      frames: 128,
+    },
+  ),
+  configuration(
+    'guests-toy-parallel',
+    'parallel faults; two guests share PEs and a few VMIDs, vCPUs move; active VMIDs per PE (5.18)',
+    toy(2, 1),
+    {
+      generation: PARALLEL,
+      guests: 2,
+      movesThreads: true,
+      vcpus: 3,
+      parameters: SHARED,
+      weight: 60,
+      frames: 128,
+    },
+  ),
+  configuration('guests-toy-delayed', 'guests-toy with pending stores and registers', toy(2, 1), {
+    generation: ONE_LOCK,
+    guests: 2,
+    movesThreads: true,
+    vcpus: 3,
+    parameters: SHARED,
+    fidelity: 'F2',
+    weight: 40,
+    frames: 128,
+  }),
+  configuration(
     'exclusive-4k',
     'one lock (2020), 4K granule, 40-bit addresses: 2 concatenated roots',
     real(12, 40, 3),
@@ -237,6 +319,18 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       isReal: true,
       weight: 8,
       frames: 2560,
+    },
+  ),
+  configuration(
+    'parallel-16k',
+    'parallel faults (6.2 to 6.12), 16K granule, 40-bit addresses: 16 concatenated roots',
+    real(14, 40, 2),
+    {
+      generation: PARALLEL,
+      parameters: [...PARAMETERS, EAGER],
+      isReal: true,
+      weight: 8,
+      frames: 12288,
     },
   ),
 ]);

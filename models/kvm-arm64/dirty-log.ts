@@ -13,9 +13,10 @@ import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { protectRange } from './attributes.ts';
 import { flushSlot } from './flush.ts';
+import { SLOTS_DOMAIN } from './machine.ts';
 import { applyRange } from './range.ts';
 import { splitSlot } from './split.ts';
-import { type KvmWorld, Lock, SLOTS_DOMAIN } from './world.ts';
+import type { KvmWorld } from './world.ts';
 
 export const logSites = sites('log', [
   'lockSlots',
@@ -34,9 +35,9 @@ const at = logSites;
 
 /** From its return on, every guest write is marked. Invalid when the slot is logged already. */
 export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
-  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   if ((yield* self.readOnce(at.readLogging, world.logging)) !== 0) {
-    yield* self.release(at.unlockSlots, Lock.Slots);
+    yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
   if (world.marksAllAtStart) yield* markAll(self, world);
@@ -49,15 +50,15 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
     if (world.splitsEagerly) yield* splitSlot(self, world);
   }
   self.claim(Claim.LogStarted, 0, world.geometry.windowPages, 0);
-  yield* self.release(at.unlockSlots, Lock.Slots);
+  yield* self.release(at.unlockSlots, world.lock.Slots);
   return Result.Ok;
 }
 
 function* protectAll(self: Actor, world: KvmWorld): Operation<void> {
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Protect);
   yield* applyRange(self, world, 0, world.geometry.windowPages, protectRange);
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   yield* flushSlot(self, world);
 }
 
@@ -77,9 +78,9 @@ function* markAll(self: Actor, world: KvmWorld): Operation<void> {
 
 /** Manual protection: reports what is marked, and then clears, protects and flushes what it reported. */
 export function* clearLog(self: Actor, world: KvmWorld): Operation<number> {
-  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   if ((yield* self.readOnce(at.readLogging, world.logging)) === 0) {
-    yield* self.release(at.unlockSlots, Lock.Slots);
+    yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
   const words = Math.ceil(world.geometry.windowPages / 32);
@@ -87,7 +88,7 @@ export function* clearLog(self: Actor, world: KvmWorld): Operation<number> {
   for (let i = 0; i < words; i += 1) {
     reported.push(yield* self.readOnce(at.readMarks, world.bitmap + i));
   }
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Protect);
   for (let i = 0; i < words; i += 1) {
     const marks = reported[i]!;
@@ -97,11 +98,11 @@ export function* clearLog(self: Actor, world: KvmWorld): Operation<number> {
     const highest = 31 - Math.clz32(marks);
     yield* applyRange(self, world, i * 32 + lowest, highest - lowest + 1, protectRange);
   }
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   yield* flushSlot(self, world);
   if (world.splitsEagerly && world.marksAllAtStart) yield* splitSlot(self, world);
   self.claim(Claim.LogHarvested, 0, 0, 0);
-  yield* self.release(at.unlockSlots, Lock.Slots);
+  yield* self.release(at.unlockSlots, world.lock.Slots);
   return Result.Ok;
 }
 
@@ -120,15 +121,15 @@ function* clearMarks(self: Actor, world: KvmWorld, index: number, marks: number)
 
 /** One round: takes the marks, protects what was marked, flushes, reports. */
 export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
-  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   if ((yield* self.readOnce(at.readLogging, world.logging)) === 0) {
-    yield* self.release(at.unlockSlots, Lock.Slots);
+    yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
   const words = Math.ceil(world.geometry.windowPages / 32);
   const takesLate = world.bug('M28-log-taken-after-protect');
   let dirty = false;
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Protect);
   for (let i = 0; i < words; i += 1) {
     // marks are taken before the protection: a mark made after it stays for the next round
@@ -141,11 +142,11 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
     const highest = 31 - Math.clz32(marks);
     yield* applyRange(self, world, i * 32 + lowest, highest - lowest + 1, protectRange);
   }
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   if (dirty) yield* flushSlot(self, world);
   if (takesLate) for (let i = 0; i < words; i += 1) yield* takeMarks(self, world, i);
   self.claim(Claim.LogHarvested, 0, 0, 0);
-  yield* self.release(at.unlockSlots, Lock.Slots);
+  yield* self.release(at.unlockSlots, world.lock.Slots);
   return Result.Ok;
 }
 
@@ -157,7 +158,7 @@ function* takeMarks(self: Actor, world: KvmWorld, index: number): Operation<numb
 
 /** Nothing is un-protected: blocks and rights come back by faults. */
 export function* stopLog(self: Actor, world: KvmWorld): Operation<number> {
-  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   if ((yield* self.readOnce(at.readLogging, world.logging)) !== 0) {
     yield* self.store(at.publish, world.logging, 0);
     self.claim(Claim.LogStopped, 0, 0, 0);
@@ -168,6 +169,6 @@ export function* stopLog(self: Actor, world: KvmWorld): Operation<number> {
     // marks that late readers made meanwhile are gone as well
     self.claim(Claim.LogStopped, 0, 0, 0);
   }
-  yield* self.release(at.unlockSlots, Lock.Slots);
+  yield* self.release(at.unlockSlots, world.lock.Slots);
   return Result.Ok;
 }

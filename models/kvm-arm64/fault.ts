@@ -13,7 +13,7 @@ import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts'
 import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { Result, Work } from '../../sim/card.ts';
 import { Claim, RetryReason } from '../../sim/claims.ts';
-import { EXEC, Intent, READ, WRITE } from '../../sim/descriptor.ts';
+import { EXEC, Intent, MemoryType, READ, WRITE } from '../../sim/descriptor.ts';
 import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
@@ -22,8 +22,9 @@ import { ANY_LEVEL, makeYoung, relaxPage } from './attributes.ts';
 import { FaultLock, MarkTime } from './generation.ts';
 import { blockPages, regionOf, slotRange } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
+import { WALKS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
-import { type KvmWorld, Lock, Slot, Vma, WALKS_DOMAIN } from './world.ts';
+import { type KvmWorld, Slot, Vma } from './world.ts';
 
 export const faultSites = sites('fault', [
   'enterSlots',
@@ -63,13 +64,13 @@ export function handleFault(
 
 function* handleAccessFlag(self: Actor, world: KvmWorld, page: number): Operation<number> {
   const mode = sharesFaults(world) ? Mode.Shared : Mode.Exclusive;
-  yield* self.acquire(at.lock, Lock.Mmu, mode);
+  yield* self.acquire(at.lock, world.lock.Mmu, mode);
   world.beginWork(self, Work.Young);
   if (sharesFaults(world)) yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
   const root = yield* self.readOnce(at.readRoot, world.root);
   const outcome = yield* makeYoung(self, world, root, page, mode);
   if (sharesFaults(world)) yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   claimOutcome(self, page, outcome);
   return Result.Ok;
 }
@@ -108,6 +109,10 @@ function* handleMissing(
   result: number,
 ): Operation<number> {
   const { geometry } = world;
+  // f8: an instruction fetch from a device is an error of the guest
+  const isDevice = world.isDevice(page);
+  const isRefused = isDevice && !world.bug('V04-device-executable');
+  if (isRefused && intent === Intent.Execute) return Result.Refused;
   // 4.1: no slot, or one that is being deleted; the access would be emulated
   if (world.isInSlot(page) && (yield* self.readOnce(at.readSlot, world.slot)) !== Slot.Valid) {
     return Result.Refused;
@@ -141,11 +146,11 @@ function* handleMissing(
 
   // f9-f10
   const mode = lockMode(world, isPermission && isLogging && isWrite, faultPages);
-  yield* self.acquire(at.lock, Lock.Mmu, mode);
+  yield* self.acquire(at.lock, world.lock.Mmu, mode);
   const inProgress = yield* self.readOnce(at.readInProgress, world.inProgress);
   const now = yield* self.readOnce(at.checkSequence, world.sequence);
   if (inProgress !== 0 || now !== sequence) {
-    yield* self.release(at.unlock, Lock.Mmu);
+    yield* self.release(at.unlock, world.lock.Mmu);
     self.claim(Claim.FaultRetry, RetryReason.Invalidation, page, 0);
     return Result.Ok;
   }
@@ -153,7 +158,7 @@ function* handleMissing(
 
   // f11
   let pages = 1;
-  if (!isLogging && mayBeBlock(world, page)) {
+  if (!isLogging && !isDevice && mayBeBlock(world, page)) {
     if (isPermission && faultPages > 1) pages = faultPages;
     else if (isBlockVma || isBlock(yield* readHostBlock(self, world, page)))
       pages = blockPages(geometry);
@@ -162,6 +167,8 @@ function* handleMissing(
 
   // f12-f14
   const rights = READ | (isWritable ? WRITE : 0) | (intent === Intent.Execute ? EXEC : 0);
+  const type =
+    isDevice && !world.bug('V05-device-as-memory') ? MemoryType.Device : MemoryType.Normal;
   const { marks } = world.generation;
   const isMarked = isWritable && isLogging && !marksEarly;
   if (isMarked && marks === MarkTime.BeforeMap) yield* markDirty(self, world, page);
@@ -175,12 +182,12 @@ function* handleMissing(
   world.beginWork(self, relaxes ? Work.Relax : Work.Map);
   const outcome = relaxes
     ? yield* relaxPage(self, world, root, first, rights, level, mode)
-    : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights, mode);
+    : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights | type, mode);
   if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
   if (sharesFaults(world)) yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
   const isMarkedLate = isMarked && outcome === Result.Ok;
   if (isMarkedLate && marks === MarkTime.UnderLock) yield* markDirty(self, world, page);
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   claimOutcome(self, page, outcome);
   if (isMarkedLate && marks === MarkTime.AfterUnlock) yield* markDirty(self, world, page);
   return outcome === Result.Again ? Result.Ok : outcome;
@@ -202,22 +209,22 @@ function mayBeBlock(world: KvmWorld, page: number): boolean {
  * still keeps the VMA as it is.
  */
 function* lookUp(self: Actor, world: KvmWorld, page: number): Operation<number> {
-  yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Shared);
+  yield* self.acquire(at.lockSpace, world.lock.Mmap, Mode.Shared);
   const vma = yield* self.readOnce(at.readVma, world.vma + regionOf(world.geometry, page));
   const readsLate = world.bug('A09-sequence-read-after-lookup');
   let sequence = readsLate ? 0 : yield* self.readOnce(at.readSequence, world.sequence);
-  yield* self.release(at.unlockSpace, Lock.Mmap);
+  yield* self.release(at.unlockSpace, world.lock.Mmap);
   if (readsLate) sequence = yield* self.readOnce(at.readSequence, world.sequence);
   return (sequence << 1) | (vma === Vma.Block ? 1 : 0);
 }
 
 /** The longest path needs a table for every level below the root's. */
-function isCacheShort(self: Actor, world: KvmWorld): boolean {
+export function isCacheShort(self: Actor, world: KvmWorld): boolean {
   return world.cache(self).length < LAST_LEVEL - world.geometry.startLevel;
 }
 
 /** Sets aside what the longest path needs. */
-function* fillCache(self: Actor, world: KvmWorld): Operation<boolean> {
+export function* fillCache(self: Actor, world: KvmWorld): Operation<boolean> {
   const cache = world.cache(self);
   while (isCacheShort(self, world)) {
     const frame = yield* self.allocate(at.fillCache, Role.Cached, true);

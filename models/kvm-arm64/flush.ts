@@ -4,10 +4,10 @@
  *
  * Mirrors: Linux 5.10 arch/arm64/kvm/hyp/vhe/tlb.c, flush by IPA and by VMID; 6.2 for the local flush by
  *          IPA, 6.9 for ranges.
- * Leaves out: interrupt masking around the context switch (A39), nVHE trampolines.
+ * Leaves out: nVHE trampolines.
  * Source: spec/arm.md 1.6, 2.5.
  */
-import { baseRegister, Domain, Register } from '../../sim/access.ts';
+import { Domain, Register } from '../../sim/access.ts';
 import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import {
   granuleField,
@@ -17,8 +17,10 @@ import {
   Tlbi,
   ttl,
 } from '../../sim/invalidation.ts';
+import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { type KvmWorld, VMID } from './world.ts';
+import { peLock } from './sharing.ts';
+import type { KvmWorld } from './world.ts';
 
 export const flushSites = sites('flush', [
   'orderStores',
@@ -35,6 +37,9 @@ export const flushSites = sites('flush', [
   'invalidateOfRange',
   'synchronise',
   'leaveContext',
+  'mask',
+  'unmask',
+  'synchroniseExit',
 ]);
 const at = flushSites;
 
@@ -46,6 +51,19 @@ const WIDE_UNIT_PAGES = 16;
 /** No level hint: a table was removed, or the level is not known. */
 export const NO_LEVEL = -1;
 
+/**
+ * While another guest's context is loaded, nothing else runs on the PE. Where every thread has a PE of its own,
+ * nothing could.
+ */
+function masksInterrupts(world: KvmWorld): boolean {
+  return world.sharesPes && !world.bug('A39-interrupts-not-masked');
+}
+
+/** Who runs on the PE next finds the context that is loaded, not one that still has to take effect. */
+function synchronisesExit(world: KvmWorld): boolean {
+  return world.sharesPes && !world.bug('A39b-exit-not-synchronised');
+}
+
 /** Removes what was cached for one input page; `level` is that of the leaf that was there. */
 export function* flushPage(
   self: Actor,
@@ -54,9 +72,17 @@ export function* flushPage(
   level: number,
 ): Operation<void> {
   const hint = level === NO_LEVEL ? 0 : ttl(world.geometry.granuleBits, level);
+  // the number of the guest may change as long as walkers can see what is about to go
+  const early = world.bug('A12-number-read-before-barrier')
+    ? yield* self.readOnce(at.readBase, world.contextWord)
+    : 0;
   if (!world.bug('A43-no-barrier-before-flush')) yield* self.dsb(at.orderStores, Domain.InnerStore);
+  const isMasked = masksInterrupts(world);
+  if (isMasked) yield* self.acquire(at.mask, peLock(self.pe), Mode.Exclusive);
   const previous = self.vttbr;
-  const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
+  const target = world.registerOf(
+    early !== 0 ? early : yield* self.readOnce(at.readBase, world.contextWord),
+  );
   if (previous !== target) {
     yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
     if (!world.bug('A37-context-not-synchronised')) yield* self.isb(at.synchroniseEntry);
@@ -76,6 +102,8 @@ export function* flushPage(
   yield* self.dsb(at.completeStage1, Domain.Inner);
   yield* self.isb(at.synchronise);
   if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
+  if (previous !== target && synchronisesExit(world)) yield* self.isb(at.synchroniseExit);
+  if (isMasked) yield* self.release(at.unmask, peLock(self.pe));
 }
 
 /**
@@ -90,11 +118,25 @@ export function* flushPageHere(
 ): Operation<void> {
   const hint = level === NO_LEVEL ? 0 : ttl(world.geometry.granuleBits, level);
   yield* self.dsb(at.orderStores, Domain.LocalStore);
+  const isMasked = masksInterrupts(world);
+  if (isMasked) yield* self.acquire(at.mask, peLock(self.pe), Mode.Exclusive);
+  const previous = self.vttbr;
+  // where the vCPU has its PE to itself, its context is there
+  const target = world.sharesPes
+    ? world.registerOf(yield* self.readOnce(at.readBase, world.contextWord))
+    : previous;
+  if (previous !== target) {
+    yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
+    yield* self.isb(at.synchroniseEntry);
+  }
   yield* self.tlbi(at.invalidateStage2, Tlbi.Ipas2e1, Shareability.Local, page, hint, 1);
   yield* self.dsb(at.completeStage2, Domain.Local);
   yield* self.tlbi(at.invalidateStage1, Tlbi.Vmalle1, Shareability.Local, 0, 0, 0);
   yield* self.dsb(at.completeStage1, Domain.Local);
   yield* self.isb(at.synchronise);
+  if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
+  if (previous !== target && synchronisesExit(world)) yield* self.isb(at.synchroniseExit);
+  if (isMasked) yield* self.release(at.unmask, peLock(self.pe));
 }
 
 /** Removes what was cached for the pages of a table that was taken out; `page` is where the fault was. */
@@ -131,8 +173,10 @@ export function* flushRange(
   // no hint; with level 0 spelled out it would be one where addresses have 52 bits
   const hint = world.bug('A21-no-hint-means-level-0') ? granule : 0;
   yield* self.dsb(at.orderStores, Domain.InnerStore);
+  const isMasked = masksInterrupts(world);
+  if (isMasked) yield* self.acquire(at.mask, peLock(self.pe), Mode.Exclusive);
   const previous = self.vttbr;
-  const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
+  const target = world.registerOf(yield* self.readOnce(at.readBase, world.contextWord));
   if (previous !== target) {
     yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
     yield* self.isb(at.synchroniseEntry);
@@ -157,6 +201,8 @@ export function* flushRange(
   yield* self.dsb(at.completeStage1, Domain.Inner);
   yield* self.isb(at.synchronise);
   if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
+  if (previous !== target && synchronisesExit(world)) yield* self.isb(at.synchroniseExit);
+  if (isMasked) yield* self.release(at.unmask, peLock(self.pe));
 }
 
 /** NUM of the range operand that takes as many of `pages` as `scale` can; -1 for none. */
@@ -182,8 +228,10 @@ function invalidateRange(
 /** Removes everything that was cached for the VM. */
 export function* flushVmid(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.dsb(at.orderStores, Domain.InnerStore);
+  const isMasked = masksInterrupts(world);
+  if (isMasked) yield* self.acquire(at.mask, peLock(self.pe), Mode.Exclusive);
   const previous = self.vttbr;
-  const target = baseRegister(yield* self.readOnce(at.readBase, world.rootBase), VMID);
+  const target = world.registerOf(yield* self.readOnce(at.readBase, world.contextWord));
   if (previous !== target) {
     yield* self.writeRegister(at.enterContext, Register.Vttbr, target);
     yield* self.isb(at.synchroniseEntry);
@@ -192,4 +240,6 @@ export function* flushVmid(self: Actor, world: KvmWorld): Operation<void> {
   yield* self.dsb(at.completeVmid, Domain.Inner);
   yield* self.isb(at.synchronise);
   if (previous !== target) yield* self.writeRegister(at.leaveContext, Register.Vttbr, previous);
+  if (previous !== target && synchronisesExit(world)) yield* self.isb(at.synchroniseExit);
+  if (isMasked) yield* self.release(at.unmask, peLock(self.pe));
 }

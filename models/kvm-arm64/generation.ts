@@ -26,6 +26,15 @@ export const MarkTime = {
 } as const;
 export type MarkTime = (typeof MarkTime)[keyof typeof MarkTime];
 
+/** How guests get their numbers (VMIDs), where a configuration has more than one guest. */
+export const VmidDesign = {
+  /** 5.0: a roll-over makes every vCPU leave its guest. */
+  OneGeneration: 'one-generation',
+  /** 5.18: a roll-over keeps the numbers that PEs run with. */
+  ActivePerPe: 'active-per-pe',
+} as const;
+export type VmidDesign = (typeof VmidDesign)[keyof typeof VmidDesign];
+
 export interface Generation {
   readonly faultLock: FaultLock;
   /**
@@ -41,6 +50,9 @@ export interface Generation {
   readonly marks: MarkTime;
   /** Teardown walks the tree in pieces and drops a table when it is empty. */
   readonly destroysInChunks: boolean;
+  readonly vmids: VmidDesign;
+  /** A leaf that differs from what a fault maps only in rights is left alone: what is missing comes with the next fault. */
+  readonly leavesRights: boolean;
 }
 
 /** 5.10: one spin lock. */
@@ -51,10 +63,19 @@ export const EXCLUSIVE: Generation = {
   flushesRanges: false,
   marks: MarkTime.BeforeMap,
   destroysInChunks: false,
+  vmids: VmidDesign.OneGeneration,
+  leavesRights: false,
 };
 
+/** 5.11 to 5.17: still one spin lock. */
+export const ONE_LOCK: Generation = { ...EXCLUSIVE, leavesRights: true };
+
 /** 5.18: the lock has readers, which may only relax a page. */
-export const READERS: Generation = { ...EXCLUSIVE, faultLock: FaultLock.SharedToRelax };
+export const READERS: Generation = {
+  ...EXCLUSIVE,
+  faultLock: FaultLock.SharedToRelax,
+  vmids: VmidDesign.ActivePerPe,
+};
 
 /** 6.2 to 6.12: faults run in parallel. */
 export const PARALLEL: Generation = {
@@ -64,6 +85,8 @@ export const PARALLEL: Generation = {
   flushesRanges: true,
   marks: MarkTime.UnderLock,
   destroysInChunks: false,
+  vmids: VmidDesign.ActivePerPe,
+  leavesRights: true,
 };
 
 /** 6.2 to 6.5, and machines without FEAT_TLBIRANGE: whole-VM invalidations instead of ranges. */
@@ -86,6 +109,7 @@ export const RECENT: Generation = {
 /** In the order of the kernels that they mirror. */
 export const GENERATIONS: readonly Generation[] = Object.freeze([
   EXCLUSIVE,
+  ONE_LOCK,
   READERS,
   PARALLEL,
   PARALLEL_WITHOUT_RANGES,

@@ -40,6 +40,12 @@ export function slotRange(geometry: Geometry): readonly [number, number] {
   return [blockPages(geometry), blockPages(geometry) >>> 1];
 }
 
+/** The region that is a device's, where there is one: the last. [first, pages] */
+export function deviceRange(geometry: Geometry): readonly [number, number] {
+  const pages = blockPages(geometry);
+  return [geometry.windowPages - pages, pages];
+}
+
 export function regionOf(geometry: Geometry, page: number): number {
   return shiftPages(page, geometry.bitsPerLevel);
 }

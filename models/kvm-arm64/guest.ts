@@ -9,7 +9,8 @@ import { Result } from '../../sim/card.ts';
 import type { Intent } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
 import { faultSites, handleFault } from './fault.ts';
-import { type KvmWorld, SLOTS_DOMAIN } from './world.ts';
+import { SLOTS_DOMAIN } from './machine.ts';
+import type { KvmWorld } from './world.ts';
 
 export const guestSites = sites('access', ['use', 'reenter']);
 export const putSites = sites('put', ['leave', 'freeCache', 'gone']);

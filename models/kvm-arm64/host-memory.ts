@@ -17,7 +17,7 @@ import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { blockPages, regionOf } from './geometry.ts';
-import { type KvmWorld, Lock, Vma } from './world.ts';
+import { type KvmWorld, Vma } from './world.ts';
 
 export const hostSites = sites('host-memory', [
   'readPage',
@@ -65,7 +65,7 @@ export function* resolvePage(self: Actor, world: KvmWorld, page: number): Operat
 
 function* faultIn(self: Actor, world: KvmWorld, page: number): Operation<number> {
   const region = regionOf(world.geometry, page);
-  yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Shared);
+  yield* self.acquire(at.lockSpace, world.lock.Mmap, Mode.Shared);
   const blockWord = yield* self.readOnce(at.readBlockLocked, world.hostBlock + region);
   const pageWord = yield* self.readOnce(at.readPageLocked, world.hostPage + page);
   let frame = frameFor(world, page, pageWord, blockWord);
@@ -77,7 +77,7 @@ function* faultIn(self: Actor, world: KvmWorld, page: number): Operation<number>
   }
   // where the VMA asks for a block there is nothing smaller
   if (frame < 0 && !isBlockVma) frame = yield* installPage(self, world, page);
-  yield* self.release(at.unlockSpace, Lock.Mmap);
+  yield* self.release(at.unlockSpace, world.lock.Mmap);
   return frame;
 }
 
@@ -87,11 +87,11 @@ function* installBlock(self: Actor, world: KvmWorld, page: number): Operation<nu
   const first = alignDown(page, pages);
   const run = yield* self.allocateRun(at.allocateBlock, Role.Data, pages, true);
   if (run < 0) return -1;
-  yield* self.acquire(at.lockTable, Lock.HostTable, Mode.Exclusive);
+  yield* self.acquire(at.lockTable, world.lock.HostTable, Mode.Exclusive);
   const word = world.hostBlock + regionOf(world.geometry, page);
   const seen = yield* self.compareExchange(at.writeBlock, word, 0, run + 1);
   if (seen === 0) self.claim(Claim.HostGrants, first, run, 1 | (world.geometry.bitsPerLevel << 1));
-  yield* self.release(at.unlockTable, Lock.HostTable);
+  yield* self.release(at.unlockTable, world.lock.HostTable);
   if (seen === 0) return run + page - first;
   yield* self.free(at.allocateBlock, run, pages);
   const pageWord = yield* self.readOnce(at.readPageLocked, world.hostPage + page);
@@ -103,7 +103,7 @@ function* installPage(self: Actor, world: KvmWorld, page: number): Operation<num
   if (frame < 0) return -1;
   const word = world.hostPage + page;
   const region = regionOf(world.geometry, page);
-  yield* self.acquire(at.lockTable, Lock.HostTable, Mode.Exclusive);
+  yield* self.acquire(at.lockTable, world.lock.HostTable, Mode.Exclusive);
   const blockWord = yield* self.readOnce(at.readBlockLocked, world.hostBlock + region);
   const pageWord = yield* self.readOnce(at.readPageLocked, word);
   const present = frameFor(world, page, pageWord, blockWord);
@@ -113,7 +113,7 @@ function* installPage(self: Actor, world: KvmWorld, page: number): Operation<num
     yield* self.store(at.writePage, word, frame + 1);
     self.claim(Claim.HostGrants, page, frame, 1);
   }
-  yield* self.release(at.unlockTable, Lock.HostTable);
+  yield* self.release(at.unlockTable, world.lock.HostTable);
   if (present < 0) return frame;
   yield* self.free(at.allocatePage, frame);
   return present;
@@ -135,7 +135,7 @@ export const revokeSites = sites('host-revoke', [
 export function* revokePage(self: Actor, world: KvmWorld, page: number): Operation<void> {
   const here = revokeSites;
   const region = world.hostBlock + regionOf(world.geometry, page);
-  yield* self.acquire(here.lockTable, Lock.HostTable, Mode.Exclusive);
+  yield* self.acquire(here.lockTable, world.lock.HostTable, Mode.Exclusive);
   const blockWord = yield* self.readOnce(here.readBlock, region);
   if (isBlock(blockWord)) yield* self.store(here.split, region, blockWord | SPLIT);
   const pageWord = yield* self.readOnce(here.readPage, world.hostPage + page);
@@ -144,7 +144,7 @@ export function* revokePage(self: Actor, world: KvmWorld, page: number): Operati
     yield* self.store(here.clear, world.hostPage + page, GONE);
     self.claim(Claim.HostRevokes, page, frame, 0);
   }
-  yield* self.release(here.unlockTable, Lock.HostTable);
+  yield* self.release(here.unlockTable, world.lock.HostTable);
   // what is left of a block by rule is no block any more
   if (world.vma !== 0) {
     yield* self.store(here.writeVma, world.vma + regionOf(world.geometry, page), Vma.Pages);
@@ -160,13 +160,13 @@ export function* emptyRegion(
   mayBeBlock: boolean,
 ): Operation<void> {
   const here = revokeSites;
-  yield* self.acquire(here.lockTable, Lock.HostTable, Mode.Exclusive);
+  yield* self.acquire(here.lockTable, world.lock.HostTable, Mode.Exclusive);
   for (let page = first; page < first + blockPages(world.geometry); page += 1) {
     yield* self.store(here.clear, world.hostPage + page, mayBeBlock ? 0 : GONE);
   }
   const region = world.hostBlock + regionOf(world.geometry, first);
   yield* self.store(here.split, region, mayBeBlock ? 0 : SPLIT);
-  yield* self.release(here.unlockTable, Lock.HostTable);
+  yield* self.release(here.unlockTable, world.lock.HostTable);
 }
 
 /**
@@ -181,7 +181,7 @@ export function* replacePage(
 ): Operation<number> {
   const here = revokeSites;
   const region = world.hostBlock + regionOf(world.geometry, page);
-  yield* self.acquire(here.lockTable, Lock.HostTable, Mode.Exclusive);
+  yield* self.acquire(here.lockTable, world.lock.HostTable, Mode.Exclusive);
   const blockWord = yield* self.readOnce(here.readBlock, region);
   if (isBlock(blockWord)) yield* self.store(here.split, region, blockWord | SPLIT);
   const pageWord = yield* self.readOnce(here.readPage, world.hostPage + page);
@@ -192,7 +192,7 @@ export function* replacePage(
     // without a slot the guest has no claim to it
     if (!world.isSlotRevoked || !world.isInSlot(page)) self.claim(Claim.HostGrants, page, next, 1);
   }
-  yield* self.release(here.unlockTable, Lock.HostTable);
+  yield* self.release(here.unlockTable, world.lock.HostTable);
   yield* self.store(here.writeVma, world.vma + regionOf(world.geometry, page), Vma.Pages);
   return old;
 }

@@ -12,8 +12,9 @@ import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { blockFits } from './geometry.ts';
+import { HYPERVISOR_GEOMETRY, Lock } from './machine.ts';
 import { type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
-import { HYPERVISOR_GEOMETRY, type KvmWorld, Lock } from './world.ts';
+import type { KvmWorld } from './world.ts';
 
 export const hypervisorSites = sites('hyp-map', [
   'lock',

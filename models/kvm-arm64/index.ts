@@ -5,6 +5,7 @@ import { attributeSites } from './attributes.ts';
 import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { countSites } from './counts.ts';
+import { deviceSites } from './devices.ts';
 import { logSites } from './dirty-log.ts';
 import { entrySites } from './entries.ts';
 import { faultSites } from './fault.ts';
@@ -14,6 +15,7 @@ import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { hypervisorSites } from './hypervisor.ts';
 import { layoutSites } from './layout.ts';
+import { machineSpec } from './machine.ts';
 import { mapSites } from './map.ts';
 import { takingSites } from './map-taking.ts';
 import { ageSites, notifierSites } from './notifier.ts';
@@ -23,8 +25,10 @@ import { splitSites } from './split.ts';
 import { exitSites } from './teardown.ts';
 import { unlinkedSites } from './unlinked.ts';
 import { destroySites, unmapSites } from './unmap.ts';
+import { vcpuSites } from './vcpu.ts';
+import { vmidSites } from './vmid.ts';
 import { walkerSites } from './walker.ts';
-import { KvmWorld, machineSpec } from './world.ts';
+import { KvmWorld } from './world.ts';
 
 export const kvmArm64 = defineSystem({
   id: 'kvm-arm64',
@@ -46,6 +50,7 @@ export const kvmArm64 = defineSystem({
     attributeSites,
     countSites,
     destroySites,
+    deviceSites,
     entrySites,
     exitSites,
     faultSites,
@@ -65,6 +70,8 @@ export const kvmArm64 = defineSystem({
     takingSites,
     unlinkedSites,
     unmapSites,
+    vcpuSites,
+    vmidSites,
     walkerSites,
   ],
   machine: machineSpec,

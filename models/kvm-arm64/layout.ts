@@ -19,11 +19,12 @@ import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { blockPages, regionOf, slotRange } from './geometry.ts';
 import { emptyRegion, grantedFrame, replacePage, revokePage } from './host-memory.ts';
+import { SLOTS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
 import { beginInvalidation, endInvalidation, notifiedRange, notifierSites } from './notifier.ts';
 import { applyRange } from './range.ts';
 import { unmapRange } from './unmap.ts';
-import { type KvmWorld, Lock, SLOTS_DOMAIN, Slot, Vma } from './world.ts';
+import { type KvmWorld, Slot, Vma } from './world.ts';
 
 export const layoutSites = sites('layout', [
   'lockSpace',
@@ -54,16 +55,16 @@ export function* remapRegion(self: Actor, world: KvmWorld, page: number): Operat
   const pages = blockPages(world.geometry);
   const first = alignDown(page, pages);
   const vma = world.vma + regionOf(world.geometry, page);
-  yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Exclusive);
+  yield* self.acquire(at.lockSpace, world.lock.Mmap, Mode.Exclusive);
   const old = yield* self.readOnce(at.readVma, vma);
   yield* beginInvalidation(self, world);
   yield* applyRange(self, world, first, pages, unmapRange);
-  yield* self.release(notifierSites.unlockStart, Lock.Mmu);
+  yield* self.release(notifierSites.unlockStart, world.lock.Mmu);
   for (let i = 0; i < pages; i += 1) yield* revokePage(self, world, first + i);
   yield* self.store(at.writeVma, vma, old === Vma.Block ? Vma.Pages : Vma.Block);
   yield* emptyRegion(self, world, first, old === Vma.Pages);
   yield* endInvalidation(self, world);
-  yield* self.release(at.unlockSpace, Lock.Mmap);
+  yield* self.release(at.unlockSpace, world.lock.Mmap);
   return Result.Ok;
 }
 
@@ -72,28 +73,28 @@ export function* remapRegion(self: Actor, world: KvmWorld, page: number): Operat
  * it for reading. Invalid when there is no page of its own to replace.
  */
 export function* changePage(self: Actor, world: KvmWorld, page: number): Operation<number> {
-  yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Exclusive);
+  yield* self.acquire(at.lockSpace, world.lock.Mmap, Mode.Exclusive);
   const next = yield* self.allocate(at.allocate, Role.Data, true);
   if (next < 0) {
-    yield* self.release(at.unlockSpace, Lock.Mmap);
+    yield* self.release(at.unlockSpace, world.lock.Mmap);
     return Result.NoMemory;
   }
   const [first, pages] = yield* notifiedRange(self, world, page, 1);
   yield* beginInvalidation(self, world);
   yield* applyRange(self, world, first, pages, unmapRange);
-  yield* self.release(notifierSites.unlockStart, Lock.Mmu);
+  yield* self.release(notifierSites.unlockStart, world.lock.Mmu);
   const old = yield* replacePage(self, world, page, next);
   if (old >= 0) yield* mapReplaced(self, world, page, next);
   yield* endInvalidation(self, world);
   // the one that nobody uses: the old page, or the new one when there was none to replace
   yield* self.free(old >= 0 ? at.freeOld : at.freeNew, old >= 0 ? old : next);
-  yield* self.release(at.unlockSpace, Lock.Mmap);
+  yield* self.release(at.unlockSpace, world.lock.Mmap);
   return old >= 0 ? Result.Ok : Result.Invalid;
 }
 
 /** The callback: no page cache, so a table that is missing is left to the next fault. */
 function* mapReplaced(self: Actor, world: KvmWorld, page: number, frame: number): Operation<void> {
-  yield* self.acquire(at.lockMap, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lockMap, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Map);
   const slot = yield* self.readOnce(at.readSlotAgain, world.slot);
   // a slot that is being deleted has been flushed: nothing may be mapped for it any more
@@ -105,39 +106,39 @@ function* mapReplaced(self: Actor, world: KvmWorld, page: number, frame: number)
   if (isUsable && root !== 0) {
     yield* mapRange(self, world, root, page, 1, frame, READ, Mode.Exclusive);
   }
-  yield* self.release(at.unlockMap, Lock.Mmu);
+  yield* self.release(at.unlockMap, world.lock.Mmu);
 }
 
 /** Deletes the slot: no new fault finds it, none that did is left, and nothing is mapped for it. */
 export function* deleteSlot(self: Actor, world: KvmWorld): Operation<number> {
   const [first, pages] = slotRange(world.geometry);
-  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   if ((yield* self.readOnce(at.readSlot, world.slot)) !== Slot.Valid) {
-    yield* self.release(at.unlockSlots, Lock.Slots);
+    yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
   yield* self.store(at.invalidateSlot, world.slot, Slot.Invalid);
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Unmap);
   yield* applyRange(self, world, first, pages, unmapRange);
   claimSlot(self, world, Claim.HostRevokes);
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   yield* self.store(at.removeSlot, world.slot, Slot.None);
-  yield* self.release(at.unlockSlots, Lock.Slots);
+  yield* self.release(at.unlockSlots, world.lock.Slots);
   return Result.Ok;
 }
 
 /** Creates the slot again over the same host memory; nothing is mapped until somebody faults. */
 export function* createSlot(self: Actor, world: KvmWorld): Operation<number> {
-  yield* self.acquire(at.lockSlots, Lock.Slots, Mode.Exclusive);
+  yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   const isFree = (yield* self.readOnce(at.readSlot, world.slot)) === Slot.None;
   if (isFree) {
     yield* self.store(at.createSlot, world.slot, Slot.Valid);
     claimSlot(self, world, Claim.HostGrants);
   }
-  yield* self.release(at.unlockSlots, Lock.Slots);
+  yield* self.release(at.unlockSlots, world.lock.Slots);
   return isFree ? Result.Ok : Result.Invalid;
 }
 

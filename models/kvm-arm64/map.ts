@@ -9,7 +9,16 @@
  */
 import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
-import { ACCESSED, frameOf, isTable, isValid, leaf, table, VALID } from '../../sim/descriptor.ts';
+import {
+  ACCESSED,
+  frameOf,
+  isTable,
+  isValid,
+  leaf,
+  RIGHTS,
+  table,
+  VALID,
+} from '../../sim/descriptor.ts';
 import { LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import type { Mode } from '../../sim/locks.ts';
 import { type Site, sites } from '../../sim/site.ts';
@@ -135,6 +144,15 @@ class MapVisitor implements Visitor {
     const world = this.#world;
     const next = leaf(this.#frameAt(walk), this.#attributes);
     const old = yield* self.readOnce(at.readLeaf, walk.word);
+    const isRightsOnly = isValid(old) && ((old ^ next) & ~RIGHTS) === 0;
+    // two vCPUs that want different rights would take the entry from each other
+    if (
+      isRightsOnly &&
+      world.generation.leavesRights &&
+      !world.bug('M03-rights-changed-by-break')
+    ) {
+      return Result.Again;
+    }
     if (isValid(old)) {
       // the reference taken below replaces the one of the old entry
       if (!world.bug('A07-reference-taken-twice')) yield* putPage(self, world, walk.table);

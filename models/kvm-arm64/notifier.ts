@@ -17,7 +17,7 @@ import { blockPages, regionOf } from './geometry.ts';
 import { isBlock, revokePage } from './host-memory.ts';
 import { applyRange } from './range.ts';
 import { unmapRange } from './unmap.ts';
-import { type KvmWorld, Lock } from './world.ts';
+import type { KvmWorld } from './world.ts';
 
 export const notifierSites = sites('unmap', [
   'lockSpace',
@@ -40,22 +40,22 @@ export function* unmapFromHost(
   pages: number,
 ): Operation<number> {
   const at = notifierSites;
-  yield* self.acquire(at.lockSpace, Lock.Mmap, Mode.Exclusive);
+  yield* self.acquire(at.lockSpace, world.lock.Mmap, Mode.Exclusive);
   const [first, count] = yield* notifiedRange(self, world, page, pages);
   yield* beginInvalidation(self, world);
   yield* applyRange(self, world, first, count, unmapRange);
-  yield* self.release(at.unlockStart, Lock.Mmu);
+  yield* self.release(at.unlockStart, world.lock.Mmu);
   for (let i = 0; i < pages; i += 1) yield* revokePage(self, world, page + i);
   self.claim(Claim.RevocationReturned, pages, 0, 0);
   yield* endInvalidation(self, world);
-  yield* self.release(at.unlockSpace, Lock.Mmap);
+  yield* self.release(at.unlockSpace, world.lock.Mmap);
   return Result.Ok;
 }
 
 /** Takes the MMU lock, under which the caller unmaps, and lets faults retry until the end. */
 export function* beginInvalidation(self: Actor, world: KvmWorld): Operation<void> {
   const at = notifierSites;
-  yield* self.acquire(at.lockStart, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lockStart, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Unmap);
   yield* self.add(at.begin, world.inProgress, 1);
 }
@@ -64,10 +64,10 @@ export function* beginInvalidation(self: Actor, world: KvmWorld): Operation<void
 export function* endInvalidation(self: Actor, world: KvmWorld): Operation<void> {
   const at = notifierSites;
   // a fault that misses the count sees the sequence, and the other way round
-  yield* self.acquire(at.lockEnd, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lockEnd, world.lock.Mmu, Mode.Exclusive);
   yield* self.add(at.countSequence, world.sequence, 1);
   yield* self.add(at.finish, world.inProgress, -1);
-  yield* self.release(at.unlockEnd, Lock.Mmu);
+  yield* self.release(at.unlockEnd, world.lock.Mmu);
 }
 
 /** A block that is taken away in part is split first, so all of it is notified. */
@@ -103,12 +103,12 @@ export function* agePages(
   pages: number,
 ): Operation<number> {
   const at = ageSites;
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Age);
   const root = yield* self.readOnce(at.readRoot, world.root);
   const young = root !== 0 && (yield* makeOld(self, world, root, page, pages));
   self.claim(Claim.YoungAnswered, page, pages, young ? 1 : 0);
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   return Result.Ok;
 }
 
@@ -116,11 +116,11 @@ export function* agePages(
 export function* testAge(self: Actor, world: KvmWorld, page: number): Operation<number> {
   const at = ageSites;
   const pages = world.bug('A45-test-young-empty-range') ? 0 : 1;
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Age);
   const root = yield* self.readOnce(at.readRoot, world.root);
   const young = root !== 0 && (yield* isYoung(self, world, root, page, pages));
   self.claim(Claim.YoungAnswered, page, 1, young ? 1 : 0);
-  yield* self.release(at.unlock, Lock.Mmu);
+  yield* self.release(at.unlock, world.lock.Mmu);
   return Result.Ok;
 }

@@ -1,77 +1,43 @@
 /** Operations that programs of kvm-arm64 may contain: who runs them, with which arguments. */
 import fc from 'fast-check';
+import { Claim } from '../../sim/claims.ts';
 import { Intent } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
-import type { OperationSpec, Parameter } from '../system.ts';
+import type { OperationSpec } from '../system.ts';
 import * as card from './cards.ts';
 import { EAGER, type KvmConfiguration } from './configurations.ts';
+import { mapDevice } from './devices.ts';
 import { clearLog, collectLog, startLog, stopLog } from './dirty-log.ts';
 import { FaultLock } from './generation.ts';
-import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
 import { changePage, createSlot, deleteSlot, remapRegion } from './layout.ts';
+import { STAGE2, treeOfActor } from './machine.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
+import {
+  count,
+  exitCount,
+  hypervisorPage,
+  insideWindow,
+  isAlone,
+  page,
+  place,
+} from './parameters.ts';
 import { exitOwner } from './teardown.ts';
 import { runCallbacks } from './unlinked.ts';
-import { BOOT_PAGE, HYPERVISOR_GEOMETRY, type KvmWorld } from './world.ts';
+import {
+  accessPageOnPe,
+  moveVcpu,
+  putVcpuOnPe,
+  remapPrivate,
+  runOtherGuest,
+  writePrivate,
+} from './vcpu.ts';
+import type { KvmWorld } from './world.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
 type Spec = OperationSpec<KvmConfiguration, KvmWorld>;
-
-/** Pages at which things happen: the first ones, and both sides of block boundaries. */
-function interestingPages(configuration: KvmConfiguration): readonly number[] {
-  const size = blockPages(configuration.geometry);
-  const { windowPages } = configuration.geometry;
-  // the slot that comes and goes, its neighbour in the same table, and a page outside
-  const first = configuration.hasLayout ? [size, 2 * size - 1, 0] : [];
-  const pages = [...first, 0, 1, size - 1, size, size + 1, 2 * size - 1, 2 * size];
-  return [...new Set(pages.filter((page) => page < windowPages))];
-}
-
-/** Mostly few pages, so that operations meet; the whole window now and then. */
-const page: Parameter<KvmConfiguration> = {
-  name: 'page',
-  kind: 'page',
-  arbitrary: (configuration) => {
-    const pages = interestingPages(configuration);
-    const near = pages.slice(0, 3);
-    return fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom(...near) },
-      { weight: 3, arbitrary: fc.constantFrom(...pages) },
-      { weight: 1, arbitrary: fc.nat(Math.min(configuration.geometry.windowPages, 64) - 1) },
-    );
-  },
-  max: (configuration) => configuration.geometry.windowPages - 1,
-};
-
-const COUNT_MAX = 8;
-
-const count: Parameter<KvmConfiguration> = {
-  name: 'pages',
-  kind: 'count',
-  arbitrary: () => fc.constantFrom(1, 1, 2, 3, 4, COUNT_MAX),
-  max: (configuration) => configuration.geometry.windowPages,
-};
-
-const exitCount: Parameter<KvmConfiguration> = {
-  ...count,
-  arbitrary: () => fc.constantFrom(1, 2, 4),
-};
-
-const hypervisorPage: Parameter<KvmConfiguration> = {
-  name: 'page',
-  kind: 'page',
-  // few pages, so that what is mapped is also used
-  arbitrary: () => fc.constantFrom(0, 0, 1, 4, BOOT_PAGE, BOOT_PAGE),
-  max: () => HYPERVISOR_GEOMETRY.windowPages - 1,
-};
-
-function insideWindow(args: readonly number[], configuration: KvmConfiguration): readonly number[] {
-  const [first = 0, pages = 1] = args;
-  return [first, Math.min(pages, configuration.geometry.windowPages - first)];
-}
 
 const ACCESS_CARDS = {
   [FaultLock.Exclusive]: card.ACCESS_CARD,
@@ -94,14 +60,21 @@ function access(id: string, title: string, intent: Intent, weight: number): Spec
     roles: ['vcpu'],
     parameters: [page],
     card: card.ACCESS_CARD,
-    cardIn: ({ generation, hasLayout }) => (hasLayout ? layout : cards[generation.faultLock]),
+    cardIn: ({ generation, hasLayout, hasDevice }) => {
+      if (hasLayout) return layout;
+      const own = cards[generation.faultLock];
+      return hasDevice ? card.layoutCard(own) : own;
+    },
     weight,
     isGuestAccess: true,
-    start: (self, world, [at = 0]) => accessPage(self, world, at, intent),
+    start: (self, world, [at = 0]) =>
+      world.sharesPes
+        ? accessPageOnPe(self, world, at, intent)
+        : accessPage(self, world, at, intent),
   };
 }
 
-export const OPERATIONS: readonly Spec[] = Object.freeze([
+const ALL: readonly Spec[] = [
   access('read', 'the guest reads a page', Intent.Read, 10),
   access('write', 'the guest writes a page', Intent.Write, 10),
   access('fetch', 'the guest executes a page', Intent.Execute, 3),
@@ -147,6 +120,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
           ? card.SPLITTING_START_LOG_CARD
           : card.START_LOG_CARD,
     weight: 5,
+    isIn: isAlone,
     start: (self, world) => startLog(self, world),
   },
   {
@@ -156,6 +130,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     parameters: [],
     card: card.COLLECT_LOG_CARD,
     weight: 5,
+    isIn: isAlone,
     start: (self, world) => collectLog(self, world),
   },
   {
@@ -176,6 +151,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     parameters: [],
     card: card.STOP_LOG_CARD,
     weight: 3,
+    isIn: isAlone,
     start: (self, world) => stopLog(self, world),
   },
   {
@@ -238,6 +214,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     ],
     card: card.HYPERVISOR_MAP_CARD,
     weight: 4,
+    isIn: isAlone,
     start: (self, world, [at = 0, pages = 1]) => mapHypervisor(self, world, at, pages),
   },
   {
@@ -247,7 +224,60 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     parameters: [hypervisorPage],
     card: card.HYPERVISOR_ACCESS_CARD,
     weight: 6,
+    isIn: isAlone,
     start: (self, _world, [at = 0]) => accessHypervisor(self, at, Intent.Write),
+  },
+  {
+    id: 'own-write',
+    title: 'the guest writes a page that the vCPU’s own stage 1 maps',
+    roles: ['vcpu'],
+    parameters: [],
+    card: card.ACCESS_CARD,
+    cardIn: ({ generation }) => card.privateCard(ACCESS_CARDS[generation.faultLock]),
+    weight: 8,
+    isGuestAccess: true,
+    isIn: ({ guests }) => guests > 1,
+    start: (self, world) => writePrivate(self, world),
+  },
+  {
+    id: 'own-remap',
+    title: 'the guest maps that page anew and invalidates what its PE has cached of it',
+    roles: ['vcpu'],
+    parameters: [],
+    card: card.NO_CARD,
+    weight: 5,
+    isIn: ({ guests }) => guests > 1,
+    start: (self, world) => remapPrivate(self, world),
+  },
+  {
+    id: 'map-device',
+    title: 'all pages of the device are mapped before the guest comes to them',
+    roles: ['host'],
+    parameters: [],
+    card: card.MAP_DEVICE_CARD,
+    weight: 6,
+    isIn: ({ hasDevice }) => hasDevice,
+    start: (self, world) => mapDevice(self, world),
+  },
+  {
+    id: 'move',
+    title: 'the host’s scheduler takes the vCPU off its PE, and lets it go on on another',
+    roles: ['vcpu'],
+    parameters: [place],
+    card: card.NO_CARD,
+    weight: 8,
+    isIn: ({ guests }) => guests > 1,
+    start: (self, world, [pe = 0]) => moveVcpu(self, world, pe),
+  },
+  {
+    id: 'other-guest',
+    title: 'another guest starts, runs on the PE of the host thread, and is gone',
+    roles: ['host'],
+    parameters: [],
+    card: card.NO_CARD,
+    weight: 12,
+    isIn: ({ guests }) => guests > 1,
+    start: (self, world) => runOtherGuest(self, world),
   },
   {
     id: 'speculate',
@@ -289,6 +319,37 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     parameters: [],
     card: card.NO_CARD,
     weight: 0,
-    start: (self, world) => putVcpu(self, world),
+    start: (self, world) => (world.sharesPes ? putVcpuOnPe(self, world) : putVcpu(self, world)),
   },
-]);
+];
+
+/** What programs about slots contain. */
+const ABOUT_SLOTS: readonly string[] = [
+  'read',
+  'write',
+  'change',
+  'slot-delete',
+  'slot-create',
+  'callbacks',
+  'put',
+];
+
+/** Each for the guest of the actor that runs it. */
+export const OPERATIONS: readonly Spec[] = Object.freeze(
+  ALL.map(
+    (spec): Spec => ({
+      ...spec,
+      cardIn: (configuration, actor) => {
+        const own = spec.cardIn?.(configuration) ?? spec.card;
+        const tree = actor === undefined ? STAGE2 : treeOfActor(configuration, actor);
+        const isFault = own.claims.includes(Claim.FaultHandled);
+        const keeps = isFault && configuration.generation.leavesRights;
+        return card.cardFor(keeps ? card.keepsLeaf(own) : own, tree);
+      },
+      isIn: (configuration) =>
+        spec.isIn?.(configuration) !== false &&
+        (!configuration.isAboutSlots || ABOUT_SLOTS.includes(spec.id)),
+      start: (self, world, args) => spec.start(self, world.of(self), args),
+    }),
+  ),
+);

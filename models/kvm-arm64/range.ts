@@ -9,7 +9,7 @@ import { Result } from '../../sim/card.ts';
 import { alignDown, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { type KvmWorld, Lock } from './world.ts';
+import type { KvmWorld } from './world.ts';
 
 export const rangeSites = sites('range', ['readRoot', 'contended', 'yieldLock', 'retakeLock']);
 const at = rangeSites;
@@ -47,8 +47,8 @@ export function* applyRange(
     const result = yield* walk(self, world, root, from, next - from);
     if (result !== Result.Ok) return result;
     if (next < end && self.choose(at.contended, 2) === 1) {
-      yield* self.release(at.yieldLock, Lock.Mmu);
-      yield* self.acquire(at.retakeLock, Lock.Mmu, Mode.Exclusive);
+      yield* self.release(at.yieldLock, world.lock.Mmu);
+      yield* self.acquire(at.retakeLock, world.lock.Mmu, Mode.Exclusive);
       world.resumeWork(self);
     }
     from = next;

@@ -19,7 +19,7 @@ import { getPage } from './counts.ts';
 import { takeEntry } from './entries.ts';
 import { blockPages } from './geometry.ts';
 import { type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
-import { type KvmWorld, Lock } from './world.ts';
+import type { KvmWorld } from './world.ts';
 
 export const splitSites = sites('split', [
   'fillCache',
@@ -46,14 +46,14 @@ export function* splitSlot(self: Actor, world: KvmWorld): Operation<void> {
       self.machine.memory.store(world.count(frame), 1, 0);
       cache.push(frame);
     }
-    yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+    yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
     world.beginWork(self, Work.Split);
     const root = yield* self.readOnce(at.readRoot, world.root);
     if (root !== 0) {
       yield* walkTable(self, world, geometry, root, page, size, new Split(world));
       yield* self.dsb(at.publish, Domain.InnerStore);
     }
-    yield* self.release(at.unlock, Lock.Mmu);
+    yield* self.release(at.unlock, world.lock.Mmu);
     if (root === 0) break;
   }
   for (let frame = cache.pop(); frame !== undefined; frame = cache.pop()) {

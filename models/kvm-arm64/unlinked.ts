@@ -12,7 +12,8 @@ import { frameOf, isTable, isValid } from '../../sim/descriptor.ts';
 import { entriesPerTable, LAST_LEVEL } from '../../sim/geometry.ts';
 import { sites } from '../../sim/site.ts';
 import { putPage } from './counts.ts';
-import { type KvmWorld, WALKS_DOMAIN } from './world.ts';
+import { WALKS_DOMAIN } from './machine.ts';
+import type { KvmWorld } from './world.ts';
 
 export const unlinkedSites = sites('unlinked', ['defer', 'nextCallback', 'readEntry']);
 const at = unlinkedSites;

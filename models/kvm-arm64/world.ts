@@ -4,39 +4,37 @@
  */
 import { baseRegister } from '../../sim/access.ts';
 import type { Actor, ActorRole } from '../../sim/actor.ts';
-import { WORK_NAMES, Work } from '../../sim/card.ts';
+import { assert } from '../../sim/assert.ts';
+import type { Work } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { ACCESSED, type Descriptor, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
-import { LockKind } from '../../sim/locks.ts';
 import type { Machine } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { Role } from '../../sim/pages.ts';
-import type { ActorSpec, MachineSpec } from '../../sim/spec.ts';
-import { StoreOrder } from '../../sim/stores.ts';
-import { Regime, type TreeSpec } from '../../sim/tables.ts';
 import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
 import type { BugId } from './bugs.ts';
 import type { KvmConfiguration } from './configurations.ts';
 import { describeEntry } from './describe.ts';
-import { BUSY, FaultLock, type Generation } from './generation.ts';
-import { blockPages, slotRange } from './geometry.ts';
+import { FaultLock, type Generation, VmidDesign } from './generation.ts';
+import { blockPages, deviceRange, slotRange } from './geometry.ts';
+import {
+  type GuestLocks,
+  HYPERVISOR,
+  HYPERVISOR_GEOMETRY,
+  Lock,
+  SECOND_LOCKS,
+  SECOND_STAGE2,
+  STAGE2,
+  VMID,
+} from './machine.ts';
+import { Sharing } from './sharing.ts';
+import type { GuestNumber } from './vmid.ts';
 import { TableWalk } from './walker.ts';
-
-/** Locks: the MMU spin lock, the host's mmap lock, memslot changes, host page-table lock, EL2 table. */
-export const Lock = { Mmu: 0, Mmap: 1, Slots: 2, HostTable: 3, Hypervisor: 4 } as const;
-
-export const STAGE2 = 0;
-export const HYPERVISOR = 1;
-export const VMID = 1;
 
 /** First page of the block that the hypervisor has mapped at boot. */
 export const BOOT_PAGE = 12;
-
-/** Section domains: memslot readers (SRCU), and walkers that share the MMU lock (RCU). */
-export const SLOTS_DOMAIN = 0;
-export const WALKS_DOMAIN = 1;
 
 /** What a VMA word says: pages of their own (or blocks where the host likes), or one block by rule. */
 export const Vma = { Pages: 0, Block: 1 } as const;
@@ -44,103 +42,10 @@ export const Vma = { Pages: 0, Block: 1 } as const;
 /** What the slot word says: no slot, one that may be used, one that is being deleted. */
 export const Slot = { None: 0, Valid: 1, Invalid: 2 } as const;
 
-/** Shape of the hypervisor's own table; toy and page-granular in every configuration. */
-export const HYPERVISOR_GEOMETRY: Geometry = {
-  granuleBits: 12,
-  bitsPerLevel: 2,
-  startLevel: 2,
-  rootPages: 1,
-  blockLevels: [2],
-  windowPages: 16,
-};
-
-/** Kernel frames hold the variables, one count per frame of the machine included, and the linear map. */
-function kernelFrames(configuration: KvmConfiguration): number {
-  const { geometry, frames } = configuration;
-  const pages = geometry.windowPages;
-  const wordsPerFrame = 1 << geometry.bitsPerLevel;
-  const regions = pages / blockPages(geometry);
-  const layout = configuration.hasLayout ? regions + 1 : 0;
-  const fixed = 64 + pages + regions + layout + Math.ceil(pages / 32) + frames;
-  // counts cover the kernel frames as well: k frames hold fixed + k words
-  const variables = Math.ceil((fixed + 64) / (wordsPerFrame - 1));
-  return Math.ceil(variables / 4) * 4 + HYPERVISOR_GEOMETRY.windowPages + 4;
-}
-
-function actorSpecs(configuration: KvmConfiguration): readonly ActorSpec[] {
-  const { vcpus, hosts } = configuration;
-  const list: ActorSpec[] = [];
-  for (let i = 0; i < vcpus; i += 1) list.push({ name: `vcpu${i}`, role: 'vcpu', pe: i });
-  for (let i = 0; i < hosts; i += 1) {
-    list.push({ name: i === 0 ? 'host' : `host${i}`, role: 'host', pe: vcpus + i });
-  }
-  for (let i = 0; i < vcpus; i += 1) list.push({ name: `pe${i}`, role: 'pe', pe: i });
-  // callbacks run on some host CPU; they touch no TLB, so it does not matter which
-  if (configuration.generation.freesLater) list.push({ name: 'rcu', role: 'rcu', pe: vcpus });
-  return list;
-}
-
-/** Faults work beside each other, except that a generation may share the lock only to relax. */
-const SHARED_WORK = (1 << Work.Map) | (1 << Work.Relax) | (1 << Work.Young);
-
-/** What may go on at the same time on one tree (spec/arm.md 7.1), by kind of work. */
-function togetherOf({ faultLock }: Generation): readonly number[] | undefined {
-  if (faultLock === FaultLock.Exclusive) return undefined;
-  const shared = faultLock === FaultLock.Shared ? SHARED_WORK : 1 << Work.Relax;
-  return WORK_NAMES.map((_, work) => ((shared & (1 << work)) !== 0 ? shared : 0));
-}
-
-function stage2Spec({ geometry, generation }: KvmConfiguration): TreeSpec {
-  const together = togetherOf(generation);
-  return {
-    name: 'stage-2',
-    geometry,
-    regime: Regime.Guest,
-    vmid: VMID,
-    lock: Lock.Mmu,
-    annotations: false,
-    counted: true,
-    ...(generation.takesEntries ? { busy: BUSY } : {}),
-    ...(generation.faultLock === FaultLock.Shared ? { readers: WALKS_DOMAIN } : {}),
-    ...(together === undefined ? {} : { together }),
-  };
-}
-
-export function machineSpec(configuration: KvmConfiguration): MachineSpec {
-  const isSpin = configuration.generation.faultLock === FaultLock.Exclusive;
-  return {
-    frames: configuration.frames + kernelFrames(configuration),
-    kernelFrames: kernelFrames(configuration),
-    backedPages: 64,
-    pes: configuration.vcpus + configuration.hosts,
-    actors: actorSpecs(configuration),
-    locks: [
-      { name: 'mmu_lock', kind: isSpin ? LockKind.Spin : LockKind.ReadWrite },
-      { name: 'mmap_lock', kind: LockKind.Mutex },
-      { name: 'slots_lock', kind: LockKind.Mutex },
-      { name: 'host table lock', kind: LockKind.Spin },
-      { name: 'hyp table mutex', kind: LockKind.Mutex },
-    ],
-    sectionDomains: 2,
-    trees: [
-      stage2Spec(configuration),
-      {
-        name: 'hypervisor stage-1',
-        geometry: HYPERVISOR_GEOMETRY,
-        regime: Regime.Hypervisor,
-        vmid: -1,
-        lock: Lock.Hypervisor,
-        annotations: false,
-        counted: false,
-      },
-    ],
-    guestTree: STAGE2,
-    hypervisorTree: HYPERVISOR,
-    hardwareAccessed: configuration.hardwareAccessed,
-    storeOrder: configuration.fidelity === 'F2' ? StoreOrder.Location : StoreOrder.Immediate,
-  };
-}
-
+/**
+ * One guest and what the host knows of it. Where there are two, the first is the world that the machine
+ * boots, and holds the second.
+ */
 export class KvmWorld implements World {
   readonly machine: Machine;
   readonly configuration: KvmConfiguration;
@@ -170,6 +75,22 @@ export class KvmWorld implements World {
   readonly vma: WordAddress = 0;
   readonly slot: WordAddress = 0;
 
+  /** Its stage 2 among the machine's trees, and its locks. */
+  readonly tree: number;
+  readonly lock: GuestLocks;
+  /** The second guest, in the world of the first; and what guests share. */
+  readonly second: KvmWorld | undefined;
+  readonly #sharing: Sharing | undefined;
+  /** Number of the guest (see vmid.ts), and by PE the vCPU (+1) of it that ran there last; where guests share PEs. */
+  readonly #own: WordAddress = 0;
+  readonly #number: WordAddress = 0;
+  readonly #register: WordAddress = 0;
+  readonly lastVcpu: WordAddress = 0;
+
+  /** Input pages that are a device's; none where `count` is 0. */
+  readonly device: { readonly first: number; readonly count: number };
+  #deviceBase = 0;
+
   /** First frame of the hypervisor's linear map: the last kernel frames, aligned so that blocks fit. */
   readonly linearBase: number;
   /** By actor: the work that it began last. */
@@ -186,19 +107,26 @@ export class KvmWorld implements World {
   readonly caches: readonly number[][];
   readonly walks: readonly TableWalk[];
 
-  constructor(machine: Machine, configuration: KvmConfiguration, flags: BugFlags) {
+  /** @param first the world of the first guest, for that of the second */
+  constructor(
+    machine: Machine,
+    configuration: KvmConfiguration,
+    flags: BugFlags,
+    first?: KvmWorld,
+  ) {
     this.machine = machine;
     this.configuration = configuration;
     this.geometry = configuration.geometry;
     this.generation = configuration.generation;
     this.flags = flags;
     const { spec, memory } = machine;
-    this.variables = new Variables(
-      (spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift,
-    );
+    const words = (spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift;
+    this.variables = first?.variables ?? new Variables(words);
+    this.tree = first === undefined ? STAGE2 : SECOND_STAGE2;
+    this.lock = first === undefined ? Lock : SECOND_LOCKS;
     const pages = this.geometry.windowPages;
     this.root = this.variables.allocate('stage-2 root');
-    this.hypervisorRoot = this.variables.allocate('hypervisor root');
+    this.hypervisorRoot = first?.hypervisorRoot ?? this.variables.allocate('hypervisor root');
     this.rootBase = this.variables.allocate('stage-2 root base');
     this.inProgress = this.variables.allocate('invalidations in progress');
     this.sequence = this.variables.allocate('invalidation sequence');
@@ -210,14 +138,25 @@ export class KvmWorld implements World {
       Math.ceil(pages / blockPages(this.geometry)),
     );
     this.hostPage = this.variables.allocate('host page', pages);
-    this.countBase = this.variables.allocate('reference count', spec.frames);
+    this.countBase = first?.countBase ?? this.variables.allocate('reference count', spec.frames);
     if (configuration.hasLayout) {
       this.vma = this.variables.allocate('VMA', Math.ceil(pages / blockPages(this.geometry)));
       this.slot = this.variables.allocate('slot that comes and goes');
     }
     this.linearBase = spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages;
-    this.caches = machine.actors.map(() => []);
-    this.walks = machine.actors.map(() => new TableWalk());
+    const [deviceFirst, devicePages] = deviceRange(this.geometry);
+    this.device = { first: deviceFirst, count: configuration.hasDevice ? devicePages : 0 };
+    this.caches = first?.caches ?? machine.actors.map(() => []);
+    this.walks = first?.walks ?? machine.actors.map(() => new TableWalk());
+    if (configuration.guests === 1) return;
+    this.#sharing =
+      first?.sharing ??
+      new Sharing(machine, this.variables, this.generation.vmids === VmidDesign.ActivePerPe);
+    this.lastVcpu = this.variables.allocate('vCPU that ran last on PE', machine.pes.length);
+    this.#own = this.variables.allocate('VMID');
+    this.#number = this.variables.allocate('VMID index');
+    this.#register = this.variables.allocate('VTTBR of the guest');
+    if (first === undefined) this.second = new KvmWorld(machine, configuration, flags, this);
   }
 
   bug(id: BugId): boolean {
@@ -240,6 +179,47 @@ export class KvmWorld implements World {
     return this.caches[self.index]!;
   }
 
+  /** The world of the guest that the actor runs or serves. */
+  of(self: Actor): KvmWorld {
+    return self.tree === SECOND_STAGE2 && this.second !== undefined ? this.second : this;
+  }
+
+  /** There are other guests, with which this one shares PEs. */
+  get sharesPes(): boolean {
+    return this.#sharing !== undefined;
+  }
+
+  get sharing(): Sharing {
+    assert(this.#sharing !== undefined, 'guests share PEs where there is more than one');
+    return this.#sharing;
+  }
+
+  get guest(): GuestNumber {
+    const { tree, machine } = this;
+    const root = machine.tables.trees[tree]!.root;
+    return { own: this.#own, number: this.#number, base: this.#register, tree, root };
+  }
+
+  /** Word that says what is loaded for this guest, and the register value that it stands for. */
+  get contextWord(): WordAddress {
+    if (!this.sharesPes) return this.rootBase;
+    return this.generation.vmids === VmidDesign.OneGeneration ? this.#register : this.#own;
+  }
+
+  registerOf(context: number): number {
+    if (!this.sharesPes) return baseRegister(context, VMID);
+    if (this.generation.vmids === VmidDesign.OneGeneration) return context;
+    return baseRegister(this.machine.tables.trees[this.tree]!.root, context & 0xff);
+  }
+
+  isDevice(page: number): boolean {
+    return page >= this.device.first && page < this.device.first + this.device.count;
+  }
+
+  deviceFrame(page: number): number {
+    return this.#deviceBase + page - this.device.first;
+  }
+
   /** Whether the page belongs to the slot that comes and goes. */
   isInSlot(page: number): boolean {
     const [first, pages] = slotRange(this.geometry);
@@ -251,7 +231,7 @@ export class KvmWorld implements World {
     // with one exclusive lock there is nothing to tell apart
     if (this.generation.faultLock === FaultLock.Exclusive) return;
     this.#work[self.index] = work;
-    self.claim(Claim.WorkBegins, STAGE2, work, 0);
+    self.claim(Claim.WorkBegins, this.tree, work, 0);
   }
 
   /** Goes on with the work that it dropped the lock in. */
@@ -263,33 +243,65 @@ export class KvmWorld implements World {
     const { machine } = this;
     machine.reset();
     this.flags.reset();
+    this.#sharing?.reset(parameters.spent ?? 0);
     // setting a length costs more than asking for it
     for (const cache of this.caches) if (cache.length > 0) cache.length = 0;
     this.isSlotRevoked = false;
-    if (this.#work.length > 0) this.#work.length = 0;
-    this.hugeRegions = parameters.huge ?? 1;
-    this.splitsEagerly = (parameters.eager ?? 0) === 1;
-    this.marksAllAtStart = (parameters.allset ?? 0) === 1;
-
-    const root = this.#plant(STAGE2, this.geometry, this.root);
-    machine.memory.store(this.rootBase, root, 0);
+    const root = this.#resetGuest(parameters);
     const hypervisorRoot = this.#plant(HYPERVISOR, HYPERVISOR_GEOMETRY, this.hypervisorRoot);
     this.#mapAtBoot(hypervisorRoot);
-    let users = 0;
     for (const actor of machine.actors) {
       const pe = machine.pes[actor.pe]!;
       pe.ttbr0 = baseRegister(hypervisorRoot, 0);
       pe.ttbr0Generation = machine.pages.generation[hypervisorRoot]!;
-      if (actor.role !== ('vcpu' satisfies ActorRole)) continue;
+      if (actor.role !== ('vcpu' satisfies ActorRole) || this.sharesPes) continue;
       pe.vttbr = baseRegister(root, VMID);
       pe.vttbrGeneration = machine.pages.generation[root]!;
-      if (machine.takesPart(actor.index)) users += 1;
     }
-    machine.memory.store(this.users, users, 0);
+    this.#countUsers();
+    if (this.second !== undefined) {
+      this.second.#resetGuest(parameters);
+      this.second.#countUsers();
+    }
+    if (this.device.count > 0) this.#plugIn();
     if (this.slot !== 0) this.#layOut(parameters.vmas ?? 1);
     if ((parameters.logging ?? 0) === 0) return;
     machine.memory.store(this.logging, 1, 0);
     machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
+  }
+
+  /** Plants stage 2; its root. */
+  #resetGuest(parameters: Readonly<Record<string, number>>): number {
+    if (this.#work.length > 0) this.#work.length = 0;
+    this.hugeRegions = parameters.huge ?? 1;
+    this.splitsEagerly = (parameters.eager ?? 0) === 1;
+    this.marksAllAtStart = (parameters.allset ?? 0) === 1;
+    const root = this.#plant(this.tree, this.geometry, this.root);
+    this.machine.memory.store(this.rootBase, root, 0);
+    return root;
+  }
+
+  #countUsers(): void {
+    const { actors, memory } = this.machine;
+    const users = actors.filter(
+      ({ index, role, tree }) =>
+        role === ('vcpu' satisfies ActorRole) &&
+        tree === this.tree &&
+        this.machine.takesPart(index),
+    );
+    memory.store(this.users, users.length, 0);
+  }
+
+  /** The device's pages are there all the time, and no memory of the host. */
+  #plugIn(): void {
+    const { machine, device } = this;
+    this.#deviceBase = machine.pages.takeRun(Role.Kernel, device.count);
+    const base = this.#deviceBase;
+    machine.claim(Claim.DevicePages, device.first, device.count, 0);
+    for (let i = 0; i < device.count; i += 1) {
+      machine.memory.store(this.hostPage + device.first + i, base + i + 1, 0);
+      machine.claim(Claim.HostGrants, device.first + i, base + i, 1);
+    }
   }
 
   #layOut(blockVmas: number): void {

@@ -212,3 +212,43 @@ test('a claim about another word than the one just stored', (t) => {
   stage.claim(Claim.EntryReplaced, word + 1, 0, 0);
   reports(t, stage, 'lost-update');
 });
+
+// ---- devices ----
+
+/** Pages 4 to 7 are a device's, and the operation may give the right to execute. */
+function withDevice(): { stage: Stage; frame: number } {
+  const made = granting(READ | WRITE | EXEC);
+  made.stage.claim(Claim.DevicePages, 4, 4);
+  return made;
+}
+
+test('a device is mapped as one, memory as memory', (t) => {
+  const { stage, frame } = withDevice();
+  stage.map(3, frame, READ_WRITE | EXEC);
+  stage.map(4, frame + 1, READ_WRITE | MemoryType.Device);
+  stage.map(7, frame + 2, READ_WRITE | MemoryType.Device);
+  stage.map(8, frame + 3, READ_WRITE);
+  passes(t, stage);
+});
+
+test('a device that is mapped as memory, and memory that is mapped as a device', (t) => {
+  const device = withDevice();
+  device.stage.map(4, device.frame, READ_WRITE);
+  reports(t, device.stage, 'memory-type');
+  const memory = withDevice();
+  memory.stage.map(8, memory.frame, READ_WRITE | MemoryType.Device);
+  reports(t, memory.stage, 'memory-type');
+});
+
+test('a device that can be executed', (t) => {
+  const { stage, frame } = withDevice();
+  stage.map(5, frame, READ_WRITE | EXEC | MemoryType.Device);
+  reports(t, stage, 'device-executable');
+});
+
+test('no device is left after a reset', (t) => {
+  const { stage, frame } = withDevice();
+  stage.reset();
+  stage.as(Who.Vcpu0, 0).map(4, frame, READ_WRITE);
+  passes(t, stage);
+});

@@ -331,3 +331,31 @@ test('the fault of another actor, or of the operation before', (t) => {
   stage.end();
   passes(t, stage);
 });
+
+// ---- leaves that are kept ----
+
+/** A leaf that the operation breaks, and makes again with these attributes of another frame or the same. */
+function remake(keepsLeaf: boolean, next: number): Stage {
+  const stage = new Stage(progress);
+  const rest = keepsLeaf ? ({ keepsLeaf: true } as const) : {};
+  stage.duty(0, { tree: TreeIndex.Guest, lock: 'exclusive', ...rest });
+  const word = stage.unheard(() => stage.map(PAGE, 30, READ_ONLY));
+  stage.as(Who.Vcpu0, 0).begin();
+  stage.lock(Lock.Mmu);
+  stage.store(word, 0);
+  stage.store(word, next);
+  stage.unlock(Lock.Mmu);
+  stage.end();
+  return stage;
+}
+
+test('a leaf that is broken and made again for its rights alone, where it is to be kept', (t) => {
+  reports(t, remake(true, leaf(30, READ_WRITE)), 'broken-for-rights');
+  reports(t, remake(true, leaf(30, READ_ONLY)), 'broken-for-rights');
+});
+
+test('a leaf that is broken for another page or accessed flag, or where nobody keeps it', (t) => {
+  passes(t, remake(true, leaf(31, READ_WRITE)));
+  passes(t, remake(true, leaf(30, READ_WRITE & ~ACCESSED)));
+  passes(t, remake(false, leaf(30, READ_WRITE)));
+});

@@ -90,6 +90,8 @@ const READERS = {
 };
 
 export interface StageOptions {
+  /** vCPU 1 and host 1 belong to the second guest. */
+  readonly guests?: boolean;
   /** What translates; Arm's by default. */
   readonly hardware?: TranslationHardware;
   /** The system tells the host which pages were written. */
@@ -113,6 +115,7 @@ export interface StageOptions {
 }
 
 function machineSpec(options: StageOptions): MachineSpec {
+  const second = options.guests === true ? { tree: TreeIndex.Shadow } : {};
   const shared = { annotations: options.annotations ?? false, counted: true };
   return {
     frames: FRAMES,
@@ -121,9 +124,9 @@ function machineSpec(options: StageOptions): MachineSpec {
     pes: 4,
     actors: [
       { name: 'vcpu0', role: 'vcpu', pe: 0 },
-      { name: 'vcpu1', role: 'vcpu', pe: 1 },
+      { name: 'vcpu1', role: 'vcpu', pe: 1, ...second },
       { name: 'host', role: 'host', pe: 2 },
-      { name: 'host1', role: 'host', pe: 3 },
+      { name: 'host1', role: 'host', pe: 3, ...second },
       { name: 'pe0', role: 'pe', pe: 0 },
     ],
     locks: [
