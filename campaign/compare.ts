@@ -2,13 +2,14 @@
  * Two variants of a system on the same programs and the same decisions of the same strategies: which of them
  * fails where the other does not.
  */
+
 import { Executor, perform } from '../fuzz/execution.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
 import { fits } from '../fuzz/minimise.ts';
 import type { Session } from '../fuzz/session.ts';
-import { Sessions } from '../fuzz/sessions.ts';
 import { coarseSignature } from '../fuzz/signature.ts';
 import type { Configuration, System } from '../models/system.ts';
+import { openSessions } from './catalogue.ts';
 import { bugNamed, UsageError } from './options.ts';
 
 /** A bug, a configuration, or the correct model. */
@@ -64,7 +65,7 @@ export class Comparer {
     both: new Map(),
   };
   readonly #executor: Executor;
-  readonly #sessions = new Sessions();
+  readonly #sessions = openSessions();
   readonly #first: Variant;
   readonly #second: Variant;
 

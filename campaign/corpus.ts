@@ -11,7 +11,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import type { Case } from '../fuzz/case.ts';
 import { formatCase, parseCase } from '../fuzz/case-text.ts';
-import { SYSTEMS } from '../models/registry.ts';
+import { catalogue } from './catalogue.ts';
 import { UsageError } from './options.ts';
 
 export const CORPUS_FOLDER = 'corpus';
@@ -23,7 +23,8 @@ export interface CaseFile {
 
 /** Throws a UsageError when the file cannot be read, a CaseError when it is no case. */
 export function readCase(file: string): Case {
-  return parseCase(file, readText(file), SYSTEMS);
+  const { systems, oracles } = catalogue();
+  return parseCase(file, readText(file), systems, oracles);
 }
 
 function readText(file: string): string {

@@ -1,12 +1,15 @@
 /** The worker end of a distributed campaign: takes jobs from the queue until it is told to stop. */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'bullmq';
+import { loadedFiles } from './catalogue.ts';
 import { codeDigest } from './code.ts';
 import { checkCode, queueName, settingsOf } from './redis.ts';
 import type { Reply } from './reply.ts';
 import type { Task } from './task.ts';
 
-const PROCESSOR = fileURLToPath(new URL('./bull-worker.mjs', import.meta.url));
+/** Compiled, a process needs no tsx. */
+const PROCESSOR_NAME = import.meta.url.endsWith('.ts') ? './bull-worker.mjs' : './bull-process.js';
+const PROCESSOR = fileURLToPath(new URL(PROCESSOR_NAME, import.meta.url));
 /** A job whose worker says nothing for so long is given to another. */
 const LOCK_MS = 15_000;
 /** Times that a job may lose its worker. */
@@ -45,7 +48,10 @@ export class Crew {
       lockDuration: LOCK_MS,
       stalledInterval: LOCK_MS / 2,
       maxStalledCount: STALLS_MAX,
-      workerForkOptions: { execArgv: [] },
+      workerForkOptions: {
+        execArgv: [],
+        env: { ...process.env, STAGEWRIGHT_LOAD: JSON.stringify(loadedFiles()) },
+      },
     });
     this.#worker.on('error', () => {});
     this.#worker.on('completed', () => {

@@ -2,6 +2,8 @@
  * Who performs the tasks of a campaign. Results do not depend on the engine; how soon they come does.
  * This one is the process itself; threads.ts has one with a worker per core.
  */
+import type { Catalogue } from '../fuzz/catalogue.ts';
+import { catalogue } from './catalogue.ts';
 import { Performer } from './performer.ts';
 import type { Done } from './reply.ts';
 import type { FindingTask, FoundCase, ShardResult, ShardTask, Task, TaskResult } from './task.ts';
@@ -37,10 +39,15 @@ export class LocalEngine implements Engine {
   readonly shard = SHARD;
   readonly workers = 1;
   readonly deaths = 0;
-  readonly #performer = new Performer();
+  readonly #performer: Performer;
   #stops = 0;
   /** The task before: tasks share sessions, and go one at a time. */
   #last: Promise<unknown> = Promise.resolve();
+
+  /** @param among systems and oracles; what the process knows by default */
+  constructor(among: Catalogue = catalogue()) {
+    this.#performer = new Performer(among);
+  }
 
   run(task: Task): Promise<Done<TaskResult>> {
     const next = this.#last.then(() => this.#perform(task));

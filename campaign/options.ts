@@ -2,27 +2,26 @@
 import { availableParallelism } from 'node:os';
 import type { Target } from '../fuzz/execution.ts';
 import { findStrategy, STRATEGIES } from '../fuzz/strategies/registry.ts';
-import { SYSTEMS } from '../models/registry.ts';
 import type { Bug, Configuration, System } from '../models/system.ts';
+import { catalogue } from './catalogue.ts';
+import { UsageError } from './usage.ts';
+
+export { UsageError } from './usage.ts';
 
 const JOBS_MAX = 256;
 
-/** Something that the user asked for is wrong; exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 export function listedSystems(): readonly System[] {
-  return SYSTEMS.filter((system) => system.isListed);
+  return catalogue().systems.filter((system) => system.isListed);
 }
 
 /** The systems with these ids; all listed ones when none is named. */
 export function systemsNamed(ids: readonly string[]): readonly System[] {
   if (ids.length === 0) return listedSystems();
   return [...new Set(ids)].map((id) => {
-    const system = SYSTEMS.find((candidate) => candidate.id === id);
+    const { systems } = catalogue();
+    const system = systems.find((candidate) => candidate.id === id);
     if (system !== undefined) return system;
-    throw new UsageError(`unknown system "${id}" (${SYSTEMS.map((one) => one.id).join(', ')})`);
+    throw new UsageError(`unknown system "${id}" (${systems.map((one) => one.id).join(', ')})`);
   });
 }
 
@@ -60,7 +59,7 @@ export function targetsOf(request: TargetRequest): readonly Target[] {
   const named = systemsNamed(request.systems);
   if (request.bugs.length > 0) {
     return request.bugs.map((text) => {
-      const among = request.systems.length === 0 ? SYSTEMS : named;
+      const among = request.systems.length === 0 ? catalogue().systems : named;
       const { system, bug } = bugNamed(text, among);
       const needed = request.configuration ?? bug.configuration;
       return {

@@ -2,6 +2,8 @@
  * Performs tasks, in whatever thread or process it lives in. Booted sessions are kept from one task to
  * the next; no result depends on what was done before.
  */
+
+import type { Catalogue } from '../fuzz/catalogue.ts';
 import { Coverage } from '../fuzz/coverage.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
@@ -30,9 +32,15 @@ import {
 const SLICE = 16;
 
 export class Performer {
-  readonly #sessions = new Sessions();
+  readonly #catalogue: Catalogue;
+  readonly #sessions: Sessions;
   readonly #executors = new Map<string, Executor>();
   readonly #coverages = new Map<Session, Coverage>();
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue;
+    this.#sessions = new Sessions({}, catalogue);
+  }
 
   /** Yields between slices, so that whoever drives it can let others in. */
   *perform(task: Task, isStopped: () => boolean): Generator<void, TaskResult> {
@@ -82,7 +90,8 @@ export class Performer {
     let known = this.#executors.get(key);
     if (known === undefined) {
       const strategy = plan.strategy ?? undefined;
-      known = new Executor(plan.seed, targetsOfPlan(plan), strategy, this.#sessions);
+      const targets = targetsOfPlan(plan, this.#catalogue);
+      known = new Executor(plan.seed, targets, strategy, this.#sessions);
       this.#executors.set(key, known);
     }
     return known;

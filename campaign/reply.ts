@@ -6,6 +6,8 @@ import type { TaskResult } from './task.ts';
 export interface WorkerData {
   /** One 32-bit word: shards in flight end when it changes. */
   readonly stop: SharedArrayBuffer;
+  /** Modules of systems and oracles that it loads before its first task. */
+  readonly load: readonly string[];
 }
 
 /** A task's result, and how long it took. */

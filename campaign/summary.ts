@@ -1,9 +1,9 @@
 /** What `fuzz --json` prints, and summary.json in a campaign's folder: the same with more detail. */
 import { join } from 'node:path';
+import { systemIn } from '../fuzz/catalogue.ts';
 import { goalKeys, SIGNALS } from '../fuzz/coverage.ts';
-import { findSystem } from '../models/registry.ts';
-import { ORACLES } from '../oracles/registry.ts';
 import type { CampaignResult } from './campaign.ts';
+import { catalogue } from './catalogue.ts';
 import type { CampaignFolder } from './folder.ts';
 import { lifecycle } from './lifecycle.ts';
 import type { Cell } from './task.ts';
@@ -53,7 +53,7 @@ function systemDocument(id: string, totals: Totals): object {
   }
   const none = {
     operations: {},
-    oracles: Object.fromEntries(ORACLES.map((oracle) => [oracle.id, 0])),
+    oracles: Object.fromEntries(catalogue().oracles.map((oracle) => [oracle.id, 0])),
   };
   const total = [...cells.values()].reduce(sumCounts, none);
   return {
@@ -64,8 +64,8 @@ function systemDocument(id: string, totals: Totals): object {
     byConfiguration: Object.fromEntries(
       [...cells].map(([name, { operations, oracles }]) => [name, { operations, oracles }]),
     ),
-    goals: findSystem(id)!.goals.map((goal) => {
-      const first = totals.coverage.first(id, 'pairs', goalKeys(id, goal));
+    goals: systemIn(catalogue(), id).goals.map((goal) => {
+      const first = totals.coverage.first(id, 'pairs', goalKeys(systemIn(catalogue(), id), goal));
       return { id: goal.id, reached: first !== undefined, first: first ?? null };
     }),
     coverage: Object.fromEntries(

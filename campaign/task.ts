@@ -3,11 +3,10 @@
  * everything that its result depends on, so that it may be done anywhere, and done twice.
  */
 import type { Case } from '../fuzz/case.ts';
+import { type Catalogue, configurationIn, systemIn } from '../fuzz/catalogue.ts';
 import type { Signal } from '../fuzz/coverage.ts';
 import type { Target } from '../fuzz/execution.ts';
 import type { Counts } from '../fuzz/session.ts';
-import { findSystem } from '../models/registry.ts';
-import { assert } from '../sim/assert.ts';
 
 /** What a campaign runs: with an index, all that an execution depends on. */
 export interface CampaignPlan {
@@ -130,17 +129,12 @@ export function planOf(
 }
 
 /** The targets that a plan names. The plan was made by `planOf`: unknown names are our fault. */
-export function targetsOfPlan({ targets }: CampaignPlan): readonly Target[] {
+export function targetsOfPlan({ targets }: CampaignPlan, among: Catalogue): readonly Target[] {
   return targets.map(({ system: id, configurations, bugs }) => {
-    const system = findSystem(id);
-    assert(system !== undefined, `system ${id} is registered`);
+    const system = systemIn(among, id);
     return {
       system,
-      configurations: configurations.map((name) => {
-        const found = system.configurations.find((one) => one.id === name);
-        assert(found !== undefined, `${id} has a configuration ${name}`);
-        return found;
-      }),
+      configurations: configurations.map((name) => configurationIn(system, name)),
       bugs,
     };
   });

@@ -4,11 +4,16 @@
  */
 import { Piscina } from 'piscina';
 import { InternalError } from '../sim/assert.ts';
+import { loadedFiles } from './catalogue.ts';
 import { type Engine, LocalEngine, SHARD } from './engine.ts';
 import { type Done, type Reply, unwrap } from './reply.ts';
 import { type Task, type TaskResult, taskName } from './task.ts';
 
-const ENTRY = new URL('./worker.mjs', import.meta.url);
+/** Compiled, a thread needs no tsx. */
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './worker.mjs' : './worker.js',
+  import.meta.url,
+);
 /** Runs make many short-lived objects: a larger nursery saves a few per cent. */
 const NURSERY_MB = 48;
 
@@ -29,7 +34,7 @@ export class ThreadEngine implements Engine {
       maxThreads: workers,
       // a thread registers tsx itself: it does not have it twice
       execArgv: [],
-      workerData: { stop: this.#stop.buffer },
+      workerData: { stop: this.#stop.buffer, load: loadedFiles() },
       resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
     });
     // a worker that dies between tasks: the pool replaces it

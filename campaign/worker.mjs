@@ -1,4 +1,4 @@
-// Entry of a worker thread: runs the TypeScript sources through tsx, as cli/stagewright.mjs does.
+// Entry of a worker thread in a checkout: runs the TypeScript sources through tsx.
 import { register } from 'tsx/esm/api';
 
 register();

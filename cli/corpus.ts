@@ -2,11 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { openSessions } from '../campaign/catalogue.ts';
 import { CORPUS_FOLDER, caseFiles, caseName, readCase, writeCase } from '../campaign/corpus.ts';
 import { UsageError } from '../campaign/options.ts';
 import { refreshCase, verifyCase, verifyFiles } from '../campaign/verify.ts';
 import { operationCount } from '../fuzz/program.ts';
-import { Sessions } from '../fuzz/sessions.ts';
 import { Exit, print, printJson, table } from './terminal.ts';
 
 export interface CorpusFlags {
@@ -16,7 +16,7 @@ export interface CorpusFlags {
 
 export function corpusVerify(folder: string | undefined, flags: CorpusFlags): number {
   const files = caseFiles(folder ?? CORPUS_FOLDER);
-  const result = verifyFiles(new Sessions(), files);
+  const result = verifyFiles(openSessions(), files);
   if (flags.json === true) printJson({ command: 'corpus verify', ...result });
   else {
     for (const { file, reason, isUnreadable } of result.failed)
@@ -60,7 +60,7 @@ export function corpusList(folder: string | undefined, flags: CorpusFlags): numb
 
 /** Copies cases into the corpus once they verify. */
 export function corpusAdd(files: readonly string[], flags: CorpusFlags): number {
-  const sessions = new Sessions();
+  const sessions = openSessions();
   const folder = flags.dir ?? CORPUS_FOLDER;
   const cases = files.map((file) => {
     const value = readCase(file);
@@ -81,7 +81,7 @@ export function corpusAdd(files: readonly string[], flags: CorpusFlags): number 
 }
 
 export function corpusRefresh(folder: string | undefined): number {
-  const sessions = new Sessions();
+  const sessions = openSessions();
   let left = 0;
   for (const file of caseFiles(folder ?? CORPUS_FOLDER)) {
     const change = refreshCase(sessions, file, readCase(file));

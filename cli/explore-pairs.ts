@@ -1,8 +1,8 @@
 /** `explore --pairs`: a small program for every pair of operations, and a table of verdicts. */
+import { openSessions } from '../campaign/catalogue.ts';
 import { configurationsOf, systemsNamed, UsageError } from '../campaign/options.ts';
 import { pairsOf } from '../fuzz/explore/pairs.ts';
 import type { Exploration } from '../fuzz/explore/result.ts';
-import { Sessions } from '../fuzz/sessions.ts';
 import {
   boundText,
   checkFidelity,
@@ -35,7 +35,7 @@ export async function explorePairs(
   const [system] = systemsNamed([id]);
   const [configuration] = configurationsOf(system!, flags.configuration, undefined);
   checkFidelity(configuration!);
-  const session = new Sessions().get(system!.id, configuration!.id, []);
+  const session = openSessions().get(system!.id, configuration!.id, []);
   const limits: Limits = {
     ...given,
     switches: given.switches ?? PAIR_SWITCHES,

@@ -1,5 +1,7 @@
 /** `explore`: every inequivalent execution of a small case, or of a small case for every pair of operations. */
+
 import { join } from 'node:path';
+import { openSessions } from '../campaign/catalogue.ts';
 import { caseName, readCase, writeCase } from '../campaign/corpus.ts';
 import { parseCount, parseDuration, UsageError } from '../campaign/options.ts';
 import type { Case } from '../fuzz/case.ts';
@@ -12,7 +14,6 @@ import { type Finding, findingOf } from '../fuzz/finding.ts';
 import { operationCount, type Program } from '../fuzz/program.ts';
 import { deriveSchedule, type Plan, runAnswers, runPlan } from '../fuzz/schedule.ts';
 import type { Session } from '../fuzz/session.ts';
-import { Sessions } from '../fuzz/sessions.ts';
 import { assert } from '../sim/assert.ts';
 import { explorePairs } from './explore-pairs.ts';
 import {
@@ -60,7 +61,7 @@ function whole(name: string, text: string | undefined): number | undefined {
 
 async function exploreFile(file: string, flags: ExploreFlags, limits: Limits): Promise<number> {
   const value = readCase(file);
-  const sessions = new Sessions();
+  const sessions = openSessions();
   const bugs = value.bug === undefined || flags.withoutBug === true ? [] : [value.bug];
   const session = sessions.get(value.system, value.configuration, bugs);
   checkFidelity(session.configuration);

@@ -3,6 +3,7 @@
 import { BullEngine } from '../campaign/bull.ts';
 import { Campaign, type CampaignOptions, type CampaignResult } from '../campaign/campaign.ts';
 import { canaryText } from '../campaign/canary.ts';
+import { catalogue } from '../campaign/catalogue.ts';
 import { type Engine, SHARD } from '../campaign/engine.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
 import { lifecycle } from '../campaign/lifecycle.ts';
@@ -41,6 +42,7 @@ export interface FuzzFlags {
   readonly compare?: string[];
   readonly engine?: string;
   readonly redis?: string;
+  readonly load?: string[];
   readonly json?: boolean;
 }
 
@@ -193,7 +195,7 @@ function resumed(systems: readonly string[], flags: FuzzFlags): Order {
   const left = first.seconds === null ? undefined : first.seconds - folder.history.totals.seconds;
   const options: CampaignOptions = {
     seed: plan.seed,
-    targets: targetsOfPlan(plan),
+    targets: targetsOfPlan(plan, catalogue()),
     strategy: plan.strategy ?? undefined,
     runs: hasLimit ? runs : (first.runs ?? undefined),
     seconds: hasLimit ? time : left === undefined ? undefined : Math.max(0, left),
@@ -212,6 +214,7 @@ function limitsOf(flags: FuzzFlags): { runs: number | undefined; time: number | 
 
 function repeatCommand(systems: readonly string[], flags: FuzzFlags, seed: number): string {
   const words = ['stagewright', 'fuzz', ...systems, '--seed', String(seed)];
+  for (const file of flags.load ?? []) words.push('--load', file);
   for (const bug of flags.bug ?? []) words.push('--bug', bug);
   if (flags.configuration !== undefined) words.push('--configuration', flags.configuration);
   if (flags.strategy !== undefined) words.push('--strategy', flags.strategy);

@@ -1,8 +1,7 @@
 /** `list`: what there is. */
+import { catalogue } from '../campaign/catalogue.ts';
 import { UsageError } from '../campaign/options.ts';
 import { STRATEGIES } from '../fuzz/strategies/registry.ts';
-import { SYSTEMS } from '../models/registry.ts';
-import { ORACLES } from '../oracles/registry.ts';
 import { Exit, print, printJson, table } from './terminal.ts';
 
 interface Item {
@@ -13,9 +12,9 @@ interface Item {
 }
 
 const LISTS: Readonly<Record<string, () => readonly Item[]>> = {
-  systems: () => SYSTEMS.map(({ id, title, mirrors }) => ({ id, title, mirrors })),
+  systems: () => catalogue().systems.map(({ id, title, mirrors }) => ({ id, title, mirrors })),
   configurations: () =>
-    SYSTEMS.flatMap((system) =>
+    catalogue().systems.flatMap((system) =>
       system.configurations.map(({ id, title, kind, fidelity, isReal }) => ({
         id,
         title,
@@ -26,7 +25,7 @@ const LISTS: Readonly<Record<string, () => readonly Item[]>> = {
       })),
     ),
   operations: () =>
-    SYSTEMS.flatMap((system) =>
+    catalogue().systems.flatMap((system) =>
       system.operations
         .filter(({ weight }) => weight > 0)
         .map(({ id, title, roles, parameters }) => ({
@@ -38,7 +37,7 @@ const LISTS: Readonly<Record<string, () => readonly Item[]>> = {
         })),
     ),
   bugs: () =>
-    SYSTEMS.flatMap((system) =>
+    catalogue().systems.flatMap((system) =>
       system.bugs.map(({ id, title, upstream, caughtBy }) => ({
         id,
         title,
@@ -47,7 +46,7 @@ const LISTS: Readonly<Record<string, () => readonly Item[]>> = {
         caughtBy,
       })),
     ),
-  oracles: () => ORACLES.map(({ id, claim }) => ({ id, title: claim })),
+  oracles: () => catalogue().oracles.map(({ id, claim }) => ({ id, title: claim })),
   strategies: () => STRATEGIES.map(({ id, title }) => ({ id, title })),
 };
 

@@ -1,13 +1,21 @@
+#!/usr/bin/env node
 /** The command line: flags, dispatch, exit codes. 0 clean, 1 finding, 2 usage, 70 our own fault. */
 import { Command, CommanderError } from 'commander';
+import { load } from '../campaign/catalogue.ts';
+import { KINDS } from '../campaign/scaffold.ts';
 import { type CheckFlags, checkTrace } from './check.ts';
+import { type CiFlags, ci } from './ci.ts';
 import { type CorpusFlags, corpusAdd, corpusList, corpusRefresh, corpusVerify } from './corpus.ts';
+import { corpusMatrix, type MatrixFlags } from './corpus-matrix.ts';
+import { type CoverageFlags, coverage } from './coverage.ts';
 import { exploreCommand } from './explore.ts';
 import type { ExploreFlags } from './explore-run.ts';
 import { type FuzzFlags, fuzz } from './fuzz.ts';
 import { LIST_NAMES, list } from './list.ts';
 import { type LitmusFlags, litmus } from './litmus.ts';
 import { type MutantFlags, mutants } from './mutants.ts';
+import { type MutationPageFlags, mutantsPage } from './mutation-page.ts';
+import { newThing } from './new.ts';
 import { type MinimiseFlags, minimiseFile, type ReplayFlags, replay } from './replay.ts';
 import { type ReportFlags, report } from './report.ts';
 import { Exit, fail } from './terminal.ts';
@@ -157,6 +165,15 @@ function build(done: (code: number) => void): Command {
     .addHelpText('after', '\nExample:\n  stagewright corpus list')
     .action((dir: string | undefined, flags: CorpusFlags) => done(corpusList(dir, flags)));
   corpus
+    .command('matrix')
+    .argument('[dir]', 'folder or file (corpus)')
+    .description('which oracles notice which bug, each oracle alone')
+    .option('--base <file>', 'prints what differs from a matrix that was written before')
+    .option('--format <format>', 'text or html (text)')
+    .option('--out <file>', 'writes it to a file')
+    .addHelpText('after', '\nExample:\n  stagewright corpus matrix --base docs/kill-matrix.txt')
+    .action((dir: string | undefined, flags: MatrixFlags) => done(corpusMatrix(dir, flags)));
+  corpus
     .command('add')
     .argument('<file...>', 'cases that verify')
     .description('copies cases into the corpus')
@@ -194,6 +211,44 @@ function build(done: (code: number) => void): Command {
     .action((dir: string, flags: ReportFlags) => done(report(dir, flags)));
 
   program
+    .command('coverage')
+    .argument('[system...]', 'systems; all by default')
+    .description('what the corpus and a campaign come to: conflict pairs, transitions, goals')
+    .option('--runs <n>', 'executions of each system (20000)')
+    .option('--seed <n>', 'seed of the campaign (1)')
+    .option('--corpus <dir>', 'folder of cases (corpus)')
+    .option('--jobs <n>', 'worker threads (all cores)')
+    .option('--format <format>', 'text, json or html, a heat map (text)')
+    .option('--out <file>', 'writes it to a file')
+    .option('--check', 'fails when something that the base came to is not come to any more')
+    .option('--base <file>', 'what --format json wrote, of as many executions')
+    .option('--json', 'the same as --format json')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stagewright coverage kvm-arm64 --format html --out coverage.html',
+    )
+    .action(async (systems: string[], flags: CoverageFlags) =>
+      done(await coverage(systems, flags)),
+    );
+
+  program
+    .command('ci')
+    .argument('[system...]', 'systems; all by default')
+    .description('replays the corpus, then runs executions of the commit; fails on what is new')
+    .option('--base <path>', 'signatures.json of the base, or a checkout of it (none: all is new)')
+    .option('--corpus <dir>', 'folder of cases (corpus); an empty one is an error')
+    .option('--runs <n>', 'executions, shared by the systems (20000)')
+    .option('--seed <n>', 'a whole number or a commit hash (the commit that is checked out)')
+    .option('--jobs <n>', 'worker threads (all cores)')
+    .option(
+      '--out <dir>',
+      'cases, junit.xml, results.sarif, summary.md, signatures.json (ci-results)',
+    )
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', '\nExample:\n  stagewright ci --base ../base --runs 50000')
+    .action(async (systems: string[], flags: CiFlags) => done(await ci(systems, flags)));
+
+  program
     .command('mutants')
     .argument('<system>', 'the system whose accesses are changed, one at a time')
     .description('drops, changes or swaps single accesses, and lists what no oracle notices')
@@ -219,6 +274,18 @@ function build(done: (code: number) => void): Command {
     .action((file: string, flags: CheckFlags) => done(checkTrace(file, flags)));
 
   program
+    .command('mutants-page')
+    .argument('<file...>', 'documents of mutants SYSTEM --json')
+    .description('one page of the mutants of several systems; fails when a killed one survives now')
+    .option('--base <file>', 'a document to compare with (repeatable)', collect)
+    .option('--out <file>', 'the page (mutants.html)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  stagewright mutants-page kvm.json xen.json --base old.json',
+    )
+    .action((files: string[], flags: MutationPageFlags) => done(mutantsPage(files, flags)));
+
+  program
     .command('litmus')
     .argument('[path...]', 'litmus tests (*.litmus), or folders of them')
     .description("litmus tests in herd's format for virtual memory on our machine")
@@ -241,13 +308,34 @@ function build(done: (code: number) => void): Command {
     .action((paths: string[], flags: LitmusFlags) => done(litmus(paths, flags)));
 
   program
+    .command('new')
+    .argument('<kind>', KINDS.join(', '))
+    .argument('<name>', 'an id; of a bug SYSTEM/ID-words')
+    .description(
+      'writes the files of a system, an oracle or a bug, and a test that fails until they are filled',
+    )
+    .addHelpText('after', '\nExample:\n  stagewright new bug xen-arm/X99-forgets-flush')
+    .action((kind: string, name: string) => done(newThing(kind, name)));
+
+  program
     .command('list')
     .argument('<what>', LIST_NAMES.join(', '))
     .description('what there is')
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright list bugs')
     .action((what: string, flags: { json?: boolean }) => done(list(what, flags)));
+  program.commands.forEach(takeModules);
+  program.hook('preAction', async (_, action) => {
+    for (const file of action.opts<{ load?: string[] }>().load ?? []) await load(file);
+  });
   return program;
+}
+
+/** Systems and oracles of the user's own are named to every command that may meet them. */
+function takeModules(command: Command): void {
+  command.commands.forEach(takeModules);
+  if (command.commands.length > 0) return;
+  command.option('--load <file>', 'adds the systems and oracles of a module (repeatable)', collect);
 }
 
 /** Runs one command line and returns its exit code. */

@@ -1,6 +1,7 @@
 /** `replay` and `minimise`: what a case does now, and a smaller case. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { catalogue, openSessions } from '../campaign/catalogue.ts';
 import { readCase, writeCase, writeWhole } from '../campaign/corpus.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
 import { parseCount, parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
@@ -16,7 +17,7 @@ import { operationCount } from '../fuzz/program.ts';
 import { type Replay, replayCase, Verdict } from '../fuzz/replay.ts';
 import { deriveSchedule, runAnswers, runPlan } from '../fuzz/schedule.ts';
 import type { Session } from '../fuzz/session.ts';
-import { Sessions } from '../fuzz/sessions.ts';
+import type { Sessions } from '../fuzz/sessions.ts';
 import { InternalError } from '../sim/assert.ts';
 import { parseAnswers } from '../sim/scheduler.ts';
 import { EXPORTS, type Export, exported } from './export.ts';
@@ -45,7 +46,7 @@ export function isAsExpected(value: Case, verdict: Verdict, withoutBug: boolean)
 export async function replay(files: readonly string[], flags: ReplayFlags): Promise<number> {
   checkFlags(files, flags);
   if (flags.step === true || flags.export !== undefined) return show(files[0]!, flags);
-  const sessions = new Sessions();
+  const sessions = openSessions();
   const withoutBug = flags.withoutBug === true;
   const cases = files.map((file) => ({ file, value: load(sessions, file, flags) }));
   const results = cases.map(({ file, value }) => {
@@ -89,7 +90,7 @@ function checkFlags(files: readonly string[], flags: ReplayFlags): void {
 
 /** Walks through one case, or writes it as something else. */
 async function show(file: string, flags: ReplayFlags): Promise<number> {
-  const sessions = new Sessions();
+  const sessions = openSessions();
   const { out, ...rest } = flags;
   const value = load(sessions, file, rest);
   const withoutBug = flags.withoutBug === true;
@@ -125,7 +126,12 @@ function load(sessions: Sessions, text: string, flags: ReplayFlags): Case {
   } else if (kept !== null && existsSync(join(kept[1]!, 'campaign.json'))) {
     const { plan } = CampaignFolder.read(kept[1]!).manifest;
     const { seed, strategy } = plan;
-    const executor = new Executor(seed, targetsOfPlan(plan), strategy ?? undefined, sessions);
+    const executor = new Executor(
+      seed,
+      targetsOfPlan(plan, catalogue()),
+      strategy ?? undefined,
+      sessions,
+    );
     ran = executor.run(Number(kept[2]));
   } else return readCase(text);
   const { session, draft } = ran;
@@ -174,7 +180,7 @@ export function minimiseFile(file: string, flags: MinimiseFlags): number {
   const value = readCase(file);
   if (value.expect === undefined)
     throw new UsageError(`${file} expects no finding: there is nothing to minimise`);
-  const sessions = new Sessions();
+  const sessions = openSessions();
   const session = sessions.get(
     value.system,
     value.configuration,

@@ -1,10 +1,11 @@
 /** `report DIR`: what a campaign did and found, as one page or as text for an issue. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openSessions } from '../campaign/catalogue.ts';
 import { readCase, writeWhole } from '../campaign/corpus.ts';
 import { UsageError } from '../campaign/options.ts';
 import { replayCase } from '../fuzz/replay.ts';
-import { Sessions } from '../fuzz/sessions.ts';
 import { reportPage } from './report-html.ts';
 import { type Report, type ReportedFinding, reportOf, type Summary } from './report-model.ts';
 import { reportText } from './report-text.ts';
@@ -60,7 +61,7 @@ function readSummary(folder: string): Summary {
 
 /** Writes a trace viewer beside each case. */
 function withViewers(made: Report, folder: string): Report {
-  const sessions = new Sessions();
+  const sessions = openSessions();
   const findings = made.findings.map((finding): ReportedFinding => {
     if (finding.case === undefined || finding.file === undefined) return finding;
     const viewer = finding.file.replace(/\.yaml$/, '.html');

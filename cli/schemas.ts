@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { LifeState } from '../campaign/lifecycle.ts';
 import { mutantSchema } from '../campaign/mutants.ts';
-import { SIGNALS } from '../fuzz/coverage.ts';
+import { ENTRY_KINDS, SIGNALS } from '../fuzz/coverage.ts';
 
 const count = z.int().min(0);
 
@@ -168,6 +168,66 @@ export const zooSchema = z.strictObject({
       switches: count.optional(),
     }),
   ),
+});
+
+const seen = { corpus: count, campaign: count, example: z.string() };
+const entryKind = z.enum(ENTRY_KINDS);
+const figures = z.strictObject({ seen: count, once: count, twice: count, unseen: z.number() });
+
+export const coverageSchema = z.strictObject({
+  command: z.literal('coverage'),
+  systems: z.array(
+    z.strictObject({
+      system: z.string(),
+      seed: count,
+      executions: count,
+      cases: count,
+      sites: z.array(z.string()),
+      pairs: z.array(z.strictObject({ before: z.string(), after: z.string(), ...seen })),
+      transitions: z.array(
+        z.strictObject({ level: z.int(), from: entryKind, to: entryKind, ...seen }),
+      ),
+      goals: z.array(
+        z.strictObject({
+          id: z.string(),
+          title: z.string(),
+          isReached: z.boolean(),
+          example: z.string().nullable(),
+        }),
+      ),
+      figures: z.strictObject({ pairs: figures, states: figures, segments: figures }),
+    }),
+  ),
+  lost: z.array(
+    z.strictObject({
+      system: z.string(),
+      kind: z.enum(['goal', 'pair', 'transition']),
+      name: z.string(),
+      example: z.string(),
+    }),
+  ),
+});
+
+export const ciSchema = z.strictObject({
+  command: z.literal('ci'),
+  seed: count,
+  corpus: corpusSchema.omit({ command: true }),
+  systems: z.array(z.strictObject({ system: z.string(), executions: count })),
+  findings: z.array(
+    z.strictObject({
+      system: z.string(),
+      oracle: z.string(),
+      signature: z.string(),
+      isNew: z.boolean(),
+      case: z.string(),
+      execution: count,
+      hits: count,
+      repeat: z.string(),
+    }),
+  ),
+  failed: z.boolean(),
+  seconds: z.number(),
+  out: z.string(),
 });
 
 export const listSchema = z.strictObject({

@@ -4,6 +4,7 @@
  */
 import { Document } from 'yaml';
 import type { Configuration, OperationSpec, System } from '../models/system.ts';
+import type { OracleSpec } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import { ActorRole } from '../sim/actor.ts';
 import { SiteDirectory } from '../sim/site.ts';
@@ -15,7 +16,12 @@ import { type Constraint, findCycle, formatConstraint, parseConstraint } from '.
 import type { ActorProgram, Program, ProgramOperation } from './program.ts';
 
 /** Reads a case; throws a CaseError that names file, line and column. */
-export function parseCase(file: string, text: string, systems: readonly System[]): Case {
+export function parseCase(
+  file: string,
+  text: string,
+  systems: readonly System[],
+  oracles: readonly OracleSpec[] = ORACLES,
+): Case {
   const source = new Source(file, text);
   const raw = checkShape(source);
   const system = systems.find(({ id }) => id === raw.system);
@@ -49,7 +55,10 @@ export function parseCase(file: string, text: string, systems: readonly System[]
     program,
     order: names.order(raw.order ?? []),
     choices: names.choices(raw.choices ?? {}),
-    expect: names.expectation(raw.expect),
+    expect: names.expectation(
+      raw.expect,
+      oracles.map(({ id }) => id),
+    ),
     recorded: raw.recorded,
   };
 }
@@ -188,9 +197,8 @@ class NameReader {
     });
   }
 
-  expectation(raw: Raw['expect']): Expectation | undefined {
+  expectation(raw: Raw['expect'], ids: readonly string[]): Expectation | undefined {
     if (raw === 'clean') return undefined;
-    const ids = ORACLES.map(({ id }) => id);
     if (!ids.includes(raw.oracle)) {
       this.#source.fail(['expect', 'oracle'], `unknown oracle "${raw.oracle}" (${list(ids)})`);
     }

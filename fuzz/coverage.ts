@@ -7,8 +7,7 @@
  *
  * Objects are words, the TLB of a PE, locks and pages of the pool. Keys are numbers that depend on the names of sites only.
  */
-import { findSystem } from '../models/registry.ts';
-import type { Goal } from '../models/system.ts';
+import type { Goal, System } from '../models/system.ts';
 import { assert } from '../sim/assert.ts';
 import { isTable, isValid } from '../sim/descriptor.ts';
 import { Event } from '../sim/event.ts';
@@ -140,14 +139,35 @@ export class Coverage {
 }
 
 /** Keys of the conflict pairs of a goal. */
-export function goalKeys(system: string, goal: Goal): readonly number[] {
-  const { names } = new SiteDirectory(findSystem(system)?.sites ?? []);
+export function goalKeys(system: System, goal: Goal): readonly number[] {
+  const { names } = new SiteDirectory(system.sites);
   return goal.pairs.map(([before, after]) => {
     const one = names.indexOf(before);
     const other = names.indexOf(after);
-    assert(one >= 0 && other >= 0, `goal ${goal.id} names sites of ${system}`);
+    assert(one >= 0 && other >= 0, `goal ${goal.id} names sites of ${system.id}`);
     return (one + 1) * SITES + other + 1;
   });
+}
+
+/** Places of the two sites of a pair among the names of a directory, from 0. */
+export function pairOf(key: number): readonly [before: number, after: number] {
+  return [Math.floor(key / SITES) - 1, (key % SITES) - 1];
+}
+
+/** What became of a table entry, and at which level. */
+export interface Transition {
+  readonly level: number;
+  readonly from: EntryKind;
+  readonly to: EntryKind;
+}
+
+export const ENTRY_KINDS = ['empty', 'marked', 'table', 'leaf'] as const;
+export type EntryKind = (typeof ENTRY_KINDS)[number];
+
+/** The transition of a key of the signal `states`. */
+export function transitionOf(key: number): Transition {
+  const level = (Math.floor(key / 16) % 8) - 1;
+  return { level, from: ENTRY_KINDS[Math.floor(key / 4) % 4]!, to: ENTRY_KINDS[key % 4]! };
 }
 
 /** Empty, marked (invalid and not empty), table, leaf. */

@@ -5,6 +5,7 @@ import { type Actor, ActorRole, type Operation } from '../sim/actor.ts';
 import { assert } from '../sim/assert.ts';
 import type { ProgramEntry } from '../sim/spec.ts';
 
+/** One keyed operation with its arguments. */
 export interface ProgramOperation {
   /** Minted once and kept through shrinking: `w1`. Unique per actor. */
   readonly key: string;
@@ -12,6 +13,7 @@ export interface ProgramOperation {
   readonly args: readonly number[];
 }
 
+/** What one actor does, in order. */
 export interface ActorProgram {
   readonly actor: string;
   readonly operations: readonly ProgramOperation[];

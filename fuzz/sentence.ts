@@ -1,6 +1,6 @@
 /** What a violation says: one sentence per rule, made from its facts. */
 import type { Violation } from '../oracles/oracle.ts';
-import { WORK_NAMES } from '../sim/card.ts';
+import { RESULT_NAMES, WORK_NAMES } from '../sim/card.ts';
 import { describe } from '../sim/descriptor.ts';
 import { formatOperation } from './case-text.ts';
 import { hex } from './describe.ts';
@@ -30,7 +30,7 @@ export function operationName(session: Session, operation: number): string {
 
 /** What was wrong, in one sentence made from the facts. */
 export function sentence(session: Session, violation: Violation): string {
-  const { page, frame, pe, expected, found, word } = violation;
+  const { page, frame, pe, expected, found } = violation;
   const at = page === undefined ? '' : ` input page ${hex(page)}`;
   const on = pe === undefined ? '' : ` on PE ${pe}`;
   const entry = found === undefined ? '' : describe(found);
@@ -179,7 +179,54 @@ export function sentence(session: Session, violation: Violation): string {
       return `the operation tried again ${found} times while nobody else changed anything`;
     case 'progress/faults-again':
       return `the guest faulted on${at} again and again although each fault was said to be handled`;
+    case 'freed-page/mapped-writable':
+      return `page ${frame} was mapped writable at${at}; the host grants it for reading only`;
+    case 'context/wrong-vmid':
+      return `an invalidation was issued under VMID ${found}; the tree that was changed has VMID ${expected}`;
+    case 'table-shape/two-parents':
+      return `table page ${frame} was linked at${at} although another entry names it`;
+    case 'table-shape/linked-free-page':
+      return `page ${frame} was linked as a table at${at} although it is free`;
+    case 'table-shape/linked-other-page':
+      return `page ${frame} was linked as a table at${at} although it holds something else`;
+    case 'table-shape/too-deep':
+      return `table page ${frame} was linked at${at}, below the last level`;
+    case 'table-shape/reserved-form':
+      return `the last level at${at} got an entry of a form that hardware reserves (${entry})`;
+    case 'table-shape/leaf-level':
+      return `${at.trim()} got a leaf at a level that has none (${entry})`;
+    case 'table-shape/misaligned-block':
+      return `the block at${at} begins at a page that is no multiple of its size (${entry})`;
+    case 'table-shape/contiguous':
+      return `the leaf at${at} carries a contiguous hint, which its neighbours do not keep (${entry})`;
+    case 'permissions/unreadable':
+      return `${at.trim()} was mapped without the right to read (${entry})`;
+    case 'permissions/memory-type':
+      return `${at.trim()} was mapped with a memory type that nobody asked for (${entry})`;
+    case 'abstract-map/result':
+      return `the operation on${at} returned ${RESULT_NAMES[found ?? 0] ?? found}, which it may not`;
+    case 'reference-counts/freed-twice':
+      return `table page ${frame} was freed a second time`;
+    case 'reference-counts/freed-while-counted':
+      return `table page ${frame} was freed while it is still counted ${found} times`;
+    case 'progress/does-not-finish':
+      return 'the operation does not finish although everybody else has all the time there is';
+    case 'deadlock/nobody-can-go-on':
+      return 'everybody who has not finished waits for somebody else, for ever';
     default:
-      return `${violation.subject}${at}${frame === undefined ? '' : ` page ${frame}`}${on}${word === undefined ? '' : ` word ${word}`}`;
+      return otherSentence(session, violation);
   }
+}
+
+/** A rule without a sentence here: what a system states about its own data, or an oracle of somebody else. */
+function otherSentence({ scene }: Session, violation: Violation): string {
+  const { oracle, rule, subject, page, frame, pe, word } = violation;
+  const invariant = scene.invariants.find(({ id }) => id === rule);
+  if (oracle === 'system-invariant' && invariant !== undefined) {
+    return `it does not hold${frame === undefined ? '' : ` of page ${frame}`} that ${invariant.title}`;
+  }
+  const at = page === undefined ? '' : ` input page ${hex(page)}`;
+  const on = pe === undefined ? '' : ` on PE ${pe}`;
+  const what = `${subject}${at}${frame === undefined ? '' : ` page ${frame}`}${on}`;
+  return `${rule.replaceAll('-', ' ')}: ${what}${word === undefined ? '' : ` word ${word}`}`;
 }

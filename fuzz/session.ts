@@ -9,7 +9,7 @@ import {
   type System,
   type World,
 } from '../models/system.ts';
-import type { Oracle, Violation } from '../oracles/oracle.ts';
+import type { Oracle, OracleSpec, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import { concerns } from '../sim/card.ts';
@@ -67,6 +67,8 @@ export interface SessionOptions {
   readonly mutation?: Mutation;
   /** Oracles to attach; all by default. */
   readonly oracles?: readonly string[];
+  /** Oracles that there are; the registry's by default. */
+  readonly oracleSpecs?: readonly OracleSpec[];
 }
 
 export class Session {
@@ -86,6 +88,7 @@ export class Session {
   readonly #start: Start | undefined;
   readonly #change: CodeChange | undefined;
   readonly #oracleList: readonly Oracle[];
+  readonly #claims = new Map<string, string>();
   readonly #meter: Meter;
 
   constructor(given: System, configuration: Configuration, options: SessionOptions = { bugs: [] }) {
@@ -117,11 +120,12 @@ export class Session {
     const oracles = new Map<string, Oracle>();
     this.#meter = new Meter(this.machine);
     this.machine.listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
-    for (const spec of ORACLES) {
+    for (const spec of options.oracleSpecs ?? ORACLES) {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
       if (spec.concerns?.(this.machine) === false) continue;
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
+      this.#claims.set(spec.id, spec.claim);
       this.machine.listen(oracle, listensTo(spec, scene), spec.claims);
     }
     this.oracles = oracles;
@@ -179,6 +183,11 @@ export class Session {
       );
     };
     return new Footprint(machine, world.countBase, treesOf);
+  }
+
+  /** What an oracle claims, in one sentence. */
+  claimOf(oracle: string): string {
+    return this.#claims.get(oracle) ?? '';
   }
 
   get answers(): Answers {

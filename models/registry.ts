@@ -5,6 +5,7 @@ import { kvmX86Tdp } from './kvm-x86-tdp/index.ts';
 import type { System } from './system.ts';
 import { xenArm } from './xen-arm/index.ts';
 
+/** Every system that is built in. */
 export const SYSTEMS: readonly System[] = Object.freeze([kvmArm64, kvmX86Tdp, xenArm, canary]);
 
 export function findSystem(id: string): System | undefined {

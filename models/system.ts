@@ -13,6 +13,7 @@ import type { WordAddress } from '../sim/memory.ts';
 import type { Sites } from '../sim/site.ts';
 import type { MachineSpec } from '../sim/spec.ts';
 
+/** An argument of an operation. */
 export interface Parameter<C> {
   readonly name: string;
   /** How the value is written in a case: pages in hexadecimal. */
@@ -22,6 +23,7 @@ export interface Parameter<C> {
   readonly max: (configuration: C) => number;
 }
 
+/** An operation: who runs it, its arguments, what it promises, and its body. */
 export interface OperationSpec<C = Configuration, W = World> {
   readonly id: string;
   /** Ids that it had before, the oldest first: cases that name it by one of them still do. */
@@ -45,6 +47,7 @@ export interface OperationSpec<C = Configuration, W = World> {
   start(self: Actor, world: W, args: readonly number[]): Operation<number>;
 }
 
+/** A number that a run may be given besides its program, such as whether the log is on at boot. */
 export interface RunParameter {
   readonly name: string;
   readonly title: string;
@@ -52,6 +55,7 @@ export interface RunParameter {
   readonly max: number;
 }
 
+/** One shape of a system: geometry, actors, fidelity, features. */
 export interface Configuration {
   readonly id: string;
   readonly title: string;
@@ -73,6 +77,7 @@ export interface Configuration {
   readonly parameters: readonly RunParameter[];
 }
 
+/** A known defect as a flag, or a flaw of a historical configuration. */
 export interface Bug {
   /** Zoo id plus words: `A03-coalesce-flushes-one-ipa`. */
   readonly id: string;
@@ -108,6 +113,7 @@ export interface World {
   reset(parameters: Readonly<Record<string, number>>): void;
 }
 
+/** A system under test; `defineSystem` makes one. */
 export interface System {
   readonly id: string;
   readonly title: string;

@@ -2,6 +2,7 @@
  * Contract of an oracle: one claim about every run, judged from events, claims, operation cards and
  * the abstract map. Oracles know no system and none of its flags. Reports carry facts; text is made later.
  */
+import { assert } from '../sim/assert.ts';
 import type { Card } from '../sim/card.ts';
 import type { ClaimCode } from '../sim/claims.ts';
 import type { EventCode } from '../sim/event.ts';
@@ -32,6 +33,7 @@ export type Subject =
   | 'actor'
   | 'log';
 
+/** A broken promise: which clause, at which event, and the facts of it. */
 export interface Violation {
   readonly oracle: string;
   /** Which clause of the claim: a stable word, part of the signature. */
@@ -56,6 +58,7 @@ export interface Violation {
   readonly found: number | undefined;
 }
 
+/** What a report says besides its rule; numbers only, text is made later. */
 export interface Facts {
   readonly page?: number;
   readonly frame?: number;
@@ -126,12 +129,14 @@ export interface Scene {
   readonly invariants: readonly Invariant[];
 }
 
+/** An oracle attached to one machine; reset for every run. */
 export interface Oracle extends Listener {
   /** Times that the claim was tested in all runs so far. */
   judgements: number;
   reset(): void;
 }
 
+/** An oracle as the registry knows it. */
 export interface OracleSpec {
   readonly id: string;
   /** The claim in one sentence. */
@@ -150,4 +155,14 @@ export interface OracleSpec {
 export function listensTo(spec: OracleSpec, scene: Scene): readonly EventCode[] {
   const skipped = spec.skips?.(scene) ?? [];
   return spec.listens.filter((kind) => !skipped.includes(kind));
+}
+
+/** Checks a specification where it is written: an id of small letters and a claim in words. */
+export function defineOracle(spec: OracleSpec): OracleSpec {
+  assert(
+    /^[a-z][a-z0-9-]*$/.test(spec.id),
+    `"${spec.id}" is an id: small letters, digits, hyphens`,
+  );
+  assert(spec.claim.length > 0, `${spec.id} says what it claims`);
+  return spec;
 }

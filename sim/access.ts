@@ -154,10 +154,12 @@ export function fault(fault: FaultClass, level: number): number {
   return (fault << 4) | (level & 15);
 }
 
+/** Class of a fault, from what an access returned. */
 export function faultClass(result: number): FaultClass {
   return (result >>> 4) as FaultClass;
 }
 
+/** Level of a fault, from what an access returned. */
 export function faultLevel(result: number): number {
   return ((result + 1) & 15) - 1;
 }

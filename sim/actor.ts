@@ -38,6 +38,7 @@ export type ActorRole = (typeof ActorRole)[keyof typeof ActorRole];
 
 const SUSPENDED: IteratorResult<void, number> = Object.freeze({ done: false, value: undefined });
 
+/** One thread of control on a PE: what operations `yield*` accesses of. */
 export class Actor implements Step<number>, Iterator<void, number, undefined> {
   readonly machine: Machine;
   readonly index: number;

@@ -6,6 +6,7 @@ export class InternalError extends Error {
   override readonly name = 'InternalError';
 }
 
+/** Throws an InternalError when a belief of ours is wrong. */
 export function assert(condition: boolean, belief: string): asserts condition {
   if (!condition) throw new InternalError(belief);
 }

@@ -70,6 +70,7 @@ export const Claim = {
   /** Input pages [x, x + y) are a device's: mapped as such, and never executable. */
   DevicePages: 30,
 } as const;
+/** One of the claims. */
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
 
 export const CLAIM_NAMES = [

@@ -14,23 +14,36 @@
  */
 export type Descriptor = number;
 
+/** Hardware follows the entry. */
 export const VALID = 1 << 0;
 export const TABLE = 1 << 1;
+/** The right to read. */
 export const READ = 1 << 2;
+/** The right to write. */
 export const WRITE = 1 << 3;
+/** The right to fetch, for privileged code. */
 export const EXEC_PRIVILEGED = 1 << 4;
+/** The right to fetch, for user code. */
 export const EXEC_USER = 1 << 5;
+/** The right to fetch, for any code. */
 export const EXEC = EXEC_PRIVILEGED | EXEC_USER;
+/** The accessed flag. */
 export const ACCESSED = 1 << 6;
+/** Hardware may make the entry writable by a write (DBM). */
 export const DIRTY_MODIFIER = 1 << 7;
 export const TYPE_MASK = 3 << 8;
+/** The contiguous hint. */
 export const CONTIGUOUS = 1 << 10;
+/** The dirty flag, where the entry has one of its own. */
 export const DIRTY = 1 << 11;
+/** Bits that hardware leaves to software. */
 export const SOFTWARE_MASK = 15 << 12;
+/** All rights. */
 export const RIGHTS = READ | WRITE | EXEC;
 export const FRAME_SHIFT = 16;
 export const FRAME_MASK = 0xffff << FRAME_SHIFT;
 
+/** How memory is cached. */
 export const MemoryType = {
   Normal: 0,
   NonCacheable: 1 << 8,
@@ -42,6 +55,7 @@ export const MemoryType = {
 export const Intent = { Read: 0, Write: 1, Execute: 2 } as const;
 export type Intent = (typeof Intent)[keyof typeof Intent];
 
+/** Whether hardware follows the entry. */
 export function isValid(word: Descriptor): boolean {
   return (word & VALID) !== 0;
 }
@@ -51,14 +65,17 @@ export function isTable(word: Descriptor): boolean {
   return (word & (VALID | TABLE)) === (VALID | TABLE);
 }
 
+/** Whether it maps a page or block. */
 export function isLeaf(word: Descriptor): boolean {
   return (word & (VALID | TABLE)) === VALID;
 }
 
+/** Frame that the entry names: a page, or the next table. */
 export function frameOf(word: Descriptor): number {
   return word >>> FRAME_SHIFT;
 }
 
+/** An entry that names the next table. */
 export function table(frame: number): Descriptor {
   return (frame << FRAME_SHIFT) | TABLE | VALID;
 }
@@ -73,6 +90,7 @@ export function advance(word: Descriptor, pages: number): Descriptor {
   return (word + (pages << FRAME_SHIFT)) | 0;
 }
 
+/** Whether the rights of an entry allow an access. */
 export function permits(word: Descriptor, intent: Intent): boolean {
   if (intent === Intent.Read) return (word & READ) !== 0;
   if (intent === Intent.Write) return (word & WRITE) !== 0;

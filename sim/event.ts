@@ -55,6 +55,7 @@ export const Event = {
   Masked: 49,
   Moved: 50,
 } as const;
+/** One of the kinds of events. */
 export type EventCode = (typeof Event)[keyof typeof Event];
 
 export const EVENT_KINDS = 51;

@@ -5,6 +5,7 @@
  */
 import { assert } from './assert.ts';
 
+/** Shape of a tree of tables. */
 export interface Geometry {
   /** log2 of the page size in bytes: 12, 14 or 16. */
   readonly granuleBits: number;
@@ -21,8 +22,10 @@ export interface Geometry {
   readonly isWide?: boolean;
 }
 
+/** Level whose leaves are single pages. */
 export const LAST_LEVEL = 3;
 
+/** Entries of one table page. */
 export function entriesPerTable(geometry: Geometry): number {
   return 1 << geometry.bitsPerLevel;
 }
@@ -42,6 +45,7 @@ export function shiftPages(page: number, bits: number): number {
   return bits > 30 ? 0 : page >>> bits;
 }
 
+/** Index of an input page in its table of a level. */
 export function indexAt(geometry: Geometry, page: number, level: number): number {
   return shiftPages(page, levelShift(geometry, level)) & (entriesPerTable(geometry) - 1);
 }
@@ -51,6 +55,7 @@ export function rootIndex(geometry: Geometry, page: number): number {
   return shiftPages(page, levelShift(geometry, geometry.startLevel - 1));
 }
 
+/** The last multiple of `pages` that is not above the page. */
 export function alignDown(page: number, pages: number): number {
   return page & ~(pages - 1);
 }

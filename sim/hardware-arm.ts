@@ -348,6 +348,7 @@ function copyCombined(machine: Machine, actor: Actor, from: number): void {
   machine.stir();
 }
 
+/** Translation as Arm does it: the default. */
 export const armHardware: TranslationHardware = Object.freeze({
   entersByItself: true,
   keepsTags: true,

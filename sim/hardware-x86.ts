@@ -293,6 +293,7 @@ function dropUsed(machine: Machine, actor: Actor): void {
   machine.stir();
 }
 
+/** Translation as x86 does it. */
 export const x86Hardware: TranslationHardware = Object.freeze({
   entersByItself: false,
   keepsTags: false,

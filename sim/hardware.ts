@@ -42,6 +42,7 @@ export interface TranslationHardware {
   arrive(machine: Machine, slot: number, pe: number): void;
 }
 
+/** Sites of the table walker; every system lists them. */
 export const walkSites = sites('walk', [
   'level-1',
   'level0',
@@ -61,12 +62,14 @@ export const walkSites = sites('walk', [
   'tagNew',
 ]);
 
+/** Sites of choices that hardware makes; every system lists them. */
 export const choiceSites = sites('choice', [
   'allocationFails',
   'reuseOldest',
   'evictOther',
   'hostilePage',
 ]);
+/** Sites of the machine itself; every system lists them. */
 export const machineSites = sites('machine', ['run']);
 
 export const LEVEL_SITES = [

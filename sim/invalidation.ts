@@ -8,6 +8,7 @@ import { assert } from './assert.ts';
 import { type Geometry, LAST_LEVEL, levelShift } from './geometry.ts';
 import { TlbKind } from './tlb.ts';
 
+/** Kinds of invalidations: Arm’s instructions and x86’s flushes. */
 export const Tlbi = {
   Invalid: 0,
   /** Stage-2 entries by input page: leaf and walk cache. */
@@ -53,6 +54,7 @@ export const TLBI_NAMES = [
   'device range',
 ] as const;
 
+/** Whether an invalidation is for this PE only or for all. */
 export const Shareability = { Local: 0, Inner: 1 } as const;
 export type Shareability = (typeof Shareability)[keyof typeof Shareability];
 

@@ -4,8 +4,10 @@
  */
 /** Moments other than the release of a lock. */
 export const AT_END = -1;
+/** Tested when a table page is freed. */
 export const AT_TABLE_FREE = -2;
 
+/** What a system states about its own data. */
 export interface Invariant {
   /** A stable word: the rule that a violation names. */
   readonly id: string;

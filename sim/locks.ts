@@ -1,12 +1,15 @@
 /** Spin locks, reader-writer locks and mutexes: state that the scheduler and oracles can see. */
 import { assert } from './assert.ts';
 
+/** Kinds of locks. */
 export const LockKind = { Spin: 0, ReadWrite: 1, Mutex: 2 } as const;
 export type LockKind = (typeof LockKind)[keyof typeof LockKind];
 
+/** How a lock is held. */
 export const Mode = { Invalid: 0, Exclusive: 1, Shared: 2 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
+/** A lock of the machine. */
 export interface LockSpec {
   readonly name: string;
   readonly kind: LockKind;

@@ -50,6 +50,7 @@ export const RETRY_BOUND = 8;
 
 const RUN = siteOf('machine.run');
 
+/** The machine: PEs, memory, tables, locks, and the loop that runs a program. */
 export class Machine implements Scheduling {
   readonly spec: MachineSpec;
   readonly memory: Memory;

@@ -9,6 +9,7 @@
  */
 import { assert } from './assert.ts';
 
+/** Address of a word: frame and index packed. */
 export type WordAddress = number;
 
 /** Backed words up to which a reset clears them all instead of the touched ones of each page. */

@@ -4,6 +4,7 @@
  */
 import { assert } from './assert.ts';
 
+/** What a page of memory is used for now. */
 export const Role = { Invalid: 0, Free: 1, Cached: 2, Table: 3, Data: 4, Kernel: 5 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
 

@@ -8,6 +8,7 @@
  */
 import { assert } from './assert.ts';
 
+/** A declared place of an algorithm, as a hash of its name. */
 export type Site = number;
 
 /** A group of sites as declared by one operation. */
@@ -23,10 +24,12 @@ export interface SiteGroup {
 
 const GROUP = Symbol('site group');
 
+/** The sites of a group by name. */
 export type Sites<Name extends string> = { readonly [K in Name]: Site } & {
   readonly [GROUP]: SiteGroup;
 };
 
+/** Declares a group of sites. */
 export function sites<const Name extends string>(
   group: string,
   names: readonly Name[],

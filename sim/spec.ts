@@ -9,6 +9,7 @@ import type { LockSpec } from './locks.ts';
 import type { StoreOrder } from './stores.ts';
 import type { TreeSpec } from './tables.ts';
 
+/** An actor of a machine. */
 export interface ActorSpec {
   readonly name: string;
   readonly role: ActorRole;

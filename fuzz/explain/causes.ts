@@ -3,7 +3,6 @@
  * which invalidation should have removed it, which promise was broken, which step used it.
  */
 import type { Violation } from '../../oracles/oracle.ts';
-import { ORACLES } from '../../oracles/registry.ts';
 import { describeRow, tlbiText } from '../describe.ts';
 import type { Plan } from '../schedule.ts';
 import { operationName, sentence } from '../sentence.ts';
@@ -15,7 +14,7 @@ const INVALIDATIONS_SHOWN = 3;
 
 /** The session holds the run that ended with the violation, and holds it again afterwards. */
 export function causes(session: Session, plan: Plan, violation: Violation): readonly string[] {
-  const claim = ORACLES.find(({ id }) => id === violation.oracle)?.claim ?? '';
+  const claim = session.claimOf(violation.oracle);
   const lines = [
     `${violation.oracle} (${violation.rule}) at step ${violation.step}, ` +
       `${operationName(session, violation.operation)}, ${session.directory.name(violation.site)}:`,

@@ -3,7 +3,7 @@ import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { sites } from '../../sim/site.ts';
 import type { KvmWorld } from './world.ts';
 
-export const countSites = sites('page-count', ['get', 'put', 'read', 'freeAtZero']);
+export const countSites = sites('page-count', ['get', 'put', 'freeAtZero']);
 const at = countSites;
 
 export function getPage(self: Actor, world: KvmWorld, frame: number): Step<number> {

@@ -81,11 +81,11 @@ test('pairs of a run are those that a simple reading finds', (t) => {
 });
 
 test('goals name sites of their system', (t) => {
-  const goals = SYSTEMS.flatMap(({ id, goals: own }) => own.map((goal) => ({ id, goal })));
+  const goals = SYSTEMS.flatMap((system) => system.goals.map((goal) => ({ system, goal })));
   t.true(goals.length > 0);
-  for (const { id, goal } of goals) t.is(goalKeys(id, goal).length, goal.pairs.length);
+  for (const { system, goal } of goals) t.is(goalKeys(system, goal).length, goal.pairs.length);
   const wrong = { id: 'x', title: 'x', pairs: [['no.where', 'fault.lock']] } as const;
-  t.throws(() => goalKeys('kvm-arm64', wrong), { message: /goal x names sites of kvm-arm64/ });
+  t.throws(() => goalKeys(SYSTEMS[0]!, wrong), { message: /goal x names sites of kvm-arm64/ });
 });
 
 const none = { states: new Set<number>(), segments: new Set<number>() };

@@ -1,0 +1,4 @@
+/** Something that the user asked for is wrong; exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
