@@ -20,7 +20,6 @@ export const hostPageSites = sites('host-page', [
   'readReferences',
   'reference',
   'referenceAgain',
-  'own',
   'release',
   'quarantine',
   'countQuarantine',
@@ -31,7 +30,6 @@ export const hostPageSites = sites('host-page', [
   'completeAll',
   'freeQuarantined',
   'allocate',
-  'free',
 ]);
 const at = hostPageSites;
 

@@ -25,6 +25,8 @@ function rulesOf(oracle: string): readonly string[] {
   const text = readFileSync(`oracles/${oracle}.ts`, 'utf8');
   const calls = [
     ...text.matchAll(/\.add\(\s*'[a-z-]+',([\s\S]*?),\s*'[a-z]+',/g),
+    // a rule that a method of the oracle takes first
+    ...text.matchAll(/this\.#add\(([^,]*),/g),
     // a rule that was chosen before
     ...text.matchAll(/const rule = [^;]*?\?([^;]*);/g),
   ];
