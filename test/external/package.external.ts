@@ -3,7 +3,7 @@
  * a strict project, and the tutorial can be followed word by word. Fetches its dependencies from the registry.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import test from 'ava';
@@ -71,6 +71,13 @@ test.serial('its corpus verifies', (t) => {
     ]),
     /1 of 1 cases are as recorded/,
   );
+});
+
+test.serial('its pages come with it', (t) => {
+  const file = 'node_modules/stagewright/corpus/kvm-arm64/A20-table-level-as-hint.yaml';
+  shell('npx', ['stagewright', 'replay', file, '--html', 'viewer.html']);
+  const page = readFileSync(join(folder, 'viewer.html'), 'utf8');
+  t.regex(page, /<script type="application\/json" id="data">/);
 });
 
 test.serial(
