@@ -4,7 +4,11 @@
  */
 export { default as fc } from 'fast-check';
 export { UsageError } from '../campaign/usage.ts';
+export type { Case } from '../fuzz/case.ts';
+export { parseCase } from '../fuzz/case-text.ts';
 export type { ActorProgram, Program, ProgramOperation } from '../fuzz/program.ts';
+export { type Replay, replayCase } from '../fuzz/replay.ts';
+export { Sessions } from '../fuzz/sessions.ts';
 export { SYSTEMS } from '../models/registry.ts';
 export {
   type Bug,

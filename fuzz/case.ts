@@ -25,6 +25,7 @@ export interface Recorded {
   readonly digest: string;
 }
 
+/** A case as its file says it: system, program, order, choices, and what is expected. */
 export interface Case {
   /** Comment on top: what happens, for people. */
   readonly comment: string;

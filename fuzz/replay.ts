@@ -28,6 +28,7 @@ export const Verdict = {
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
+/** What came of a replay: the verdict, why, and the run itself. */
 export interface Replay {
   readonly verdict: Verdict;
   readonly session: Session;
@@ -44,7 +45,10 @@ export interface Replay {
 export const RESEARCH_BUDGET = 2000;
 const RESEARCH_SEED = 20201105;
 
-/** @param withoutBug replay on the correct model, whatever the case names */
+/**
+ * Replays a case: its stored order, then what search finds when that does not reproduce it.
+ * @param withoutBug replay on the correct model, whatever the case names
+ */
 export function replayCase(sessions: Sessions, value: Case, withoutBug = false): Replay {
   const bugs = value.bug === undefined || withoutBug ? [] : [value.bug];
   const session = sessions.get(value.system, value.configuration, bugs);

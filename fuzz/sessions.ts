@@ -2,6 +2,7 @@
 import { BUILT_IN, type Catalogue, configurationIn, systemIn } from './catalogue.ts';
 import { Session, type SessionOptions } from './session.ts';
 
+/** Booted sessions, one for each system, configuration and set of bug flags; booted when first asked for. */
 export class Sessions {
   readonly #booted = new Map<string, Session>();
   readonly #options: Partial<SessionOptions>;

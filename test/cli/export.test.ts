@@ -1,6 +1,6 @@
 /** `replay --export`: a test that runs by itself, and a trace that other tools open. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -14,10 +14,13 @@ test('ava: the exported test passes in a project of its own, and fails when the 
     const exported = join(folder, 'a20.test.ts');
     const { code } = await stagewright(['replay', FILE, '--export', 'ava', '--out', exported]);
     t.is(code, 0);
-    mkdirSync(join(folder, 'node_modules'));
-    const here = resolve('.');
-    symlinkSync(here, join(folder, 'node_modules', 'stagewright'));
-    for (const name of ['ava', 'tsx'])
+    const installed = join(folder, 'node_modules', 'stagewright');
+    mkdirSync(installed, { recursive: true });
+    const build = ['-p', 'tsconfig.build.json', '--outDir', join(installed, 'dist')];
+    await run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), ...build]);
+    copyFileSync('package.json', join(installed, 'package.json'));
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    for (const name of ['ava', ...Object.keys(dependencies)])
       symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name));
     const settings = {
       type: 'module',

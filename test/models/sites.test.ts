@@ -20,8 +20,9 @@ const RUNS_MAX = 12_000;
 /** Sites that no run shows, and why. */
 const UNSEEN: Readonly<Record<string, string>> = {
   'entry-to-guest.enter': 'entering the guest is an event of the machine, under its own site',
+  'vcpu.runGuest': 'the same',
   'unmap.readStart': 'hosts hold the lock of the address space: no two invalidations overlap here',
-  'unmap.readEnd': 'the same',
+  'unmap.readEnd': 'as at its start',
   'detach.frozenByOther': 'a race of two removals that no sample of this size comes to',
   'split.freeSpare':
     'a lost race for the last block of a root, which no sample of this size comes to',
