@@ -173,7 +173,13 @@ export function issueStore(machine: Machine, actor: Actor): void {
   const old = stores.load(actor.pe, actor.x);
   stores.add(actor.pe, kind, actor.x, actor.y, actor);
   machine.emit(Event.StoreIssue, actor.site, actor.x, old, actor.y, 0);
-  refresh(machine, actor.pe);
+  issued(machine, actor.pe);
+}
+
+function issued(machine: Machine, pe: number): void {
+  // other threads of the PE may be parked at a store that there is no room for now
+  if (machine.stores.isFull(pe)) machine.stirred = true;
+  refresh(machine, pe);
 }
 
 /**
@@ -188,7 +194,7 @@ export function issueZero(machine: Machine, actor: Actor, frame: number): void {
       memory.store(memory.address(frame, index), word, 0);
   }
   machine.stores.add(actor.pe, PAGE, machine.memory.address(frame, 0), 0, actor);
-  refresh(machine, actor.pe);
+  issued(machine, actor.pe);
 }
 
 export function issueRegister(machine: Machine, actor: Actor): void {

@@ -12,7 +12,7 @@ import { Shareability, Tlbi } from '../../sim/invalidation.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
-import { StoreOrder } from '../../sim/stores.ts';
+import { STORE_SLOTS, StoreOrder } from '../../sim/stores.ts';
 import { at, type Body, ONE_LOCK, type Program, VMID, Workbench } from './workbench.ts';
 
 const EVERY = [StoreOrder.Immediate, StoreOrder.Location, StoreOrder.Queue] as const;
@@ -371,3 +371,38 @@ test('an access after a new entry may still fault without a context synchronisat
   t.deepEqual(mapThenAccess(false), ['faults', 'works']);
   t.deepEqual(mapThenAccess(true), ['works']);
 });
+
+/** The thread of the host stores until its PE has no room; then whoever is ready, vCPUs first. */
+class HostFirst implements Scheduler {
+  readonly id = 'host first';
+  #stores = 0;
+
+  begin(): void {}
+
+  pick(machine: Scheduling): number {
+    const ready = [...machine.ready.subarray(0, machine.readyCount)].sort((a, b) => a - b);
+    if (this.#stores === STORE_SLOTS || !ready.includes(HOST0)) return ready[0]!;
+    this.#stores += 1;
+    return HOST0;
+  }
+
+  choose(): number {
+    return 0;
+  }
+}
+
+const HOST0 = 2;
+
+for (const order of [StoreOrder.Location, StoreOrder.Queue]) {
+  test(`a thread that is parked at a store waits when another one of its PE has filled the slots: ${order}`, (t) => {
+    const bench = new Workbench({ storeOrder: order });
+    const storesTo = (count: number, first: number): Body =>
+      function* body(self) {
+        for (let i = 0; i < count; i += 1)
+          yield* self.store(at.store, bench.variable(first + i), 1);
+        return 0;
+      };
+    bench.run({ vcpu0: [storesTo(1, 0)], host0: [storesTo(STORE_SLOTS, 1)] }, new HostFirst());
+    for (let i = 0; i <= STORE_SLOTS; i += 1) t.is(bench.machine.memory.load(bench.variable(i)), 1);
+  });
+}
