@@ -93,6 +93,7 @@ function extraActor(system: System): System {
   const work: OperationSpec = {
     ...system.operations.find(({ roles }) => roles.includes('host'))!,
     id: STRANGER,
+    isIn: () => true,
     parameters: [],
     card: {
       tree: -1,
