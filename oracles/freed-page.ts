@@ -5,12 +5,9 @@
  * said to be finished has taken every page of its range back.
  *
  * Why it matters: a guest that keeps a page after the host gave it away reads and writes its next owner.
- * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses; in
- * windows of more than 4,096 pages, a page freed while an input page other than the one that it was
- * granted for last maps it.
+ * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses.
  * A device may use what was replaced until the lock of the tables is dropped.
- * Cost: constant per guest access, the pages covered per store; a scan of entries and TLBs for each
- * data page freed.
+ * Cost: constant per guest access, the pages covered per store; a scan of the TLBs for each data page freed.
  * Source: spec/arm.md 7.2 I-SEQ with amendment E12; zoo oracle OWN.
  */
 import { Claim } from '../sim/claims.ts';
@@ -29,9 +26,6 @@ export const freedPage: OracleSpec = {
   claims: [Claim.HostDirtied, Claim.HostGrants, Claim.HostRevokes, Claim.RevocationReturned],
   create: (scene) => new FreedPage(scene),
 };
-
-/** In larger windows a freed page is looked up only where it was granted last. */
-const SCANNED_PAGES_MAX = 4096;
 
 class FreedPage implements Oracle {
   judgements = 0;
@@ -172,10 +166,10 @@ class FreedPage implements Oracle {
 
   /** An input page whose entry names the frame, or -1. */
   #pageThatMaps(tree: Tree, frame: number): number {
+    if (tree.mapped[frame] === 0) return -1;
     const { entries } = tree;
     const last = this.#pageOf[frame]!;
     if (last < entries.length && names(entries[last]!, frame)) return last;
-    if (entries.length > SCANNED_PAGES_MAX) return -1;
     for (let page = 0; page < entries.length; page += 1) {
       if (names(entries[page]!, frame)) return page;
     }

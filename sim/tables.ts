@@ -21,7 +21,6 @@ import type { Memory } from './memory.ts';
 export const Regime = { Guest: 0, Hypervisor: 1 } as const;
 export type Regime = (typeof Regime)[keyof typeof Regime];
 
-/** A tree of tables, as the machine and the oracles know it. */
 export interface TreeSpec {
   readonly name: string;
   readonly geometry: Geometry;
@@ -84,8 +83,11 @@ export class Tree {
   /** Level of the leaf behind each entry; meaningless where the entry is 0. */
   readonly levels: Uint8Array;
   readonly levelsBefore: Uint8Array;
+  /** By frame: input pages whose entry is a leaf that names it. */
+  readonly mapped: Int32Array;
 
-  constructor(index: number, spec: TreeSpec) {
+  /** @param frames frames of the machine; leaves may name others, which are not counted */
+  constructor(index: number, spec: TreeSpec, frames: number) {
     checkGeometry(spec.geometry);
     this.index = index;
     this.name = spec.name;
@@ -107,6 +109,7 @@ export class Tree {
     this.before = new Int32Array(pages);
     this.levels = new Uint8Array(pages);
     this.levelsBefore = new Uint8Array(pages);
+    this.mapped = new Int32Array(frames);
   }
 }
 
@@ -139,7 +142,7 @@ export class Tables {
   constructor(memory: Memory, observer: TableObserver, specs: readonly TreeSpec[]) {
     this.#memory = memory;
     this.#observer = observer;
-    this.trees = specs.map((spec, index) => new Tree(index, spec));
+    this.trees = specs.map((spec, index) => new Tree(index, spec, memory.frames));
     this.#vmids = specs.map(({ vmid }) => vmid);
     this.treeOf = new Int8Array(memory.frames).fill(-1);
     this.levelOf = new Int8Array(memory.frames);
@@ -151,6 +154,7 @@ export class Tables {
     this.treeOf.fill(-1);
     for (const tree of this.trees) {
       tree.entries.fill(0);
+      tree.mapped.fill(0);
       tree.vmid = this.#vmids[tree.index]!;
       // 0 is what an operation finds that looks before there is one
       tree.pastVmids = tree.vmid === 0 ? 1 : 0;
@@ -196,6 +200,7 @@ export class Tables {
       if (this.treeOf[frame] === index) this.treeOf[frame] = -1;
     }
     tree.entries.fill(0);
+    tree.mapped.fill(0);
     tree.live = false;
     tree.loadable = false;
   }
@@ -240,8 +245,14 @@ export class Tables {
 
   #fill(tree: Tree, first: number, count: number, level: number, entry: number): void {
     const isMapped = isValid(entry);
+    const { entries, mapped } = tree;
     for (let i = 0; i < count; i += 1) {
-      tree.entries[first + i] = isMapped ? advance(entry, i) : entry;
+      const old = entries[first + i]!;
+      // frames of other machines have no place in the array, and no effect
+      if (isValid(old)) mapped[frameOf(old)]! -= 1;
+      const next = isMapped ? advance(entry, i) : entry;
+      if (isMapped) mapped[frameOf(next)]! += 1;
+      entries[first + i] = next;
       tree.levels[first + i] = level;
     }
   }

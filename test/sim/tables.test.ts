@@ -1,7 +1,16 @@
 /** The abstract map that follows each visible store: link, unlink, block, split, two root pages. */
 import test from 'ava';
 import fc from 'fast-check';
-import { ACCESSED, advance, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
+import {
+  ACCESSED,
+  advance,
+  frameOf,
+  isValid,
+  leaf,
+  READ,
+  table,
+  WRITE,
+} from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { Memory } from '../../sim/memory.ts';
 import { Regime, Tables } from '../../sim/tables.ts';
@@ -285,5 +294,33 @@ test('after any stores the map is what a fresh walk of memory gives', (t) => {
       },
     ),
     { numRuns: 250 },
+  );
+});
+
+test('the count of pages that name a frame is that of the entries, whatever was stored', (t) => {
+  const words = [
+    0,
+    leaf(20, RIGHTS),
+    leaf(24, RIGHTS),
+    leaf(40, READ | ACCESSED),
+    table(30),
+    table(31),
+  ];
+  const stores = fc.array(
+    fc.tuple(fc.constantFrom(ROOT, ROOT + 1, 30, 31), fc.nat(3), fc.constantFrom(...words)),
+    { maxLength: 20 },
+  );
+  fc.assert(
+    fc.property(stores, (list) => {
+      const bench = new Bench(TOY);
+      for (const [frame, index, word] of list) bench.store(frame, index, word);
+      const { entries, mapped } = bench.tree;
+      const counted = new Int32Array(FRAMES);
+      for (const entry of entries) if (isValid(entry)) counted[frameOf(entry)]! += 1;
+      t.deepEqual(mapped, counted);
+      bench.tables.uproot(0);
+      t.true(mapped.every((count) => count === 0));
+    }),
+    { numRuns: 300, seed: 1 },
   );
 });
