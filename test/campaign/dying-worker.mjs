@@ -14,7 +14,9 @@ function isFirst() {
 }
 
 export default async (task) => {
-  if (task.kind === 'shard' && task.from > 0 && isFirst()) process.exit(9);
-  if (task.kind === 'finding' && task.plan.seed === 13) process.exit(9);
+  // tests run side by side: each kind of death has its own campaign
+  const isDoomed = task.plan.seed === 13;
+  if (task.kind === 'shard' && !isDoomed && task.from > 0 && isFirst()) process.exit(9);
+  if (task.kind === 'finding' && isDoomed) process.exit(9);
   return perform(task);
 };
