@@ -21,6 +21,7 @@ import type { Memory } from './memory.ts';
 export const Regime = { Guest: 0, Hypervisor: 1 } as const;
 export type Regime = (typeof Regime)[keyof typeof Regime];
 
+/** A tree of tables, as the machine and the oracles know it. */
 export interface TreeSpec {
   readonly name: string;
   readonly geometry: Geometry;
