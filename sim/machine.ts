@@ -253,15 +253,16 @@ export class Machine implements Scheduling {
    */
   listen(listener: Listener, kinds: readonly EventCode[], claims?: readonly ClaimCode[]): void {
     for (const kind of kinds) {
-      if (kind !== Event.Claim) this.#listeners[kind]!.push(listener);
-      else if (claims !== undefined)
-        for (const one of claims) this.#claimListeners[one]!.push(listener);
-      else for (const each of this.#claimListeners) each.push(listener);
-      this.#tell[kind] = dispatchTo(kind, this.#listeners[kind]!);
+      if (kind !== Event.Claim) {
+        this.#listeners[kind]!.push(listener);
+        this.#tell[kind] = dispatchTo(kind, this.#listeners[kind]!);
+        continue;
+      }
+      for (const claim of claims ?? this.#claimListeners.keys()) {
+        this.#claimListeners[claim]!.push(listener);
+        this.#tellClaim[claim] = dispatchTo(kind, this.#claimListeners[claim]!);
+      }
     }
-    this.#claimListeners.forEach((list, claim) => {
-      this.#tellClaim[claim] = dispatchTo(Event.Claim, list);
-    });
   }
 
   /** Gives every actor its entries, for this run and the next ones; those without take no part. */
