@@ -1,6 +1,8 @@
 /** Wraps a scheduler and names everything that happens: events in order, choices that differ. */
-import type { Pending, Scheduler, Scheduling } from '../sim/scheduler.ts';
+
+import type { Pending, Scheduling } from '../sim/scheduler.ts';
 import { OccurrenceCounter } from './names.ts';
+import { Wrapper } from './strategies/wrapper.ts';
 
 export interface RecordedEvent extends Pending {
   readonly source: number;
@@ -16,31 +18,24 @@ export interface RecordedChoice {
   readonly answer: number;
 }
 
-export class Recorder implements Scheduler {
-  readonly id: string;
+export class Recorder extends Wrapper {
   readonly events: RecordedEvent[] = [];
   readonly choices: RecordedChoice[] = [];
   switches = 0;
-  readonly #inner: Scheduler;
   readonly #counter = new OccurrenceCounter();
   readonly #asked = new OccurrenceCounter();
 
-  constructor(inner: Scheduler) {
-    this.#inner = inner;
-    this.id = inner.id;
-  }
-
-  begin(machine: Scheduling): void {
+  override begin(machine: Scheduling): void {
     this.events.length = 0;
     this.choices.length = 0;
     this.switches = 0;
     this.#counter.reset();
     this.#asked.reset();
-    this.#inner.begin(machine);
+    super.begin(machine);
   }
 
-  pick(machine: Scheduling): number {
-    const source = this.#inner.pick(machine);
+  override pick(machine: Scheduling): number {
+    const source = super.pick(machine);
     machine.grant = 0;
     const pending = machine.pending(source);
     const { current, actorCount } = machine;
@@ -55,8 +50,8 @@ export class Recorder implements Scheduler {
     return source;
   }
 
-  choose(machine: Scheduling, site: number, alternatives: number): number {
-    const answer = this.#inner.choose(machine, site, alternatives);
+  override choose(machine: Scheduling, site: number, alternatives: number): number {
+    const answer = super.choose(machine, site, alternatives);
     const { operation } = machine;
     const occurrence = this.#asked.next({ operation, site, pe: -1 });
     if (answer !== 0) this.choices.push({ operation, site, occurrence, answer });

@@ -3,10 +3,12 @@
  * them: the order of each source's own events, and of conflicting footprints (sim/footprint.ts). Made by
  * running once; kept as plain data, so that the session is free for other runs.
  */
+
 import { Event } from '../../sim/event.ts';
 import type { Pending, Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import type { PlannedRun } from '../schedule.ts';
 import type { Session } from '../session.ts';
+import { Wrapper } from '../strategies/wrapper.ts';
 
 /** One event: what a source did when it was picked, or what happened in the fair tail in one go. */
 export interface TimelineEvent extends Pending {
@@ -28,35 +30,28 @@ export interface Arrow {
 }
 
 /** Notes at which trace row, and when, each event begins. */
-export class RowMarks implements Scheduler {
-  readonly id: string;
+export class RowMarks extends Wrapper {
   readonly rows: number[] = [];
   readonly clocks: number[] = [];
   readonly #session: Session;
-  readonly #inner: Scheduler;
 
   constructor(session: Session, inner: Scheduler) {
-    this.id = inner.id;
+    super(inner);
     this.#session = session;
-    this.#inner = inner;
   }
 
-  begin(machine: Scheduling): void {
+  override begin(machine: Scheduling): void {
     this.rows.length = 0;
     this.clocks.length = 0;
-    this.#inner.begin(machine);
+    super.begin(machine);
   }
 
-  pick(machine: Scheduling): number {
-    const source = this.#inner.pick(machine);
+  override pick(machine: Scheduling): number {
+    const source = super.pick(machine);
     machine.grant = 0;
     this.rows.push(this.#session.machine.trace.count);
     this.clocks.push(this.#session.machine.clock + Math.max(0, machine.latency(source)));
     return source;
-  }
-
-  choose(machine: Scheduling, site: number, alternatives: number): number {
-    return this.#inner.choose(machine, site, alternatives);
   }
 }
 

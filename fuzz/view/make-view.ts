@@ -1,4 +1,5 @@
 /** Makes the view of a replay: the run, and beside a failing one the run that passes. */
+
 import { CLAIM_NAMES } from '../../sim/claims.ts';
 import { EVENT_TABLE, Event } from '../../sim/event.ts';
 import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
@@ -14,6 +15,7 @@ import { formatConstraint } from '../order.ts';
 import { type PlannedRun, runAnswers } from '../schedule.ts';
 import { operationText, sentence } from '../sentence.ts';
 import type { Session } from '../session.ts';
+import { Wrapper } from '../strategies/wrapper.ts';
 import { type Picture, pictureOf, StateRecorder } from './state.ts';
 import { Numbered, numberedTexts } from './tables.ts';
 import type { Lane, Mark, RowKind, View, ViewOrder, ViewRun } from './view.ts';
@@ -88,29 +90,18 @@ export function makeView(
 }
 
 /** Takes a picture when the run begins. */
-class Photographer implements Scheduler {
-  readonly id: string;
+class Photographer extends Wrapper {
   picture: Picture | undefined;
   readonly #session: Session;
-  readonly #inner: Scheduler;
 
   constructor(session: Session, inner: Scheduler) {
-    this.id = inner.id;
+    super(inner);
     this.#session = session;
-    this.#inner = inner;
   }
 
-  begin(machine: Scheduling): void {
+  override begin(machine: Scheduling): void {
     this.picture = pictureOf(this.#session);
-    this.#inner.begin(machine);
-  }
-
-  pick(machine: Scheduling): number {
-    return this.#inner.pick(machine);
-  }
-
-  choose(machine: Scheduling, site: number, alternatives: number): number {
-    return this.#inner.choose(machine, site, alternatives);
+    super.begin(machine);
   }
 }
 
