@@ -1,6 +1,6 @@
 /**
  * Executions of a campaign by number: what execution `index` runs depends on the campaign's seed, its
- * targets and the index, and on nothing else.
+ * targets and the index, and on nothing else. A few in a row run one program.
  */
 import type { Configuration, System } from '../models/system.ts';
 import { assert } from '../sim/assert.ts';
@@ -11,6 +11,7 @@ import { EVENTS_PER_OPERATION } from './search.ts';
 import { limitsFor, type RunResult, type Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import { STRATEGIES, type StrategySpec } from './strategies/registry.ts';
+import { drawTemper, type Temper } from './temper.ts';
 
 /** One thing to fuzz: a system with flags, in some of its configurations. */
 export interface Target {
@@ -30,26 +31,35 @@ export interface Execution {
   readonly states: () => readonly string[];
 }
 
-/** An execution that was drawn and not made. */
-export interface Drawn {
-  readonly index: number;
-  readonly seed: number;
+/** Schedules that are run of one program, one after the other: drawing and loading it costs half a run. */
+const SCHEDULES = 4;
+
+/** A program of the campaign, and where it is run. */
+interface DrawnProgram {
+  readonly number: number;
   readonly target: Target;
   readonly configuration: Configuration;
   readonly draft: Draft;
-  readonly strategy: StrategySpec;
   /** The stream that it was drawn from. */
   readonly random: Random;
 }
 
+/** An execution that was drawn and not made. */
+export interface Drawn extends DrawnProgram {
+  readonly index: number;
+  readonly seed: number;
+  readonly temper: Temper;
+  readonly strategy: StrategySpec;
+}
+
 /** Makes a drawn execution in a session: its own, or one whose model is a variant. */
 export function perform(
-  { index, seed, target, draft, strategy, random }: Drawn,
+  { index, seed, target, draft, temper, strategy, random }: Drawn,
   session: Session,
 ): Execution {
-  const { program, parameters, temper } = draft;
+  const { program, parameters } = draft;
   const schedule = new Random(seed, 2);
-  session.load(program);
+  if (session.given !== program) session.load(program);
   const scheduler = strategy.create(schedule, temper, expectedEvents(session, program));
   const result = session.run(parameters, scheduler, limitsFor(session.configuration, program));
   return {
@@ -69,6 +79,9 @@ export class Executor {
   readonly #strategies: readonly StrategySpec[];
   readonly #sessions: Sessions;
   readonly #generators = new Map<System, Generator>();
+  readonly #weights: readonly number[];
+  readonly #weightSum: number;
+  #last: DrawnProgram | undefined;
 
   /** @param strategy id of the only strategy, ids of several, or undefined for the portfolio */
   constructor(
@@ -83,6 +96,8 @@ export class Executor {
     const ids = typeof strategy === 'string' ? [strategy] : strategy;
     this.#strategies =
       ids === undefined ? STRATEGIES : STRATEGIES.filter(({ id }) => ids.includes(id));
+    this.#weights = this.#strategies.map(({ weight }) => weight);
+    this.#weightSum = this.#weights.reduce((sum, weight) => sum + weight, 0);
     this.#sessions = sessions;
   }
 
@@ -95,15 +110,22 @@ export class Executor {
   /** What execution `index` runs; flags of bugs have no say in it. */
   draw(index: number): Drawn {
     const seed = executionSeed(this.#seed, index);
-    const random = new Random(seed, 1);
-    const target = this.#targets[index % this.#targets.length]!;
+    const policy = new Random(seed, 3);
+    const temper = drawTemper(policy);
+    const strategy = this.#strategies[policy.weighted(this.#weights, this.#weightSum)]!;
+    return { ...this.#program(Math.floor(index / SCHEDULES)), index, seed, temper, strategy };
+  }
+
+  #program(number: number): DrawnProgram {
+    const last = this.#last;
+    if (last?.number === number) return last;
+    const random = new Random(executionSeed(this.#seed, number), 1);
+    const target = this.#targets[number % this.#targets.length]!;
     const generator = this.#generator(target.system);
     const configuration = generator.configuration(random, target.configurations);
     const draft = generator.draft(random, configuration);
-    const weights = this.#strategies.map(({ weight }) => weight);
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    const strategy = this.#strategies[random.weighted(weights, total)]!;
-    return { index, seed, target, configuration, draft, strategy, random };
+    this.#last = { number, target, configuration, draft, random };
+    return this.#last;
   }
 
   #generator(system: System): Generator {

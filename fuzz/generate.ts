@@ -1,31 +1,32 @@
 /**
- * Draws an execution: which configuration, program, parameters, temper and strategy. Swarm testing
+ * Draws what is executed: configuration, program, parameters. Swarm testing
  * (Groce et al., ISSTA 2012): each execution leaves some operations out and weighs the rest anew.
  */
 import type { Configuration, OperationSpec, System } from '../models/system.ts';
 import { ActorRole } from '../sim/actor.ts';
 import type { ActorProgram, Program, ProgramOperation } from './program.ts';
 import { ArbitrarySource, type Random } from './random.ts';
-import { CALM, type Temper } from './temper.ts';
 
 export interface Draft {
   readonly program: Program;
   readonly parameters: Readonly<Record<string, number>>;
-  readonly temper: Temper;
 }
 
 /** Small programs are drawn often: two or three operations that meet find most of what there is. */
 const PROGRAM_SIZES = [2, 3, 3, 4, 4, 5, 6, 8, 10] as const;
 
 /** One execution in so many has all its operations on one page. */
-const FOCUS_ODDS = 4;
+const FOCUS_ODDS = 2;
+
+/** One program in so many, where there are two hosts, is theirs alone. */
+const HOST_ONLY_ODDS = 8;
 
 interface Focus {
   readonly isOn: boolean;
   page: number | undefined;
 }
 
-/** Draws configurations, programs and tempers of one system. */
+/** Draws configurations and programs of one system. */
 export class Generator {
   readonly #system: System;
   readonly #byRole = new Map<Configuration, Map<ActorRole, readonly OperationSpec[]>>();
@@ -54,7 +55,6 @@ export class Generator {
   draft(random: Random, configuration: Configuration): Draft {
     return {
       parameters: this.#parameters(random, configuration),
-      temper: drawTemper(random),
       program: this.#program(random, configuration),
     };
   }
@@ -69,9 +69,11 @@ export class Generator {
     const source = new ArbitrarySource(random);
     const actors = this.#actors(configuration);
     const total = random.pick(PROGRAM_SIZES);
-    const vcpus = 1 + random.below(configuration.vcpus);
     const hosts = Math.min(configuration.hosts, random.pick([0, 1, 1, 2, 2]));
-    const hardware = random.chance(1, 2) ? 1 + random.below(vcpus) : 0;
+    // threads of the host race with each other, too, and a guest that runs holds some of them up
+    const isHostOnly = hosts > 1 && random.chance(1, HOST_ONLY_ODDS);
+    const vcpus = isHostOnly ? 0 : 1 + random.below(configuration.vcpus);
+    const hardware = !isHostOnly && random.chance(1, 2) ? 1 + random.below(vcpus) : 0;
     const groups = [
       { role: ActorRole.Vcpu, names: actors.vcpu.slice(0, vcpus), share: 4 },
       { role: ActorRole.Host, names: actors.host.slice(0, hosts), share: 3 },
@@ -83,14 +85,19 @@ export class Generator {
     const mixes = new Map(groups.map(({ role }) => [role, this.#mix(random, configuration, role)]));
     const shares = groups.map(({ share }) => share);
     const shareSum = shares.reduce((sum, share) => sum + share, 0);
+    const first = groups
+      .filter(({ role }) => role !== ActorRole.Hardware)
+      .flatMap((group) => group.names.map((actor) => ({ group, actor })));
     const focus: Focus = { isOn: random.chance(1, FOCUS_ODDS), page: undefined };
 
     const drawn = new Map<string, ProgramOperation[]>();
     const once = new Set<string>();
     for (let i = 0; i < total; i += 1) {
-      // every vCPU gets an operation first: a run without guest accesses shows little
-      const group = i < vcpus ? groups[0]! : groups[random.weighted(shares, shareSum)]!;
-      const actor = i < vcpus ? group.names[i]! : random.pick(group.names);
+      // everybody who takes part gets an operation first: a run without guest accesses shows little, and
+      // neither does one in which nobody works on the tables at the same time
+      const next = first[i];
+      const group = next?.group ?? groups[random.weighted(shares, shareSum)]!;
+      const actor = next?.actor ?? random.pick(group.names);
       const mix = mixes.get(group.role)!;
       const spec = mix.specs[random.weighted(mix.weights, mix.total)]!;
       if (spec.once === true) {
@@ -210,15 +217,4 @@ export function roleOf(names: ActorNames, actor: string): ActorRole {
   if (names.vcpu.includes(actor)) return ActorRole.Vcpu;
   if (names.host.includes(actor)) return ActorRole.Host;
   return names.device.includes(actor) ? ActorRole.Device : ActorRole.Hardware;
-}
-
-/** A third of the executions is calm; the others turn some kinds of choices on. */
-function drawTemper(random: Random): Temper {
-  if (random.chance(1, 3)) return CALM;
-  const odds = [0, 0, 8, 32, 96];
-  return {
-    failure: random.pick([0, 0, 0, 4, 16]),
-    hardware: random.pick(odds),
-    other: random.pick([0, 64, 192]),
-  };
 }

@@ -85,6 +85,8 @@ export class Session {
   readonly tallies: ReadonlyMap<string, Tally>;
   readonly scene: Scene;
   loaded: LoadedProgram | undefined;
+  /** What was loaded last, before a test switch changed it. */
+  given: Program | undefined;
   readonly #start: Start | undefined;
   readonly #change: CodeChange | undefined;
   readonly #oracleList: readonly Oracle[];
@@ -138,6 +140,7 @@ export class Session {
   }
 
   load(given: Program): void {
+    this.given = given;
     const { system, configuration, world, specs } = this;
     const program = this.#change?.program?.(given) ?? given;
     const loaded = loadProgram(system, configuration, world, specs, program, this.#start);

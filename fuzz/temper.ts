@@ -39,3 +39,14 @@ export function temperedAnswer(
   if (odds === 0 || random.below(256) >= odds) return 0;
   return alternatives === 2 ? 1 : 1 + random.below(alternatives - 1);
 }
+
+/** A third of the executions is calm; the others turn some kinds of choices on. */
+export function drawTemper(random: Random): Temper {
+  if (random.chance(1, 3)) return CALM;
+  const odds = [0, 0, 8, 32, 96];
+  return {
+    failure: random.pick([0, 0, 0, 4, 16]),
+    hardware: random.pick(odds),
+    other: random.pick([0, 64, 192]),
+  };
+}
