@@ -36,7 +36,7 @@ function executorOf(system: System, configuration: Configuration, sessions: Sess
 
 // ---- a small sample of each configuration ----
 
-const SAMPLE_RUNS = 800;
+const SAMPLE_RUNS = 2000;
 /** Operations that succeed too rarely for a small sample; programs of their own show that they do. */
 const RARE: Readonly<Record<string, string>> = {
   'kvm-arm64 hyp-write': 'succeeds only after hyp-map of the same page',
