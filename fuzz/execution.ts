@@ -32,7 +32,7 @@ export interface Execution {
 }
 
 /** Schedules that are run of one program, one after the other: drawing and loading it costs half a run. */
-const SCHEDULES = 4;
+export const SCHEDULES = 4;
 
 /** A program of the campaign, and where it is run. */
 interface DrawnProgram {

@@ -10,11 +10,11 @@ import { told } from '../campaign/told.ts';
 
 const RUNS = 300;
 /**
- * Of 12,000 executions (seeds 1 to 40, portfolio) 1,575 failed: 13.1 %. Of 300 that is 39, with a
- * standard deviation of 5.8; the band is four of them to either side.
+ * 19.1 % of executions fail (`bench/canary-rates.ts`). Of 300 that is 57, with a standard deviation of 8.6,
+ * as schedules of one program resemble each other; the band is four of them to either side.
  */
-const HITS_MIN = 16;
-const HITS_MAX = 62;
+const HITS_MIN = 23;
+const HITS_MAX = 91;
 const SIGNATURES_MAX = 3;
 
 function campaign(
