@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { configurationsOf, listedSystems } from '../../campaign/options.ts';
-import { Executor } from '../../fuzz/execution.ts';
+import { Executor, SCHEDULES } from '../../fuzz/execution.ts';
 import { Generator } from '../../fuzz/generate.ts';
 import { Random } from '../../fuzz/random.ts';
 import { runPlan } from '../../fuzz/schedule.ts';
@@ -36,7 +36,7 @@ function executorOf(system: System, configuration: Configuration, sessions: Sess
 
 // ---- a small sample of each configuration ----
 
-const SAMPLE_RUNS = 2000;
+const SAMPLE_PROGRAMS = 800;
 /** Operations that succeed too rarely for a small sample; programs of their own show that they do. */
 const RARE: Readonly<Record<string, string>> = {
   'kvm-arm64 hyp-write': 'succeeds only after hyp-map of the same page',
@@ -48,8 +48,8 @@ function sample(system: System, configuration: Configuration) {
   const executor = executorOf(system, configuration, sessions);
   const claims = new Map<string, Set<number>>();
   const sites = new Set<number>();
-  for (let index = 0; index < SAMPLE_RUNS; index += 1) {
-    const { session } = executor.run(index);
+  for (let number = 0; number < SAMPLE_PROGRAMS; number += 1) {
+    const { session } = executor.run(number * SCHEDULES);
     const { trace } = session.machine;
     for (let index = 0; index < trace.count; index += 1) {
       const { kind, site, operation, a } = trace.at(index);
