@@ -13,8 +13,8 @@ import { ACCESSED, isValid, WRITE } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { flushPage, flushPageHere, NO_LEVEL } from './flush.ts';
+import type { Stage2 } from './stage2.ts';
 import { type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
-import type { KvmWorld } from './world.ts';
 
 export const attributeSites = sites('stage2-attributes', ['readLeaf', 'update', 'publish']);
 const at = attributeSites;
@@ -41,7 +41,7 @@ class Attributes implements Visitor {
   young = false;
 
   /** @param fault for the entry of a fault; otherwise all leaves of a range are meant */
-  constructor({ generation }: KvmWorld, set: number, clear: number, fault?: FaultedLeaf) {
+  constructor({ generation }: Stage2, set: number, clear: number, fault?: FaultedLeaf) {
     // an entry that somebody else has does not keep a range operation from the others
     this.flags = fault === undefined ? Visit.Leaf | Visit.IgnoreAgain : Visit.Leaf;
     this.#set = set;
@@ -72,7 +72,7 @@ class Attributes implements Visitor {
 
 function update(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -84,7 +84,7 @@ function update(
 /** Takes the right to write away; the caller flushes. */
 export function protectRange(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -95,7 +95,7 @@ export function protectRange(
 /** @returns Again when there is no leaf, or another walker changed it, in generations that take entries */
 export function* makeYoung(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   mode: Mode,
@@ -109,7 +109,7 @@ export function* makeYoung(
 /** Clears the accessed flags of the range and tells whether one was set. No invalidation. */
 export function* makeOld(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -121,7 +121,7 @@ export function* makeOld(
 
 export function* isYoung(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -140,7 +140,7 @@ export function* isYoung(
  */
 export function* relaxPage(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   rights: number,

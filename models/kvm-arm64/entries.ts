@@ -14,8 +14,8 @@ import { sites } from '../../sim/site.ts';
 import { putPage } from './counts.ts';
 import { flushPage, flushSubtree } from './flush.ts';
 import { BUSY } from './generation.ts';
+import type { Stage2 } from './stage2.ts';
 import type { TableWalk } from './walker.ts';
-import type { KvmWorld } from './world.ts';
 
 export const entrySites = sites('entry', ['take']);
 const at = entrySites;
@@ -28,7 +28,7 @@ const at = entrySites;
  */
 export function* takeEntry(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   walk: TableWalk,
   mode: Mode,
 ): Operation<boolean> {

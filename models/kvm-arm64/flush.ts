@@ -20,7 +20,7 @@ import {
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { peLock } from './sharing.ts';
-import type { KvmWorld } from './world.ts';
+import type { Stage2 } from './stage2.ts';
 
 export const flushSites = sites('flush', [
   'orderStores',
@@ -55,19 +55,19 @@ export const NO_LEVEL = -1;
  * While another guest's context is loaded, nothing else runs on the PE. Where every thread has a PE of its own,
  * nothing could.
  */
-function masksInterrupts(world: KvmWorld): boolean {
+function masksInterrupts(world: Stage2): boolean {
   return world.sharesPes && !world.bug('A39-interrupts-not-masked');
 }
 
 /** Who runs on the PE next finds the context that is loaded, not one that still has to take effect. */
-function synchronisesExit(world: KvmWorld): boolean {
+function synchronisesExit(world: Stage2): boolean {
   return world.sharesPes && !world.bug('A39b-exit-not-synchronised');
 }
 
 /** Removes what was cached for one input page; `level` is that of the leaf that was there. */
 export function* flushPage(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   page: number,
   level: number,
 ): Operation<void> {
@@ -112,7 +112,7 @@ export function* flushPage(
  */
 export function* flushPageHere(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   page: number,
   level: number,
 ): Operation<void> {
@@ -142,7 +142,7 @@ export function* flushPageHere(
 /** Removes what was cached for the pages of a table that was taken out; `page` is where the fault was. */
 export function flushSubtree(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   page: number,
   first: number,
   pages: number,
@@ -155,7 +155,7 @@ export function flushSubtree(
 }
 
 /** Removes every translation of the slot, after it was write-protected. */
-export function flushSlot(self: Actor, world: KvmWorld): Operation<void> {
+export function flushSlot(self: Actor, world: Stage2): Operation<void> {
   return world.generation.flushesRanges
     ? flushRange(self, world, 0, RANGE_PAGES_MAX)
     : flushVmid(self, world);
@@ -164,7 +164,7 @@ export function flushSlot(self: Actor, world: KvmWorld): Operation<void> {
 /** Removes what was cached for a range of input pages, whatever the levels. */
 export function* flushRange(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   first: number,
   pages: number,
 ): Operation<void> {
@@ -206,7 +206,7 @@ export function* flushRange(
 }
 
 /** NUM of the range operand that takes as many of `pages` as `scale` can; -1 for none. */
-function rangeNum(world: KvmWorld, pages: number, scale: number): number {
+function rangeNum(world: Stage2, pages: number, scale: number): number {
   const units = pages >>> (5 * scale + 1);
   // units above the field's 31 belong to the next scale, which the last one does not have
   const isLast = scale === RANGE_SCALE_LAST && !world.bug('A18-range-operand-too-short');
@@ -226,7 +226,7 @@ function invalidateRange(
 }
 
 /** Removes everything that was cached for the VM. */
-export function* flushVmid(self: Actor, world: KvmWorld): Operation<void> {
+export function* flushVmid(self: Actor, world: Stage2): Operation<void> {
   yield* self.dsb(at.orderStores, Domain.InnerStore);
   const isMasked = masksInterrupts(world);
   if (isMasked) yield* self.acquire(at.mask, peLock(self.pe), Mode.Exclusive);

@@ -16,16 +16,16 @@ import { sites } from '../../sim/site.ts';
 import { getPage, putPage } from './counts.ts';
 import { takeEntry } from './entries.ts';
 import { blockFits } from './geometry.ts';
+import type { Stage2 } from './stage2.ts';
 import { freeUnlinked } from './unlinked.ts';
 import { type TableWalk, Visit, type Visitor } from './walker.ts';
-import type { KvmWorld } from './world.ts';
 
 export const takingSites = sites('stage2-take', ['makeLeaf', 'makeTable']);
 const at = takingSites;
 
 export class TakingMap implements Visitor {
   readonly flags = Visit.Leaf | Visit.Pre;
-  readonly #world: KvmWorld;
+  readonly #world: Stage2;
   readonly #page: number;
   readonly #frame: number;
   readonly #attributes: number;
@@ -34,7 +34,7 @@ export class TakingMap implements Visitor {
   #following: number;
 
   /** @param mode how the caller holds the lock */
-  constructor(world: KvmWorld, page: number, frame: number, attributes: number, mode: Mode) {
+  constructor(world: Stage2, page: number, frame: number, attributes: number, mode: Mode) {
     this.#world = world;
     this.#page = page;
     this.#frame = frame;

@@ -26,8 +26,8 @@ import { getPage, putPage } from './counts.ts';
 import { flushPage, flushSubtree, NO_LEVEL } from './flush.ts';
 import { blockFits } from './geometry.ts';
 import { TakingMap } from './map-taking.ts';
+import type { Stage2 } from './stage2.ts';
 import { DONE, type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
-import type { KvmWorld } from './world.ts';
 
 export const mapSites = sites('stage2-map', [
   'readTable',
@@ -50,7 +50,7 @@ const at = mapSites;
  */
 export function mapRange(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -66,14 +66,14 @@ export function mapRange(
 
 class MapVisitor implements Visitor {
   readonly flags = Visit.Leaf | Visit.Pre | Visit.Post;
-  readonly #world: KvmWorld;
+  readonly #world: Stage2;
   readonly #page: number;
   readonly #frame: number;
   readonly #attributes: number;
   /** Word of the table entry that is becoming a block, or -1. */
   #anchor = -1;
 
-  constructor(world: KvmWorld, page: number, frame: number, attributes: number) {
+  constructor(world: Stage2, page: number, frame: number, attributes: number) {
     this.#world = world;
     this.#page = page;
     this.#frame = frame;

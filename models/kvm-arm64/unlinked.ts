@@ -13,7 +13,7 @@ import { entriesPerTable, LAST_LEVEL } from '../../sim/geometry.ts';
 import { sites } from '../../sim/site.ts';
 import { putPage } from './counts.ts';
 import { WALKS_DOMAIN } from './machine.ts';
-import type { KvmWorld } from './world.ts';
+import type { Stage2 } from './stage2.ts';
 
 export const unlinkedSites = sites('unlinked', ['defer', 'nextCallback', 'readEntry']);
 const at = unlinkedSites;
@@ -24,7 +24,7 @@ const LEVEL_BITS = 3;
 /** Gives the table and everything below it back, when nobody can be in it any more. */
 export function freeUnlinked(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   frame: number,
   level: number,
 ): Step<unknown> {
@@ -34,7 +34,7 @@ export function freeUnlinked(
 }
 
 /** What the callback actor does for as long as anybody runs. */
-export function* runCallbacks(self: Actor, world: KvmWorld): Operation<number> {
+export function* runCallbacks(self: Actor, world: Stage2): Operation<number> {
   for (;;) {
     const what = yield* self.nextCallback(at.nextCallback, WALKS_DOMAIN);
     if (what < 0) return Result.Ok;
@@ -43,7 +43,7 @@ export function* runCallbacks(self: Actor, world: KvmWorld): Operation<number> {
 }
 
 /** Drops the reference of every entry, each table after what is below it, and the root last. */
-function* freeSubtree(self: Actor, world: KvmWorld, frame: number, level: number): Operation<void> {
+function* freeSubtree(self: Actor, world: Stage2, frame: number, level: number): Operation<void> {
   const { memory } = self.machine;
   const entries = entriesPerTable(world.geometry);
   const tables = [frame];

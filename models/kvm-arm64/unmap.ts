@@ -13,8 +13,8 @@ import { sites } from '../../sim/site.ts';
 import { putPage } from './counts.ts';
 import { flushPage, flushRange, NO_LEVEL } from './flush.ts';
 import { blockPages } from './geometry.ts';
+import type { Stage2 } from './stage2.ts';
 import { type TableWalk, Visit, type Visitor, walkTable } from './walker.ts';
-import type { KvmWorld } from './world.ts';
 
 export const unmapSites = sites('stage2-unmap', [
   'readLeaf',
@@ -32,7 +32,7 @@ export const destroySites = sites('stage2-destroy', [
 
 export function unmapRange(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -44,7 +44,7 @@ export function unmapRange(
 /** One invalidation of the whole range, after all of its leaves are gone. */
 function* unmapThenFlush(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   root: number,
   page: number,
   pages: number,
@@ -57,9 +57,9 @@ function* unmapThenFlush(
 
 class Unmap implements Visitor {
   readonly flags = Visit.Leaf | Visit.Post;
-  readonly #world: KvmWorld;
+  readonly #world: Stage2;
 
-  constructor(world: KvmWorld) {
+  constructor(world: Stage2) {
     this.#world = world;
   }
 
@@ -98,7 +98,7 @@ class Unmap implements Visitor {
 }
 
 /** Frees every table of a tree that no PE can load any more. Takes no lock and flushes nothing. */
-export function* destroyTree(self: Actor, world: KvmWorld, root: number): Operation<void> {
+export function* destroyTree(self: Actor, world: Stage2, root: number): Operation<void> {
   const { geometry } = world;
   const pieces = world.generation.destroysInChunks ? blockPages(geometry) : geometry.windowPages;
   for (let page = 0; page < geometry.windowPages; page += pieces) {
@@ -109,9 +109,9 @@ export function* destroyTree(self: Actor, world: KvmWorld, root: number): Operat
 
 class Destroy implements Visitor {
   readonly flags = Visit.Leaf | Visit.Post;
-  readonly #world: KvmWorld;
+  readonly #world: Stage2;
 
-  constructor(world: KvmWorld) {
+  constructor(world: Stage2) {
     this.#world = world;
   }
 

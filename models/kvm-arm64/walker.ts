@@ -24,7 +24,7 @@ import {
 } from '../../sim/geometry.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { sites } from '../../sim/site.ts';
-import type { KvmWorld } from './world.ts';
+import type { Stage2 } from './stage2.ts';
 
 export const walkerSites = sites('table-walk', ['readEntry', 'readAgain', 'readAfterPre']);
 const at = walkerSites;
@@ -71,7 +71,7 @@ export class TableWalk {
  */
 export function* walkTable(
   self: Actor,
-  world: KvmWorld,
+  world: Stage2,
   geometry: Geometry,
   root: number,
   first: number,

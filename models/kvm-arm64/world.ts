@@ -30,6 +30,7 @@ import {
   VMID,
 } from './machine.ts';
 import { Sharing } from './sharing.ts';
+import type { Stage2 } from './stage2.ts';
 import type { GuestNumber } from './vmid.ts';
 import { TableWalk } from './walker.ts';
 
@@ -46,7 +47,7 @@ export const Slot = { None: 0, Valid: 1, Invalid: 2 } as const;
  * One guest and what the host knows of it. Where there are two, the first is the world that the machine
  * boots, and holds the second.
  */
-export class KvmWorld implements World {
+export class KvmWorld implements World, Stage2 {
   readonly machine: Machine;
   readonly configuration: KvmConfiguration;
   readonly geometry: Geometry;
