@@ -222,7 +222,12 @@ class Context implements Oracle {
     this.judgements += 1;
     const vmid = packed >>> 16;
     // where guests are given new numbers, an old one may be on its way: what it misses is judged elsewhere
-    if (vmid !== tree.vmid && (tree.pastVmids & (1 << vmid)) === 0)
+    if (vmid === tree.vmid || (tree.pastVmids & (1 << vmid)) !== 0) return;
+    // an operation on all trees invalidates each with its own
+    const isOfAny = machine.tables.trees.some(
+      (one) => concerns(card, one) && one.live && one.vmid === vmid,
+    );
+    if (!isOfAny)
       report.add('context', 'wrong-vmid', 'translation', { expected: tree.vmid, found: vmid });
   }
 }

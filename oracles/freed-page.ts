@@ -6,7 +6,8 @@
  *
  * Why it matters: a guest that keeps a page after the host gave it away reads and writes its next owner.
  * Blind to: pages that the host never granted by a claim (devices); the hypervisor's own accesses.
- * A device may use what was replaced until the lock of the tables is dropped.
+ * A device may use what was replaced until the lock of the tables is dropped. Where the tree is made from a table of
+ * the guest's own, any page that is granted may be reached: which one, its system states.
  * Cost: constant per guest access, the pages covered per store; a scan of the TLBs for each data page freed.
  * Source: spec/arm.md 7.2 I-SEQ with amendment E12; zoo oracle OWN.
  */
@@ -17,7 +18,7 @@ import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Role } from '../sim/pages.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
-import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
+import { liveTreeOf, loadedTree, nextTranslation, Translation } from './translations.ts';
 
 export const freedPage: OracleSpec = {
   id: 'freed-page',
@@ -40,10 +41,13 @@ class FreedPage implements Oracle {
   readonly #pageOf: Int32Array;
   /** Input pages of a guest; 0 where there is one. */
   readonly #pages: number;
+  /** Some tree's input pages are not those that claims speak of. */
+  readonly #hasDerived: boolean;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     const { trees } = scene.machine.tables;
+    this.#hasDerived = trees.some(({ isDerived }) => isDerived);
     const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
     // several trees may belong to one guest, unless actors say whose they are
     const isShared = scene.machine.actors.every(
@@ -112,6 +116,7 @@ class FreedPage implements Oracle {
     const granted = this.#granted[this.#base + page]!;
     if (granted === frame + 1) return;
     const { machine, report } = this.#scene;
+    if (this.#hasDerived && this.#usesDerived() && this.#isGranted(frame)) return;
     if (this.#isReplacedUnderLock(page, frame)) return;
     report.add('freed-page', 'used', 'page', {
       page,
@@ -121,6 +126,18 @@ class FreedPage implements Oracle {
       expected: granted - 1,
       found: frame,
     });
+  }
+
+  /** The PE of the access has a tree loaded whose input pages are not the host's. */
+  #usesDerived(): boolean {
+    const { machine } = this.#scene;
+    const { vttbr } = machine.pes[machine.actors[machine.actor]!.pe]!;
+    return loadedTree(machine, vttbr)?.isDerived === true;
+  }
+
+  /** The host grants the frame to the guest, for whichever input page. */
+  #isGranted(frame: number): boolean {
+    return this.#granted[this.#base + this.#pageOf[frame]!] === frame + 1;
   }
 
   /** Somebody is replacing the page: the TLBs of devices are invalidated before the lock is dropped. */
@@ -151,13 +168,14 @@ class FreedPage implements Oracle {
       const entry = tree.entries[page]!;
       if (!isValid(entry)) continue;
       this.judgements += 1;
-      const isGranted = this.#granted[base + page] === frameOf(entry) + 1;
-      if (isGranted && ((entry & WRITE) === 0 || this.#writable[base + page] === 1)) continue;
+      const at = base + (tree.isDerived ? this.#pageOf[frameOf(entry)]! : page);
+      const isGranted = this.#granted[at] === frameOf(entry) + 1;
+      if (isGranted && ((entry & WRITE) === 0 || this.#writable[at] === 1)) continue;
       report.add('freed-page', isGranted ? 'mapped-writable' : 'mapped', 'page', {
         page,
         word,
         frame: frameOf(entry),
-        expected: this.#granted[base + page]! - 1,
+        expected: this.#granted[at]! - 1,
         found: frameOf(entry),
       });
       return;

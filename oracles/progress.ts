@@ -22,6 +22,7 @@ import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+import { loadedTree } from './translations.ts';
 
 /** Handled faults of one access without any lasting change in between, before it is a finding. */
 export const SPURIOUS_FAULTS_MAX = 1;
@@ -63,6 +64,8 @@ class Progress implements Oracle {
   readonly #isChanged: Uint8Array;
   readonly #changed: Int32Array;
   readonly #pages: number;
+  /** Some tree is made from a table of the guest's own. */
+  readonly #hasDerived: boolean;
   #changedCount = 0;
   /** Per actor: page of its last fault, and lasting changes of that page that were its own. */
   readonly #at: Int32Array;
@@ -91,6 +94,7 @@ class Progress implements Oracle {
     const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
     const size = pages * trees.length;
     this.#pages = pages;
+    this.#hasDerived = trees.some(({ isDerived }) => isDerived);
     const locks = [...new Set(trees.filter(isGuests).map(({ lock }) => lock))];
     this.#version = new Int32Array(pages * locks.length);
     this.#guest = trees.map((tree) => (isGuests(tree) ? locks.indexOf(tree.lock) * pages : -1));
@@ -333,9 +337,9 @@ class Progress implements Oracle {
   #faultIsGone(actor: number, page: number): void {
     if (actor < 0 || this.#denied[actor] !== page + 1) return;
     const { machine, report } = this.#scene;
-    const { entries, vmid, pastVmids } = machine.tables.trees[machine.actors[actor]!.tree]!;
-    if (!isValid(entries[page]!) || !permits(entries[page]!, this.#wanted[actor] as Intent)) return;
     const { tlb, vttbr, index: pe } = machine.pes[machine.actors[actor]!.pe]!;
+    const { entries, vmid, pastVmids } = this.#treeOf(actor, vttbr);
+    if (!isValid(entries[page]!) || !permits(entries[page]!, this.#wanted[actor] as Intent)) return;
     // where guests share the PE, another one's context may be loaded by now
     const tag = pastVmids !== 0 ? vmid : vttbr & 0xff;
     this.judgements += 1;
@@ -354,6 +358,13 @@ class Progress implements Oracle {
       });
       return;
     }
+  }
+
+  /** The tree through which the actor faulted; a guest may have several, of which one is loaded. */
+  #treeOf(actor: number, vttbr: number): Tree {
+    const { machine } = this.#scene;
+    const own = machine.tables.trees[machine.actors[actor]!.tree]!;
+    return this.#hasDerived ? (loadedTree(machine, vttbr) ?? own) : own;
   }
 
   /** The handler is done; called after the lock was dropped. */

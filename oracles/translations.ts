@@ -86,3 +86,11 @@ export function liveTreeOf(machine: Machine, translation: Translation): Tree | u
   }
   return undefined;
 }
+
+/** The guest tree whose root is in the register. */
+export function loadedTree({ tables }: Machine, vttbr: number): Tree | undefined {
+  const root = vttbr >>> 8;
+  return tables.trees.find(
+    (tree) => tree.loadable && tree.regime === Regime.Guest && tree.root === root,
+  );
+}

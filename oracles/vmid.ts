@@ -10,10 +10,10 @@
  * Source: spec/arm.md 1.13, 7.2 I-VMID; amendments E7 (T8), E18.
  */
 import { Event, type EventCode } from '../sim/event.ts';
-import type { Machine } from '../sim/machine.ts';
-import { Regime, type Tree } from '../sim/tables.ts';
+import type { Tree } from '../sim/tables.ts';
 import { TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
+import { loadedTree } from './translations.ts';
 
 export const vmid: OracleSpec = {
   id: 'vmid',
@@ -84,12 +84,4 @@ class Vmid implements Oracle {
       found: number,
     });
   }
-}
-
-/** The guest tree whose root is in the register. */
-function loadedTree({ tables }: Machine, vttbr: number): Tree | undefined {
-  const root = vttbr >>> 8;
-  return tables.trees.find(
-    (tree) => tree.loadable && tree.regime === Regime.Guest && tree.root === root,
-  );
 }

@@ -39,6 +39,11 @@ export interface TreeSpec {
    * knows what hardware sees.
    */
   readonly known?: (word: number) => number;
+  /**
+   * Software makes it from a table that the guest keeps: its input pages are not those that the host backs, and
+   * claims about input pages do not speak of them. Input pages are the host's when not given.
+   */
+  readonly isDerived?: true;
   /** Leaves may carry the contiguous hint. */
   readonly hints?: boolean;
   /** Its table pages have reference counts. */
@@ -66,6 +71,7 @@ export class Tree {
   readonly annotations: boolean;
   readonly isAnnotation: (word: number) => boolean;
   readonly known: ((word: number) => number) | undefined;
+  readonly isDerived: boolean;
   readonly hints: boolean;
   readonly counted: boolean;
   readonly busy: number;
@@ -99,6 +105,7 @@ export class Tree {
     this.annotations = spec.annotations;
     this.isAnnotation = spec.isAnnotation ?? isAny;
     this.known = spec.known;
+    this.isDerived = spec.isDerived ?? false;
     this.hints = spec.hints ?? false;
     this.counted = spec.counted;
     this.busy = spec.busy ?? 0;

@@ -92,6 +92,8 @@ const READERS = {
 export interface StageOptions {
   /** vCPU 1 and host 1 belong to the second guest. */
   readonly guests?: boolean;
+  /** The third tree is made from a table that the guest keeps. */
+  readonly derived?: boolean;
   /** What translates; Arm's by default. */
   readonly hardware?: TranslationHardware;
   /** The system tells the host which pages were written. */
@@ -165,6 +167,7 @@ function machineSpec(options: StageOptions): MachineSpec {
         vmid: SHADOW_VMID,
         lock: Lock.Shadow,
         ...shared,
+        ...(options.derived === true ? { isDerived: true } : {}),
       },
     ],
     guestTree: TreeIndex.Guest,
