@@ -59,6 +59,14 @@ test('two threads find what one process finds', async (t) => {
   t.deepEqual(await resultOf(new ThreadEngine(2)), await alone);
 });
 
+test('eight threads find what one process finds', async (t) => {
+  // shards enough for all of them
+  const more = { runs: 2200 };
+  const engine = new ThreadEngine(8);
+  t.deepEqual(await resultOf(engine, more), await resultOf(undefined, more));
+  t.is(engine.deaths, 0);
+});
+
 test('the first finding that ends a campaign is the one with the lowest index', async (t) => {
   const until = { stopOnFinding: true };
   t.deepEqual(await resultOf(new ScrambledEngine(8, 4), until), await resultOf(undefined, until));
