@@ -48,6 +48,7 @@ export {
   levelShift,
   rootIndex,
 } from '../sim/geometry.ts';
+export type { GoalStep } from '../sim/goal-steps.ts';
 export { choiceSites, machineSites, type TranslationHardware, walkSites } from '../sim/hardware.ts';
 export { armHardware } from '../sim/hardware-arm.ts';
 export { x86Hardware } from '../sim/hardware-x86.ts';

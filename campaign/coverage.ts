@@ -66,13 +66,6 @@ export class CoverageTotals {
     const unseen = (once * Math.max(0, once - 1)) / (2 * (twice + 1));
     return { seen: counts.length, once, twice, unseen: Math.round(unseen * 10) / 10 };
   }
-
-  /** Index of the first execution that covered one of some keys. */
-  first(system: string, signal: Signal, keys: readonly number[]): number | undefined {
-    const known = this.#of(system)[signal];
-    const firsts = keys.flatMap((key) => known.get(key)?.first ?? []);
-    return firsts.length === 0 ? undefined : Math.min(...firsts);
-  }
 }
 
 export interface CoverageFigures {

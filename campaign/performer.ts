@@ -8,6 +8,7 @@ import { Coverage } from '../fuzz/coverage.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { makeFinding } from '../fuzz/finding.ts';
+import { GoalSeeker, goalsIn } from '../fuzz/goals.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
 import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
@@ -112,6 +113,8 @@ interface Tally {
   executions: number;
   steps: number;
   vacuous: number;
+  readonly goals: Record<string, number>;
+  readonly seeker: GoalSeeker;
 }
 
 /** Counts the executions of a shard. */
@@ -129,12 +132,15 @@ class Counter {
   add({ session, target, result, index, strategy }: Execution): boolean {
     let tally = this.#tallies.get(session);
     if (tally === undefined) {
-      tally = { bugs: target.bugs, executions: 0, steps: 0, vacuous: 0 };
+      // goals are about the correct model
+      const goals = target.bugs.length > 0 ? [] : goalsIn(session.system, session.configuration);
+      const seeker = new GoalSeeker(goals);
+      tally = { bugs: target.bugs, executions: 0, steps: 0, vacuous: 0, goals: {}, seeker };
       this.#tallies.set(session, tally);
     }
     tally.executions += 1;
     tally.steps += result.steps;
-    if (isLookedAt(index)) this.#cover(session, index);
+    if (isLookedAt(index)) this.#look(session, tally, index, result.violation === undefined);
     const { violation } = result;
     if (violation === undefined) {
       if (result.vacuous) tally.vacuous += 1;
@@ -151,7 +157,9 @@ class Counter {
     return true;
   }
 
-  #cover(session: Session, index: number): void {
+  /** Reads the trace for coverage, and for goals when the run was clean. */
+  #look(session: Session, tally: Tally, index: number, isClean: boolean): void {
+    if (isClean) for (const id of tally.seeker.find(session.machine.trace)) tally.goals[id] = index;
     let coverage = this.#coverages.get(session);
     if (coverage === undefined) {
       coverage = new Coverage(session);
@@ -163,7 +171,7 @@ class Counter {
 
   result(from: number, to: number): ShardResult {
     const cells = [...this.#tallies].map(
-      ([session, tally]): Cell => ({
+      ([session, { seeker: _, ...tally }]): Cell => ({
         system: session.system.id,
         configuration: session.configuration.id,
         ...tally,

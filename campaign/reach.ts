@@ -5,13 +5,13 @@
 import type { Case } from '../fuzz/case.ts';
 import {
   Coverage,
-  goalKeys,
   pairOf,
   SIGNALS,
   type Signal,
   type Transition,
   transitionOf,
 } from '../fuzz/coverage.ts';
+import { GoalSeeker, goalsIn } from '../fuzz/goals.ts';
 import { runPlan } from '../fuzz/schedule.ts';
 import type { System } from '../models/system.ts';
 import { SiteDirectory } from '../sim/site.ts';
@@ -20,6 +20,7 @@ import { openSessions } from './catalogue.ts';
 import type { CoverageFigures, CoverageTotals } from './coverage.ts';
 import type { Engine } from './engine.ts';
 import { configurationsOf } from './options.ts';
+import { firstOf, type Totals } from './totals.ts';
 
 /** How often something was seen: cases of the corpus, and executions (counted up to three). */
 export interface Seen {
@@ -65,11 +66,17 @@ export interface ReachOptions {
 
 type Keys = Record<'pairs' | 'states', Map<number, { count: number; first: string }>>;
 
+/** What came to what in the corpus: keys, and for each goal that was reached a case. */
+interface CorpusReach extends Keys {
+  readonly goals: ReadonlyMap<string, string>;
+}
+
 export async function reachOf(options: ReachOptions, engine: Engine): Promise<Reach> {
   const { system, seed, runs, cases } = options;
-  const corpus = corpusKeys(cases);
+  const corpus = corpusReach(cases);
   const totals = await campaignTotals(options, engine);
-  const campaign = keysOf(totals, system.id, seed);
+  const campaign = keysOf(totals.coverage, system.id, seed);
+  const reached = [...totals.cells.values()].map(({ goals }) => goals).reduce(firstOf, {});
   const names = new SiteDirectory(system.sites).names;
   const seen = (signal: keyof Keys, key: number): Seen => {
     const inCorpus = corpus[signal].get(key);
@@ -93,25 +100,29 @@ export async function reachOf(options: ReachOptions, engine: Engine): Promise<Re
       return { before: names[before]!, after: names[after]!, ...seen('pairs', key) };
     }),
     transitions: transitions(keys('states').map((key) => [key, seen('states', key)])),
-    goals: system.goals.map((goal) => {
-      const examples = goalKeys(system, goal).flatMap((key) => seen('pairs', key).example || []);
-      const { id, title } = goal;
-      return { id, title, isReached: examples.length > 0, example: examples[0] ?? null };
+    goals: system.goals.map(({ id, title }) => {
+      const first = reached[id];
+      const execution = first === undefined ? null : `${system.id}:${seed}:${first}`;
+      const example = corpus.goals.get(id) ?? execution;
+      return { id, title, isReached: example !== null, example };
     }),
     figures: Object.fromEntries(
-      SIGNALS.map((signal) => [signal, totals.figures(system.id, signal)]),
+      SIGNALS.map((signal) => [signal, totals.coverage.figures(system.id, signal)]),
     ) as Record<Signal, CoverageFigures>,
   };
 }
 
 /** Every case as it is stored, with its bug. */
-function corpusKeys(cases: ReachOptions['cases']): Keys {
+function corpusReach(cases: ReachOptions['cases']): CorpusReach {
   const keys: Keys = { pairs: new Map(), states: new Map() };
+  const goals = new Map<string, string>();
   const sessions = openSessions();
   for (const { file, value } of cases) {
     const bugs = value.bug === undefined ? [] : [value.bug];
     const session = sessions.get(value.system, value.configuration, bugs);
     runPlan(session, value);
+    const seeker = new GoalSeeker(goalsIn(session.system, session.configuration));
+    for (const id of seeker.find(session.machine.trace)) if (!goals.has(id)) goals.set(id, file);
     const coverage = new Coverage(session);
     coverage.read();
     for (const signal of ['pairs', 'states'] as const) {
@@ -122,18 +133,18 @@ function corpusKeys(cases: ReachOptions['cases']): Keys {
       }
     }
   }
-  return keys;
+  return { ...keys, goals };
 }
 
 async function campaignTotals(
   { system, seed, runs }: ReachOptions,
   engine: Engine,
-): Promise<CoverageTotals> {
+): Promise<Totals> {
   const configurations = configurationsOf(system, undefined, undefined);
   const targets = [{ system, configurations, bugs: [] }];
   const limits = { runs, seconds: undefined, stopOnFinding: false };
   const campaign = new Campaign({ seed, targets, strategy: undefined, ...limits }, engine);
-  return (await campaign.run()).totals.coverage;
+  return (await campaign.run()).totals;
 }
 
 function keysOf(totals: CoverageTotals, system: string, seed: number): Keys {

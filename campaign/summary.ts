@@ -1,13 +1,13 @@
 /** What `fuzz --json` prints, and summary.json in a campaign's folder: the same with more detail. */
 import { join } from 'node:path';
-import { systemIn } from '../fuzz/catalogue.ts';
-import { goalKeys, SIGNALS } from '../fuzz/coverage.ts';
+import { configurationIn, systemIn } from '../fuzz/catalogue.ts';
+import { SIGNALS } from '../fuzz/coverage.ts';
 import type { CampaignResult } from './campaign.ts';
 import { catalogue } from './catalogue.ts';
 import type { CampaignFolder } from './folder.ts';
 import { lifecycle } from './lifecycle.ts';
 import type { Cell } from './task.ts';
-import { sumCounts, type Totals } from './totals.ts';
+import { firstOf, sumCounts, type Totals } from './totals.ts';
 
 /** The document of `fuzz --json` (fuzzSchema of cli/schemas.ts). @param folder where cases are, or undefined */
 export function fuzzDocument(result: CampaignResult, folder: string | undefined): object {
@@ -62,17 +62,40 @@ function systemDocument(id: string, totals: Totals): object {
     operations: total.operations,
     oracles: total.oracles,
     byConfiguration: Object.fromEntries(
-      [...cells].map(([name, { operations, oracles }]) => [name, { operations, oracles }]),
+      [...cells].map(([name, { operations, oracles }]) => {
+        const goals = goalsOf(
+          id,
+          own.filter(({ configuration }) => configuration === name),
+        );
+        return [name, { operations, oracles, goals }];
+      }),
     ),
-    goals: systemIn(catalogue(), id).goals.map((goal) => {
-      const first = totals.coverage.first(id, 'pairs', goalKeys(systemIn(catalogue(), id), goal));
-      return { id: goal.id, reached: first !== undefined, first: first ?? null };
-    }),
+    goals: goalsOf(id, own),
     coverage: Object.fromEntries(
       SIGNALS.map((signal) => [signal, totals.coverage.figures(id, signal)]),
     ),
     vacuous: own.reduce((sum, cell) => sum + cell.vacuous, 0),
   };
+}
+
+export interface GoalReached {
+  readonly id: string;
+  readonly reached: boolean;
+  readonly first: number | null;
+}
+
+/** The goals that one of these cells can reach, in the order in which their system declares them. */
+export function goalsOf(id: string, cells: readonly Cell[]): readonly GoalReached[] {
+  const system = systemIn(catalogue(), id);
+  const correct = cells.filter(({ bugs }) => bugs.length === 0);
+  const configurations = correct.map(({ configuration }) => configurationIn(system, configuration));
+  const reached = correct.map(({ goals }) => goals).reduce(firstOf, {});
+  return system.goals
+    .filter(({ isIn }) => configurations.some((one) => isIn?.(one) !== false))
+    .map((goal) => {
+      const first = reached[goal.id] ?? null;
+      return { id: goal.id, reached: first !== null, first };
+    });
 }
 
 /** The document of summary.json (summarySchema of cli/schemas.ts): cases are named within the folder. */

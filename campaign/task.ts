@@ -80,6 +80,8 @@ export interface Cell extends Counts {
   readonly executions: number;
   readonly steps: number;
   readonly vacuous: number;
+  /** Index of the first execution that reached each goal, of those that were looked at; goals that none did are left out. */
+  readonly goals: Readonly<Record<string, number>>;
 }
 
 export interface Failure {

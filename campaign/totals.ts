@@ -135,8 +135,16 @@ function sum(one: Cell, other: Cell): Cell {
     executions: one.executions + other.executions,
     steps: one.steps + other.steps,
     vacuous: one.vacuous + other.vacuous,
+    goals: firstOf(one.goals, other.goals),
     ...sumCounts(one, other),
   };
+}
+
+/** By goal: the first execution that reached it. */
+export function firstOf(one: Cell['goals'], other: Cell['goals']): Cell['goals'] {
+  const goals: Record<string, number> = { ...one };
+  for (const [id, index] of Object.entries(other)) goals[id] = Math.min(goals[id] ?? index, index);
+  return goals;
 }
 
 export function sumCounts(one: Counts, other: Counts): Counts {

@@ -17,8 +17,8 @@ import {
   targetsOf,
   UsageError,
 } from '../campaign/options.ts';
-import { folderSummary, fuzzDocument } from '../campaign/summary.ts';
-import { planOf, targetsOfPlan } from '../campaign/task.ts';
+import { folderSummary, fuzzDocument, type GoalReached, goalsOf } from '../campaign/summary.ts';
+import { type Cell, planOf, targetsOfPlan } from '../campaign/task.ts';
 import { openEngine } from '../campaign/threads.ts';
 import type { Finding } from '../campaign/totals.ts';
 import { formatCase } from '../fuzz/case-text.ts';
@@ -235,11 +235,12 @@ function printSummary(result: CampaignResult, folder: string | undefined): void 
   }
   const { totals, plan } = result;
   const cells = [...totals.cells.values()];
+  const ids = [...new Set(plan.targets.map(({ system }) => system))];
   print('');
   print(
     table(
-      ['system', 'executions', 'vacuous', 'configurations'],
-      [...new Set(plan.targets.map(({ system }) => system))].map((id) => {
+      ['system', 'executions', 'vacuous', 'goals', 'configurations'],
+      ids.map((id) => {
         const own = cells.filter(({ system }) => system === id);
         const executions = own.reduce((sum, cell) => sum + cell.executions, 0);
         const vacuous = own.reduce((sum, cell) => sum + cell.vacuous, 0);
@@ -247,13 +248,20 @@ function printSummary(result: CampaignResult, folder: string | undefined): void 
           id,
           thousands(executions),
           `${((100 * vacuous) / Math.max(1, executions)).toFixed(2)} %`,
+          goalCount(goalsOf(id, own)),
           own
-            .map(({ configuration, executions: count }) => `${configuration} ${thousands(count)}`)
+            .map((cell) => `${cell.configuration} ${thousands(cell.executions)}${ofGoals(cell)}`)
             .join(', '),
         ];
       }),
     ),
   );
+  for (const id of ids) {
+    const own = cells.filter(({ system }) => system === id);
+    const missing = goalsOf(id, own).filter(({ reached }) => !reached);
+    if (missing.length > 0)
+      print(`${id}: goals not reached: ${missing.map((goal) => goal.id).join(', ')}`);
+  }
   const { executions, steps, vacuous } = totals;
   print(
     `${thousands(executions)} executions, ${thousands(steps)} steps in ${seconds(result.seconds)} s ` +
@@ -263,6 +271,16 @@ function printSummary(result: CampaignResult, folder: string | undefined): void 
   );
   const canary = canaryText(result);
   if (canary !== '') print(canary);
+}
+
+/** Reached, of those that the configurations can reach. */
+function goalCount(goals: readonly GoalReached[]): string {
+  return `${goals.filter(({ reached }) => reached).length}/${goals.length}`;
+}
+
+function ofGoals(cell: Cell): string {
+  const goals = goalsOf(cell.system, [cell]);
+  return goals.length === 0 ? '' : ` (goals ${goalCount(goals)})`;
 }
 
 /** The explanation of a finding, as `replay` would print it. */

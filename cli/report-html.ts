@@ -119,16 +119,20 @@ function curve({ curve: points, executions }: Summary): string {
 function systems({ systems: list }: Summary): string {
   const rows = list.flatMap(({ system, configurations, byConfiguration }) =>
     Object.entries(configurations).map(([configuration, executions]) => {
-      const { operations = {}, oracles = {} } = byConfiguration[configuration] ?? {};
+      const { operations = {}, oracles = {}, goals = [] } = byConfiguration[configuration] ?? {};
       const begun = Object.values(operations).reduce((sum, one) => sum + one.begun, 0);
       const judged = Object.values(oracles).reduce((sum, one) => sum + one, 0);
       const cells = [executions, begun, judged].map(
         (value) => `<td class="number">${grouped(value)}</td>`,
       );
+      const reached = goals.filter((goal) => goal.reached).length;
+      cells.push(
+        `<td class="number">${goals.length === 0 ? '' : `${reached}/${goals.length}`}</td>`,
+      );
       return `<tr><td>${escapeHtml(system)}</td><td>${escapeHtml(configuration)}</td>${cells.join('')}</tr>`;
     }),
   );
-  return `<table><thead><tr><th>system</th><th>configuration</th><th class="number">executions</th><th class="number">operations begun</th><th class="number">judgements</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+  return `<table><thead><tr><th>system</th><th>configuration</th><th class="number">executions</th><th class="number">operations begun</th><th class="number">judgements</th><th class="number">goals</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 function gaps({ gaps: list }: Report): string {

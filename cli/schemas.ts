@@ -5,6 +5,12 @@ import { mutantSchema } from '../campaign/mutants.ts';
 import { ENTRY_KINDS, SIGNALS } from '../fuzz/coverage.ts';
 
 const count = z.int().min(0);
+const goalSchema = z.strictObject({
+  id: z.string(),
+  reached: z.boolean(),
+  /** Execution that reached it first. */
+  first: count.nullable(),
+});
 
 export const findingSchema = z.strictObject({
   system: z.string(),
@@ -47,11 +53,10 @@ export const fuzzSchema = z.strictObject({
             z.strictObject({ begun: count, finished: count, failed: count }),
           ),
           oracles: z.record(z.string(), count),
+          goals: z.array(goalSchema),
         }),
       ),
-      goals: z.array(
-        z.strictObject({ id: z.string(), reached: z.boolean(), first: count.nullable() }),
-      ),
+      goals: z.array(goalSchema),
       coverage: z.record(
         z.enum(SIGNALS),
         z.strictObject({ seen: count, once: count, twice: count, unseen: z.number() }),

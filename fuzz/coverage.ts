@@ -7,12 +7,9 @@
  *
  * Objects are words, the TLB of a PE, locks and pages of the pool. Keys are numbers that depend on the names of sites only.
  */
-import type { Goal, System } from '../models/system.ts';
-import { assert } from '../sim/assert.ts';
 import { isTable, isValid } from '../sim/descriptor.ts';
 import { Event } from '../sim/event.ts';
 import { placeLevel } from '../sim/machine.ts';
-import { SiteDirectory } from '../sim/site.ts';
 import type { Session } from './session.ts';
 
 export const SIGNALS = ['pairs', 'states', 'segments'] as const;
@@ -136,17 +133,6 @@ export class Coverage {
     const one = names[Math.floor(key / SITES) - 1] ?? '?';
     return `${one} -> ${names[(key % SITES) - 1] ?? '?'}`;
   }
-}
-
-/** Keys of the conflict pairs of a goal. */
-export function goalKeys(system: System, goal: Goal): readonly number[] {
-  const { names } = new SiteDirectory(system.sites);
-  return goal.pairs.map(([before, after]) => {
-    const one = names.indexOf(before);
-    const other = names.indexOf(after);
-    assert(one >= 0 && other >= 0, `goal ${goal.id} names sites of ${system.id}`);
-    return (one + 1) * SITES + other + 1;
-  });
 }
 
 /** Places of the two sites of a pair among the names of a directory, from 0. */

@@ -7,6 +7,7 @@ import type { Actor, ActorRole, Operation } from '../sim/actor.ts';
 import type { Card } from '../sim/card.ts';
 import type { Descriptor } from '../sim/descriptor.ts';
 import type { Geometry } from '../sim/geometry.ts';
+import type { GoalStep } from '../sim/goal-steps.ts';
 import type { Invariant } from '../sim/invariant.ts';
 import type { Machine } from '../sim/machine.ts';
 import type { WordAddress } from '../sim/memory.ts';
@@ -90,12 +91,16 @@ export interface Bug {
   readonly isHidden?: boolean;
 }
 
-/** Something that a campaign must have come to. */
-export interface Goal {
+/**
+ * Something that campaigns over the correct model must have come to, so that its oracles have seen it: events of
+ * one run that come in this order, with others in between.
+ */
+export interface Goal<C = Configuration> {
   readonly id: string;
   readonly title: string;
-  /** Names of sites, before and after: reached when one of these conflict pairs was covered. */
-  readonly pairs: readonly (readonly [before: string, after: string])[];
+  readonly steps: readonly GoalStep[];
+  /** Whether runs of a configuration can reach it; all can when undefined. */
+  readonly isIn?: (configuration: C) => boolean;
 }
 
 /** A system booted on a machine: lives as long as the machine and is reset for every run. */
@@ -165,7 +170,8 @@ export class BugFlags {
 
 /** Keeps a system's own types where it is defined, and gives the engine the general ones. */
 export function defineSystem<C extends Configuration, W extends World>(
-  system: Omit<System, 'configurations' | 'operations' | 'machine' | 'boot'> & {
+  system: Omit<System, 'configurations' | 'operations' | 'goals' | 'machine' | 'boot'> & {
+    readonly goals: readonly Goal<C>[];
     readonly configurations: readonly C[];
     readonly operations: readonly OperationSpec<C, W>[];
     machine(configuration: C): MachineSpec;

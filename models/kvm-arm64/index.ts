@@ -10,7 +10,7 @@ import { logSites } from './dirty-log.ts';
 import { entrySites } from './entries.ts';
 import { faultSites } from './fault.ts';
 import { flushSites } from './flush.ts';
-import { goals } from './goals.ts';
+import { GOALS } from './goals.ts';
 import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { hypervisorSites } from './hypervisor.ts';
@@ -41,7 +41,7 @@ export const kvmArm64 = defineSystem({
   operations: OPERATIONS,
   epilogue: { vcpu: 'put', rcu: 'callbacks' },
   bugs: BUGS,
-  goals,
+  goals: GOALS,
   sites: [
     walkSites,
     choiceSites,

@@ -1,143 +1,172 @@
 /**
- * Meetings that a campaign over kvm-x86-tdp must have come to: the properties of the iterator (A4 I1-I5), the
- * rows of the flush obligations (A15), and the races that the zoo names.
+ * What campaigns over kvm-x86-tdp must have come to: the properties of the iterator (A4 I1-I5), the rows of
+ * the flush obligations (A15), and the races that the zoo names.
  */
+import { Event } from '../../sim/event.ts';
+import { changes, locks, loses, reads, step, unlocks, uses, walks } from '../../sim/goal-steps.ts';
 import type { Goal } from '../system.ts';
+import type { TdpConfiguration } from './configurations.ts';
+import { NONE } from './spte.ts';
 
-/** Reached when one of the pairs of sites met: two actors, one object, the first before the second. */
-interface Meeting extends Goal {
-  readonly pairs: readonly (readonly [before: string, after: string])[];
-}
+/** Looks of a walk at an entry that it may work on. */
+const LOOKS = ['iterator.readRoot', 'iterator.readChild', 'iterator.readNext'];
+const LEAVES = ['walk.level1', 'walk.level2', 'walk.level3'];
 
-export const GOALS: readonly Meeting[] = Object.freeze([
+export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
   {
     id: 'I1-entry-made-under-walk',
     title: 'an entry is made after a walk has read it and gone on',
-    pairs: [
-      ['iterator.readNext', 'entry.set'],
-      ['iterator.readChild', 'entry.set'],
+    steps: [
+      reads('a', LOOKS, 'e'),
+      reads('a', 'iterator.readNext'),
+      changes('b', 'entry.set', 'e'),
+      reads('a', 'iterator.readNext'),
     ],
   },
   {
     id: 'I2-restart-finds-a-change',
-    title: 'a walk restarts at a root entry that somebody changed meanwhile',
-    pairs: [['entry.set', 'iterator.readRoot']],
+    title: 'a walk restarts at a root entry that somebody changed while the lock was given up',
+    steps: [
+      reads('a', LOOKS, 'e'),
+      unlocks('a', 'iterator.dropLock'),
+      changes('b', ['entry.set', 'entry.exchange', 'entry.store'], 'e'),
+      reads('a', 'iterator.readRoot', 'e'),
+    ],
   },
   {
-    id: 'I3-walkers-give-way',
-    title: 'a walk gives its lock to another that gave way before',
-    pairs: [['iterator.dropLock', 'iterator.retakeLock']],
+    id: 'I3-walks-give-way-in-turns',
+    title: 'two walks give way to each other, and both go on',
+    steps: [
+      unlocks('a', 'iterator.dropLock'),
+      unlocks('b', 'iterator.dropLock'),
+      locks('a', 'iterator.retakeLock'),
+      reads('a', 'iterator.readNext'),
+      locks('b', 'iterator.retakeLock'),
+      reads('b', 'iterator.readNext'),
+    ],
   },
   {
     id: 'I4-walk-goes-on-after-a-change',
-    title: 'a walk goes on to an entry that somebody has just changed',
-    pairs: [
-      ['entry.set', 'iterator.readNext'],
-      ['entry.exchange', 'iterator.readNext'],
+    title: 'a walk that gave way goes on to an entry that was changed meanwhile',
+    steps: [
+      unlocks('a', 'iterator.dropLock'),
+      changes('b', ['entry.set', 'entry.exchange'], 'e'),
+      reads('a', ['iterator.readChild', 'iterator.readNext'], 'e'),
     ],
   },
   {
     id: 'I5-exchange-fails',
     title: 'an entry is changed between the look of a walk and its compare-exchange',
-    pairs: [['entry.set', 'entry.set']],
+    steps: [reads('a', LOOKS, 'e'), changes('b', 'entry.set', 'e'), loses('a', 'entry.set', 'e')],
   },
   {
     id: 'flush-none-to-leaf',
     title: 'an entry is made after a hardware walker has found it empty',
-    pairs: [
-      ['walk.level3', 'entry.set'],
-      ['walk.level2', 'entry.set'],
+    steps: [
+      step('a', LEAVES, Event.WalkRead, { on: 'e', b: NONE }),
+      changes('b', 'entry.set', 'e'),
     ],
   },
   {
     id: 'flush-leaf-to-none',
-    title: 'a leaf goes after a hardware walker has read it',
-    pairs: [
-      ['walk.level3', 'entry.store'],
-      ['walk.level3', 'entry.exchange'],
-      ['walk.setAccessed', 'entry.store'],
+    title: 'a leaf goes after a hardware walker has read it, and the walker uses it',
+    steps: [
+      walks('a', LEAVES, 'e'),
+      changes('b', ['entry.store', 'entry.exchange'], 'e'),
+      uses('a'),
     ],
   },
   {
     id: 'flush-table-cut-out',
     title: 'a table is cut out after a hardware walker has entered it',
-    pairs: [
-      ['walk.level3', 'detach.freeze'],
-      ['walk.level3', 'detach.store'],
+    steps: [
+      walks('a', 'walk.level2', 'e'),
+      changes('b', ['entry.set', 'entry.exchange', 'entry.store'], 'e'),
+      walks('a', 'walk.level3'),
+      changes('b', 'detach.freeze'),
     ],
   },
   {
     id: 'flush-write-protect',
     title: 'a leaf is write-protected after a hardware walker has read it',
-    pairs: [
-      ['walk.level3', 'entry.clear'],
-      ['walk.level3', 'entry.set'],
-    ],
+    steps: [walks('a', LEAVES, 'e'), changes('b', 'entry.clear', 'e')],
   },
   {
     id: 'flush-accessed',
-    title: 'an accessed flag is cleared right after the hardware has set it',
-    pairs: [['walk.setAccessed', 'age.clear']],
+    title:
+      'an accessed flag is cleared after the hardware has set it and before the access is made',
+    steps: [changes('a', 'walk.setAccessed', 'e'), changes('b', 'age.clear', 'e'), uses('a')],
   },
   {
     id: 'flush-write-added',
     title: 'a leaf becomes writable after a hardware walker has read it',
-    pairs: [['walk.level3', 'fast-fault.fix']],
+    steps: [walks('a', LEAVES, 'e'), changes('b', 'fast-fault.fix', 'e')],
   },
   {
     id: 'K04-reference-dropped-by-two',
     title: 'two drop their reference of one root',
-    pairs: [['root.put', 'root.put']],
+    steps: [changes('a', 'root.put', 'r'), changes('b', 'root.put', 'r')],
   },
   {
     id: 'K07-victim-gone',
     title: 'recovery finds the parent entry of its victim changed',
-    pairs: [['entry.set', 'nx-recovery.readEntry']],
+    steps: [changes('b', 'entry.set', 'e'), reads('a', 'nx-recovery.readEntry', 'e')],
   },
   {
     id: 'K11-unmap-meets-invalid-root',
-    title: 'a range is removed from a root that has just become invalid',
-    pairs: [['root-invalidate.invalidate', 'zap.readInvalid']],
+    title: 'a range is removed from a root that has become invalid',
+    steps: [changes('b', 'root-invalidate.invalidate', 'r'), reads('a', 'zap.readInvalid', 'r')],
   },
   {
     id: 'K12-fault-meets-invalid-root',
-    title: 'a fault finds that its root has just become invalid',
-    pairs: [['root-invalidate.invalidate', 'fault.readInvalid']],
+    title: 'a fault finds that its root has become invalid',
+    steps: [changes('b', 'root-invalidate.invalidate', 'r'), reads('a', 'fault.readInvalid', 'r')],
   },
   {
     id: 'K13-sequence-moved',
     title: 'an invalidation ends between the snapshot of a fault and its check',
-    pairs: [['unmap.countSequence', 'fault.checkSequence']],
+    steps: [
+      reads('a', 'fault.readSequence', 's'),
+      changes('b', 'unmap.countSequence', 's'),
+      reads('a', 'fault.checkSequence', 's'),
+    ],
   },
   {
     id: 'K16-candidate-zapped',
     title: 'a table is taken apart before the fault that made it lists it',
-    pairs: [['detach.clearFlag', 'map.checkDisallowed']],
+    steps: [changes('b', 'detach.clearFlag', 'f'), reads('a', 'map.checkDisallowed', 'f')],
   },
   {
     id: 'K18-entry-changed-before-descent',
-    title: 'an entry is changed between the look of a fault and its step down',
-    pairs: [
-      ['entry.set', 'iterator.reread'],
-      ['entry.store', 'iterator.reread'],
+    title: 'an entry is changed between the look of a walk and its step down',
+    steps: [
+      reads('a', LOOKS, 'e'),
+      changes('b', ['entry.set', 'entry.store'], 'e'),
+      reads('a', 'iterator.reread', 'e'),
     ],
   },
   {
     id: 'K19-write-restored-under-walk',
-    title: 'the fast path makes a leaf writable before an exclusive writer replaces it',
-    pairs: [
-      ['fast-fault.fix', 'entry.exchange'],
-      ['fast-fault.fix', 'entry.store'],
+    title:
+      'the fast path makes a leaf writable between the look of an exclusive writer and its exchange',
+    steps: [
+      reads('a', LOOKS, 'e'),
+      changes('b', 'fast-fault.fix', 'e'),
+      changes('a', ['entry.exchange', 'entry.store'], 'e'),
     ],
   },
   {
     id: 'K22-log-starts-before-drain',
     title: 'logging starts or stops before a vCPU empties its hardware log',
-    pairs: [['log.publish', 'write-log.readLogging']],
+    steps: [changes('b', 'log.publish', 'l'), reads('a', 'write-log.readLogging', 'l')],
   },
   {
     id: 'E09-frozen-entry-aged',
-    title: 'an entry is frozen right before aging clears its accessed flag',
-    pairs: [['detach.freeze', 'age.clear']],
+    title: 'an entry is frozen between the look of aging and its change',
+    steps: [
+      reads('a', LOOKS, 'e'),
+      changes('b', 'detach.freeze', 'e'),
+      changes('a', 'age.clear', 'e'),
+    ],
   },
 ]);

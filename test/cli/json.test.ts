@@ -54,6 +54,15 @@ test('fuzz on correct models: exit 0, and counts of all that was run', async (t)
     }
     for (const id of Object.keys(configurations)) t.true(id in byConfiguration, id);
   }
+  for (const { byConfiguration, goals } of systems) {
+    const each = Object.values(byConfiguration).flatMap((one) => one.goals);
+    for (const { id, reached, first } of goals) {
+      const own = each.filter((goal) => goal.id === id).flatMap((goal) => goal.first ?? []);
+      t.is(reached, own.length > 0, id);
+      t.is(first, own.length > 0 ? Math.min(...own) : null, id);
+    }
+  }
+  t.true(systems.some(({ goals }) => goals.some(({ reached }) => reached)));
   const counted = systems.flatMap(({ configurations }) => Object.values(configurations));
   t.is(
     counted.reduce((sum, count) => sum + count, 0),

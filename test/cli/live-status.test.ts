@@ -23,6 +23,7 @@ function grow(totals: Totals, executions: number, keys: number): void {
           executions,
           steps: executions * 100,
           vacuous: 0,
+          goals: {},
           operations: {},
           oracles: {},
         },

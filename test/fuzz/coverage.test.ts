@@ -1,7 +1,7 @@
 /** What a run covered, against a slow and simple reading of the same trace. */
 import test from 'ava';
 import { CoverageCounter, CoverageTotals } from '../../campaign/coverage.ts';
-import { Coverage, goalKeys } from '../../fuzz/coverage.ts';
+import { Coverage } from '../../fuzz/coverage.ts';
 import { Executor } from '../../fuzz/execution.ts';
 import type { Session } from '../../fuzz/session.ts';
 import { Sessions } from '../../fuzz/sessions.ts';
@@ -80,14 +80,6 @@ test('pairs of a run are those that a simple reading finds', (t) => {
   t.true(some > 500, `${some} pairs`);
 });
 
-test('goals name sites of their system', (t) => {
-  const goals = SYSTEMS.flatMap((system) => system.goals.map((goal) => ({ system, goal })));
-  t.true(goals.length > 0);
-  for (const { system, goal } of goals) t.is(goalKeys(system, goal).length, goal.pairs.length);
-  const wrong = { id: 'x', title: 'x', pairs: [['no.where', 'fault.lock']] } as const;
-  t.throws(() => goalKeys(SYSTEMS[0]!, wrong), { message: /goal x names sites of kvm-arm64/ });
-});
-
 const none = { states: new Set<number>(), segments: new Set<number>() };
 
 test('totals do not depend on how executions are put into shards, and give the news only', (t) => {
@@ -113,8 +105,6 @@ test('totals do not depend on how executions are put into shards, and give the n
     many.merge([{ system: 'x', keys: { pairs: [2, 1, 9], states: [], segments: [] } }]),
     [],
   );
-  t.is(alone.first('x', 'pairs', [4, 3]), 2);
-  t.is(alone.first('x', 'pairs', [7]), undefined);
 });
 
 test('the estimate of the unseen: three keys once and none twice leave three', (t) => {
