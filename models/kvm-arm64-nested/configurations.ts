@@ -1,0 +1,110 @@
+/** Configurations of kvm-arm64-nested: shapes of the tables, and how many shadows there are. */
+import type { Geometry } from '../../sim/geometry.ts';
+import type { KvmConfiguration } from '../kvm-arm64/configurations.ts';
+import { PARALLEL } from '../kvm-arm64/generation.ts';
+import { defaultWordBits, rootShape } from '../kvm-arm64/geometry.ts';
+import type { RunParameter } from '../system.ts';
+
+export interface NestedConfiguration extends KvmConfiguration {
+  /** Shadows for each vCPU that exists: two today; with one they change their use more often. */
+  readonly shadowsPerVcpu: number;
+}
+
+const PARAMETERS: readonly RunParameter[] = [
+  {
+    name: 'huge',
+    title: 'bit mask of block-sized regions that the host may back with a block',
+    default: 2,
+    max: 3,
+  },
+  {
+    name: 'oneid',
+    title: 'the guest uses one VMID for all of its tables, on different vCPUs at the same time',
+    default: 0,
+    max: 1,
+  },
+  {
+    name: 'late',
+    title: 'vCPUs, from the last one, that are initialised when they first run',
+    default: 0,
+    max: 1,
+  },
+  {
+    name: 'rewalk',
+    title: 'a fault walks the guest’s table again under the lock, instead of comparing a count',
+    default: 0,
+    max: 1,
+  },
+];
+
+/** Two index bits per level: four entries per table. */
+function toy(startLevel: number): Geometry {
+  return {
+    granuleBits: 12,
+    bitsPerLevel: 2,
+    startLevel,
+    rootPages: 1,
+    blockLevels: [2],
+    windowPages: 16,
+  };
+}
+
+function real(granuleBits: number, inputBits: number, blocks: number): Geometry {
+  const bitsPerLevel = defaultWordBits(granuleBits);
+  return {
+    granuleBits,
+    bitsPerLevel,
+    ...rootShape(granuleBits, inputBits),
+    blockLevels: [2],
+    windowPages: blocks << bitsPerLevel,
+  };
+}
+
+function configuration(
+  id: string,
+  title: string,
+  geometry: Geometry,
+  rest: Partial<NestedConfiguration> = {},
+): NestedConfiguration {
+  return {
+    id,
+    title,
+    kind: 'correct',
+    geometry,
+    isReal: false,
+    fidelity: 'F1',
+    vcpus: 2,
+    hosts: 2,
+    weight: 100,
+    parameters: PARAMETERS,
+    generation: PARALLEL,
+    hasLayout: false,
+    isAboutSlots: false,
+    hasDevice: false,
+    guests: 1,
+    hardwareAccessed: true,
+    frames: 128,
+    shadowsPerVcpu: 1,
+    ...rest,
+  };
+}
+
+export const CONFIGURATIONS: readonly NestedConfiguration[] = Object.freeze([
+  configuration('today', 'shadows of the guest’s tables, one for each vCPU', toy(2)),
+  configuration('today-two-each', 'the same with two shadows for each vCPU', toy(2), {
+    weight: 60,
+    shadowsPerVcpu: 2,
+    frames: 192,
+  }),
+  configuration('today-deep', 'the same with 3 levels of 4 entries and 3 vCPUs', toy(1), {
+    weight: 60,
+    vcpus: 3,
+    frames: 256,
+  }),
+  configuration('today-4k', 'the same tables with 512 entries', real(12, 40, 4), {
+    isReal: true,
+    weight: 4,
+    shadowsPerVcpu: 2,
+    frames: 2200,
+  }),
+]);

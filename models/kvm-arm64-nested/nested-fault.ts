@@ -1,0 +1,140 @@
+/**
+ * A fault of the guest's guest: the guest's table says which page is meant and what may be done with it, the host
+ * which frame that is; both together go into the shadow.
+ *
+ * Mirrors: Linux 2026 arch/arm64/kvm/mmu.c and nested.c, guest abort on a nested MMU. That what was read of the
+ *          guest's table is still what counts is checked by a number of invalidations under the lock (or by a
+ *          second walk): the versions that the specification describes do neither (M22).
+ * Leaves out: as models/kvm-arm64/fault.ts; access-flag faults (hardware sets the flag in shadows).
+ * Source: spec/arm.md 5.4.
+ */
+import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts';
+import type { Actor, Operation } from '../../sim/actor.ts';
+import { Result, Work } from '../../sim/card.ts';
+import { Claim, RetryReason } from '../../sim/claims.ts';
+import { EXEC, Intent, READ, WRITE } from '../../sim/descriptor.ts';
+import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
+import { Mode } from '../../sim/locks.ts';
+import { sites } from '../../sim/site.ts';
+import { relaxPage } from '../kvm-arm64/attributes.ts';
+import { fillCache, isCacheShort } from '../kvm-arm64/fault.ts';
+import { blockPages, regionOf } from '../kvm-arm64/geometry.ts';
+import { isBlock, resolvePage } from '../kvm-arm64/host-memory.ts';
+import { WALKS_DOMAIN } from '../kvm-arm64/machine.ts';
+import { mapRange } from '../kvm-arm64/map.ts';
+import { allows, type Finding, isSame, walkGuestTable } from './guest-walk.ts';
+import { Lock } from './machine.ts';
+import { Field, fieldWord } from './mmu-array.ts';
+import type { Shadow } from './shadow.ts';
+import { tagOf } from './tag.ts';
+import type { NestedWorld } from './world.ts';
+
+export const nestedFaultSites = sites('nested-fault', [
+  'countInvalidations',
+  'readSequence',
+  'lock',
+  'readInProgress',
+  'checkSequence',
+  'checkInvalidations',
+  'readHostBlock',
+  'enterWalk',
+  'readArray',
+  'readRoot',
+  'publish',
+  'leaveWalk',
+  'unlock',
+]);
+const at = nestedFaultSites;
+
+/** The handler for one fault. Ok means: re-enter the guest; Refused: the guest hypervisor deals with it. */
+export function* repairNested(
+  self: Actor,
+  world: NestedWorld,
+  shadow: Shadow,
+  page: number,
+  intent: Intent,
+  result: number,
+): Operation<number> {
+  const { host } = world;
+  const { context } = world.vcpu(self);
+  const isPermission = faultClass(result) === FaultClass.Permission;
+  const faultPages = levelPages(world.configuration.geometry, faultLevel(result));
+
+  const seen = yield* self.readOnce(at.countInvalidations, world.invalidations);
+  const found = yield* walkGuestTable(self, world, context, page);
+  if (!allows(found, intent)) return Result.Refused;
+
+  // f2
+  if ((!isPermission || faultPages > 1) && isCacheShort(self, host)) {
+    if (!(yield* fillCache(self, host))) return Result.NoMemory;
+  }
+
+  // f5-f8
+  const sequence = yield* self.readOnce(at.readSequence, host.sequence);
+  const frame = yield* resolvePage(self, host, found.page);
+  if (frame < 0) return Result.NoMemory;
+
+  // f9-f10
+  yield* self.acquire(at.lock, Lock.Mmu, Mode.Shared);
+  const inProgress = yield* self.readOnce(at.readInProgress, host.inProgress);
+  const now = yield* self.readOnce(at.checkSequence, host.sequence);
+  const isOld = inProgress !== 0 || now !== sequence;
+  if (isOld || !(yield* isStillFound(self, world, page, found, seen))) {
+    yield* self.release(at.unlock, Lock.Mmu);
+    self.claim(Claim.FaultRetry, RetryReason.Invalidation, page, 0);
+    return Result.Ok;
+  }
+
+  // f11, step 4: no larger than the guest's leaf
+  let pages = 1;
+  if (found.level < LAST_LEVEL) {
+    const region = host.hostBlock + regionOf(world.configuration.geometry, found.page);
+    if (isBlock(yield* self.readOnce(at.readHostBlock, region)))
+      pages = blockPages(world.configuration.geometry);
+  }
+  const first = alignDown(page, pages);
+
+  // f12-f13
+  const asked = READ | WRITE | (intent === Intent.Execute ? EXEC : 0);
+  const rights = asked & found.rights;
+  yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
+  const base = yield* self.readOnce(at.readArray, world.arrayBase);
+  const root = yield* self.readOnce(at.readRoot, fieldWord(world, base, shadow.slot, Field.Root));
+  const relaxes = isPermission && pages === faultPages;
+  self.claim(Claim.WorkBegins, shadow.tree, relaxes ? Work.Relax : Work.Map, 0);
+  const level = faultLevel(result);
+  const output = frame - (page - first);
+  const outcome = relaxes
+    ? yield* relaxPage(self, shadow, root, first, rights, level, Mode.Shared)
+    : yield* mapRange(
+        self,
+        shadow,
+        root,
+        first,
+        pages,
+        output,
+        rights | tagOf(found.level),
+        Mode.Shared,
+      );
+  if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
+  yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
+  yield* self.release(at.unlock, Lock.Mmu);
+  if (outcome === Result.Again) self.claim(Claim.FaultRetry, RetryReason.Moved, page, 0);
+  else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
+  return outcome === Result.Again ? Result.Ok : outcome;
+}
+
+/** The guest has not invalidated anything since its table was walked, or the table still says the same. */
+function* isStillFound(
+  self: Actor,
+  world: NestedWorld,
+  page: number,
+  found: Finding,
+  seen: number,
+): Operation<boolean> {
+  if (world.bug('M22-walk-not-checked')) return true;
+  if (!world.walksAgain) {
+    return (yield* self.readOnce(at.checkInvalidations, world.invalidations)) === seen;
+  }
+  return isSame(found, yield* walkGuestTable(self, world, world.vcpu(self).context, page));
+}

@@ -1,0 +1,166 @@
+/**
+ * Unmapping shadows: all of them for the notifier, those of one VMID for the guest, one that is given to another
+ * context. Always under the MMU lock, which may be dropped in between.
+ *
+ * Mirrors: Linux 2026 arch/arm64/kvm/nested.c, nested unmap and the request of a pending unmap.
+ * Source: spec/arm.md 5.2, 5.6.
+ */
+import type { Actor, Operation } from '../../sim/actor.ts';
+import { Work } from '../../sim/card.ts';
+import { Claim } from '../../sim/claims.ts';
+import { frameOf, isLeaf, isTable } from '../../sim/descriptor.ts';
+import {
+  alignDown,
+  type Geometry,
+  indexAt,
+  LAST_LEVEL,
+  levelPages,
+  rootIndex,
+} from '../../sim/geometry.ts';
+import { Mode } from '../../sim/locks.ts';
+import { sites } from '../../sim/site.ts';
+import { unmapRange } from '../kvm-arm64/unmap.ts';
+import { Lock } from './machine.ts';
+import { contextOf, Field, fieldWord } from './mmu-array.ts';
+import type { Shadow } from './shadow.ts';
+import { taggedLevel } from './tag.ts';
+import type { NestedWorld } from './world.ts';
+
+export const shadowUnmapSites = sites('shadow-unmap', [
+  'lock',
+  'readArray',
+  'readCount',
+  'readKey',
+  'readRoot',
+  'readLeaf',
+  'contended',
+  'yieldLock',
+  'retakeLock',
+  'readPending',
+  'setDone',
+  'unlock',
+]);
+const at = shadowUnmapSites;
+
+/** Places at which the unmapping of a shadow may drop the lock: halves are enough to show what comes of it. */
+const CHUNKS = 2;
+
+/** Level of the largest block of the guest's that an invalidation by page may be about. */
+const LARGEST_LEVEL = 1;
+
+/** Which of the used MMUs are meant, and what of each. */
+export interface Scope {
+  /** One MMU; all that are used when not given. */
+  readonly slot?: number;
+  /** Those whose context has this number of the guest's; any when not given. */
+  readonly vmid?: number;
+  readonly first: number;
+  readonly pages: number;
+  /** Whatever was made from the guest's leaf for the first page, instead: the MMU's own entries say how large it was. */
+  readonly isTagged?: true;
+}
+
+/** All that one shadow maps. */
+export function whole({ slot, geometry }: Shadow): Scope {
+  return { slot, first: 0, pages: geometry.windowPages };
+}
+
+/** Unmaps what is in scope. The caller holds the MMU lock exclusively when it begins and when it ends. */
+export function* unmapShadows(self: Actor, world: NestedWorld, scope: Scope): Operation<void> {
+  const { windowPages } = world.configuration.geometry;
+  const chunk = windowPages / CHUNKS;
+  const end = Math.min(scope.first + scope.pages, windowPages);
+  let slot = scope.slot ?? 0;
+  let first = scope.first;
+  let last = end;
+  let isMeasured = scope.isTagged !== true;
+  for (;;) {
+    // the array may be another one after the lock was dropped: nothing is kept but the place in it
+    if (slot >= (yield* self.readOnce(at.readCount, world.arrayCount))) return;
+    const base = yield* self.readOnce(at.readArray, world.arrayBase);
+    const key = yield* self.readOnce(at.readKey, fieldWord(world, base, slot, Field.Key));
+    const isMeant = key !== 0 && (scope.vmid === undefined || contextOf(key).vmid === scope.vmid);
+    if (isMeant) {
+      const shadow = world.shadows[slot]!;
+      const root = yield* self.readOnce(at.readRoot, fieldWord(world, base, slot, Field.Root));
+      if (!isMeasured) [first, last] = yield* taggedRange(self, shadow, root, scope.first);
+      isMeasured = true;
+      self.claim(Claim.WorkBegins, shadow.tree, Work.Unmap, 0);
+      const next = Math.min(alignDown(first, chunk) + chunk, last);
+      yield* unmapRange(self, shadow, root, first, next - first);
+      first = next;
+    }
+    if (!isMeant || first >= last) {
+      if (scope.slot !== undefined) return;
+      slot += 1;
+      first = scope.first;
+      last = end;
+      isMeasured = scope.isTagged !== true;
+    }
+    if (isMeant && self.choose(at.contended, 2) === 1) {
+      yield* self.release(at.yieldLock, Lock.Mmu);
+      yield* self.acquire(at.retakeLock, Lock.Mmu, Mode.Exclusive);
+    }
+  }
+}
+
+/**
+ * The pages that the guest's leaf for a page covered, as far as the shadow knows: its entries say at which level
+ * that leaf was. The largest block there is when none does. [first, end)
+ */
+function* taggedRange(
+  self: Actor,
+  { geometry }: Shadow,
+  root: number,
+  page: number,
+): Operation<readonly [number, number]> {
+  for (let level = LAST_LEVEL; level >= LAST_LEVEL - 1; level -= 1) {
+    const leaf = yield* readLeaf(
+      self,
+      geometry,
+      root,
+      alignDown(page, levelPages(geometry, level)),
+    );
+    if (!isLeaf(leaf) || taggedLevel(leaf) > level) continue;
+    return alignedRange(geometry, page, levelPages(geometry, taggedLevel(leaf)));
+  }
+  return alignedRange(geometry, page, levelPages(geometry, LARGEST_LEVEL));
+}
+
+function alignedRange(geometry: Geometry, page: number, size: number): readonly [number, number] {
+  const first = alignDown(page, size);
+  return [first, Math.min(first + size, geometry.windowPages)];
+}
+
+/** The entry at which a walk for the page ends. */
+function* readLeaf(self: Actor, geometry: Geometry, root: number, page: number): Operation<number> {
+  const { memory } = self.machine;
+  let frame = root + rootIndex(geometry, page);
+  let entry = 0;
+  for (let level = geometry.startLevel; level <= LAST_LEVEL; level += 1) {
+    const word = memory.address(frame, indexAt(geometry, page, level));
+    entry = yield* self.readOnce(at.readLeaf, word);
+    if (level === LAST_LEVEL || !isTable(entry)) break;
+    frame = frameOf(entry);
+  }
+  return entry;
+}
+
+/** The request before the entry. False when another vCPU with the same MMU has carried it out. */
+export function* beginPending(
+  self: Actor,
+  world: NestedWorld,
+  { slot }: Shadow,
+): Operation<boolean> {
+  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  const base = yield* self.readOnce(at.readArray, world.arrayBase);
+  return (yield* self.readOnce(at.readPending, fieldWord(world, base, slot, Field.Pending))) !== 0;
+}
+
+/** What the MMU held for another context is gone: whoever holds it may run with it. */
+export function* endPending(self: Actor, world: NestedWorld, { slot }: Shadow): Operation<void> {
+  const base = yield* self.readOnce(at.readArray, world.arrayBase);
+  yield* self.store(at.setDone, fieldWord(world, base, slot, Field.Pending), 0);
+  yield* self.release(at.unlock, Lock.Mmu);
+  world.vcpu(self).mustUnmap = false;
+}

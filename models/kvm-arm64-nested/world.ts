@@ -1,0 +1,168 @@
+/**
+ * The world of kvm-arm64-nested: a guest of kvm-arm64 that is a hypervisor itself, its tables, and the shadows
+ * that the host makes of them.
+ */
+import type { Actor } from '../../sim/actor.ts';
+import type { Descriptor } from '../../sim/descriptor.ts';
+import type { Invariant } from '../../sim/invariant.ts';
+import type { Machine } from '../../sim/machine.ts';
+import type { WordAddress } from '../../sim/memory.ts';
+import { Role } from '../../sim/pages.ts';
+import { describeEntry } from '../kvm-arm64/describe.ts';
+import { HYPERVISOR } from '../kvm-arm64/machine.ts';
+import { KvmWorld } from '../kvm-arm64/world.ts';
+import type { BugFlags, World } from '../system.ts';
+import type { BugId } from './bugs.ts';
+import type { NestedConfiguration } from './configurations.ts';
+import { GUEST_TABLES, GuestTables, guestTableFrames } from './guest-tables.ts';
+import { History } from './history.ts';
+import { nestedInvariants } from './invariants.ts';
+import { shadowCount } from './machine.ts';
+import { type Context, Field, fieldWord } from './mmu-array.ts';
+import { Shadow } from './shadow.ts';
+
+/** What a vCPU knows privately: the virtual registers, and what the host has loaded for it. */
+export interface Vcpu {
+  /** What its guest runs with. */
+  context: Context;
+  isInitialised: boolean;
+  /** Its MMU in the array, or -1 while it has none. */
+  slot: number;
+  /** The MMU has to be emptied before the vCPU runs with it. */
+  mustUnmap: boolean;
+}
+
+export class NestedWorld implements World {
+  readonly machine: Machine;
+  readonly configuration: NestedConfiguration;
+  readonly flags: BugFlags;
+  /** The guest's own stage 2, and the host's memory. */
+  readonly host: KvmWorld;
+  readonly countBase: WordAddress;
+  readonly invariants: readonly Invariant[];
+  /** First page of the array of MMUs, how many there are, and where the search for a free one begins. */
+  readonly arrayBase: WordAddress;
+  readonly arrayCount: WordAddress;
+  readonly cursor: WordAddress;
+  /** Invalidations by the guest that have begun: a fault that saw another number has read an old table. */
+  readonly invalidations: WordAddress;
+  readonly shadows: readonly Shadow[];
+  readonly tables: GuestTables;
+  readonly history: History;
+  /** A fault walks the guest's table a second time under the lock. */
+  walksAgain = false;
+  readonly #vcpus: Vcpu[];
+  #hasOneVmid = false;
+
+  constructor(machine: Machine, configuration: NestedConfiguration, flags: BugFlags) {
+    this.machine = machine;
+    this.configuration = configuration;
+    this.flags = flags;
+    this.host = new KvmWorld(machine, configuration, flags);
+    this.countBase = this.host.countBase;
+    const { variables } = this.host;
+    this.arrayBase = variables.allocate('array of MMUs');
+    this.arrayCount = variables.allocate('MMUs');
+    this.cursor = variables.allocate('cursor of MMUs');
+    this.invalidations = variables.allocate('invalidations by the guest');
+    const count = shadowCount(configuration);
+    const bases = variables.allocate('shadow root base', count);
+    this.shadows = Array.from({ length: count }, (_, slot) => {
+      return new Shadow(this.host, slot, bases + slot);
+    });
+    // below the hypervisor's linear map, which is at the end of the kernel's frames
+    const first = this.host.linearBase - guestTableFrames(configuration.geometry);
+    this.tables = new GuestTables(machine.memory, configuration.geometry, first);
+    this.history = new History(this.tables, (table) => this.vmidOf(table));
+    this.#vcpus = machine.actors.map(() => ({
+      context: this.contextFor(0),
+      isInitialised: true,
+      slot: -1,
+      mustUnmap: false,
+    }));
+    this.invariants = nestedInvariants(this);
+  }
+
+  bug(id: BugId): boolean {
+    return this.flags.on(id);
+  }
+
+  vcpu(self: Actor): Vcpu {
+    return this.#vcpus[self.index]!;
+  }
+
+  get vcpus(): readonly Vcpu[] {
+    return this.#vcpus;
+  }
+
+  /** The number that the guest uses for a table; and for no table, as many as there are. */
+  vmidOf(table: number): number {
+    return this.#hasOneVmid ? 1 : table + 1;
+  }
+
+  /** Every number that the guest uses. */
+  get guestVmids(): readonly number[] {
+    return this.#hasOneVmid ? [1] : [1, 2, 3];
+  }
+
+  /** @param table one of the guest's, or GUEST_TABLES for none: stage 2 is off */
+  contextFor(table: number): Context {
+    const isOn = table < GUEST_TABLES;
+    return { isOn, table: isOn ? table : 0, vmid: this.vmidOf(table) };
+  }
+
+  nameWord(word: WordAddress): string | undefined {
+    const { memory } = this.machine;
+    const base = memory.load(this.arrayBase);
+    const slot = memory.frame(word) - base;
+    if (base !== 0 && slot >= 0 && slot < memory.load(this.arrayCount)) {
+      const fields = ['key', 'references', 'pending unmap', 'root'];
+      return `${fields[memory.index(word)] ?? 'unused word'} of MMU ${slot}`;
+    }
+    return this.host.nameWord(word);
+  }
+
+  describeEntry(tree: number, level: number, word: Descriptor): string {
+    return describeEntry(tree !== HYPERVISOR, level, word);
+  }
+
+  reset(parameters: Readonly<Record<string, number>>): void {
+    this.host.reset(parameters);
+    this.#hasOneVmid = (parameters.oneid ?? 0) === 1;
+    this.walksAgain = (parameters.rewalk ?? 0) === 1;
+    const { vcpus, shadowsPerVcpu } = this.configuration;
+    const late = parameters.late ?? 0;
+    this.#vcpus.forEach((vcpu, actor) => {
+      vcpu.context = this.contextFor(0);
+      vcpu.isInitialised = actor < vcpus - late;
+      vcpu.slot = -1;
+      vcpu.mustUnmap = false;
+    });
+    this.#makeArray((vcpus - late) * shadowsPerVcpu);
+    this.tables.fill();
+    this.history.reset();
+  }
+
+  #makeArray(count: number): void {
+    const { memory, pages } = this.machine;
+    const array = pages.takeRun(Role.Kernel, count);
+    memory.store(this.arrayBase, array, 0);
+    memory.store(this.arrayCount, count, 0);
+    for (let slot = 0; slot < count; slot += 1) {
+      const root = this.#plant(this.shadows[slot]!.tree);
+      memory.store(fieldWord(this, array, slot, Field.Root), root, 0);
+      memory.store(this.shadows[slot]!.contextWord, root, 0);
+    }
+  }
+
+  #plant(tree: number): number {
+    const { machine } = this;
+    const { rootPages } = this.configuration.geometry;
+    const { pages } = machine;
+    const isSingle = rootPages === 1;
+    const root = isSingle ? pages.take(Role.Table, true) : pages.takeRun(Role.Table, rootPages);
+    for (let i = 0; i < rootPages; i += 1) machine.memory.store(this.countBase + root + i, 1, 0);
+    machine.tables.plant(tree, root);
+    return root;
+  }
+}
