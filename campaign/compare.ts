@@ -5,7 +5,7 @@
 
 import { Executor, perform } from '../fuzz/execution.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
-import { fits } from '../fuzz/minimise.ts';
+import { fits } from '../fuzz/minimise/plans.ts';
 import type { Session } from '../fuzz/session.ts';
 import { coarseSignature } from '../fuzz/signature.ts';
 import type { Configuration, System } from '../models/system.ts';

@@ -121,6 +121,7 @@ function build(done: (code: number) => void): Command {
     .description('shrinks a case in place, or into --out')
     .option('--runs <n>', 'executions that may be spent (6000)')
     .option('--out <file>', 'writes the smaller case here')
+    .option('--others <dir>', 'keeps other failures that were met on the way, as cases')
     .option('--json', 'one JSON document on standard output')
     .addHelpText('after', '\nExample:\n  stagewright minimise found.yaml --out small.yaml')
     .action((file: string, flags: MinimiseFlags) => done(minimiseFile(file, flags)));

@@ -12,7 +12,7 @@ import { describeRow } from '../fuzz/describe.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { caseOf, findingOf } from '../fuzz/finding.ts';
-import { MINIMISE_BUDGET, minimise } from '../fuzz/minimise.ts';
+import { MINIMISE_BUDGET, type Minimised, minimise } from '../fuzz/minimise.ts';
 import { operationCount } from '../fuzz/program.ts';
 import { type Replay, replayCase, Verdict } from '../fuzz/replay.ts';
 import { deriveSchedule, runAnswers, runPlan } from '../fuzz/schedule.ts';
@@ -171,6 +171,7 @@ function printTrace(session: Session): void {
 
 export interface MinimiseFlags {
   readonly runs?: string;
+  readonly others?: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -203,6 +204,7 @@ export function minimiseFile(file: string, flags: MinimiseFlags): number {
     value.comment === '' ? describeFinding(smaller) : value.comment,
   );
   writeCase(target, finding.case);
+  const others = flags.others === undefined ? [] : writeOthers(smaller, flags.others);
   const sizes = {
     operations: { before: operationCount(value.program), after: finding.operations },
     order: { before: value.order.length, after: finding.case.order.length },
@@ -216,6 +218,27 @@ export function minimiseFile(file: string, flags: MinimiseFlags): number {
       `\n${target}: ${sizes.operations.before} -> ${sizes.operations.after} operations, ` +
         `${sizes.order.before} -> ${sizes.order.after} constraints in ${sizes.executions} executions`,
     );
+    for (const other of others) print(`${other}: another failure that was met on the way`);
   }
   return Exit.Clean;
+}
+
+/** Failures with another signature that were met on the way, each as a case. */
+function writeOthers({ session, others }: Minimised, folder: string): readonly string[] {
+  return [...others.values()].flatMap((plan) => {
+    const run = runPlan(session, plan);
+    // it may have been met in another configuration, where it fails otherwise
+    if (run.violation === undefined) return [];
+    const value = caseOf({ session, plan, run }, describeFinding({ session, plan, run }));
+    const file = freeName(folder, `${run.violation.oracle}-${run.violation.rule}`);
+    writeCase(file, value);
+    return file;
+  });
+}
+
+function freeName(folder: string, name: string): string {
+  for (let number = 1; ; number += 1) {
+    const file = join(folder, `${name}${number === 1 ? '' : `-${number}`}.yaml`);
+    if (!existsSync(file)) return file;
+  }
 }

@@ -43,8 +43,6 @@ const LINES_MAX = 400;
 const LONG: Readonly<Record<string, string>> = {
   'sim/machine.ts': 'the loop, readiness and the fair tail share private state on the hot path',
   'fuzz/explore/explore.ts': 'one scheduler: its callbacks share the state of the run',
-  'fuzz/minimise.ts':
-    'the passes share the plan, the signature, the budget and the memory of plans',
 };
 
 interface Source {
