@@ -13,7 +13,7 @@ import { Journal, readJournal } from './journal.ts';
 import { type Known, LifeState, lifecycle } from './lifecycle.ts';
 import { UsageError } from './options.ts';
 import type { ShardResult } from './task.ts';
-import type { Finding } from './totals.ts';
+import { type Finding, metFile } from './totals.ts';
 
 const FORMAT = 1;
 
@@ -140,8 +140,12 @@ export class CampaignFolder {
     return this.#journal.trouble;
   }
 
-  /** @throws UsageError when there is no room */
+  /** Writes the summary and the cases that it names. @throws UsageError when there is no room */
   writeSummary(summary: object): void {
+    for (const { file, case: value } of this.history.totals.met) {
+      const target = join(this.path, file);
+      if (!existsSync(target)) writeCase(target, value);
+    }
     writeWhole(join(this.path, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   }
 
@@ -153,7 +157,9 @@ export class CampaignFolder {
           `"fuzz --resume ${this.path}" makes again what is missing there`,
       );
     }
-    for (const { file, found } of this.history.totals.findings.values()) {
+    for (const { file, found, failure } of this.history.totals.findings.values()) {
+      // an execution has shown since what was only met before
+      rmSync(join(this.path, metFile(failure.system, failure.key)), { force: true });
       const target = join(this.path, file);
       if (found !== undefined && !existsSync(target)) writeCase(target, found.case);
     }

@@ -7,7 +7,7 @@ import type { Catalogue } from '../fuzz/catalogue.ts';
 import { Coverage } from '../fuzz/coverage.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
-import { makeFinding } from '../fuzz/finding.ts';
+import { makeFinding, othersOf } from '../fuzz/finding.ts';
 import { GoalSeeker, goalsIn } from '../fuzz/goals.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
 import type { Session } from '../fuzz/session.ts';
@@ -22,6 +22,7 @@ import {
   type FindingTask,
   type FoundCase,
   isLookedAt,
+  keyOf,
   type ShardResult,
   type ShardTask,
   type Task,
@@ -80,9 +81,10 @@ export class Performer {
         );
       const { minimised, ...rest } = made;
       const explanation = explain(minimised.session, minimised.plan, minimised.run);
+      const others = othersOf(this.#sessions, minimised, describeFinding);
       // what was tried meanwhile is no execution of the campaign
       for (const one of this.#sessions.all) one.takeCounts();
-      return { ...rest, explanation };
+      return { ...rest, explanation, others };
     });
   }
 
@@ -148,7 +150,7 @@ class Counter {
     }
     const system = target.system.id;
     const signature = coarseSignature(session, violation);
-    const key = `${system} ${target.bugs.join(',')} ${signature}`;
+    const key = keyOf(system, target.bugs, signature);
     const known = this.#failures.get(key);
     const hits = (known?.hits ?? 0) + 1;
     const { oracle, rule } = violation;

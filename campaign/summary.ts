@@ -116,6 +116,13 @@ export function folderSummary(
       last,
       explanation: found?.explanation ?? [],
     })),
+    met: result.totals.met.map(({ system, bugs, signature, by, file }) => ({
+      system,
+      bug: bugs[0] ?? null,
+      signature,
+      by,
+      case: file,
+    })),
     canary: result.health ?? null,
     lifecycle: lifecycle(result.totals, manifest.before ?? undefined),
     sessions: history.sessions,

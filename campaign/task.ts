@@ -6,6 +6,7 @@ import type { Case } from '../fuzz/case.ts';
 import { type Catalogue, configurationIn, systemIn } from '../fuzz/catalogue.ts';
 import type { Signal } from '../fuzz/coverage.ts';
 import type { Target } from '../fuzz/execution.ts';
+import type { OtherCase } from '../fuzz/finding.ts';
 import type { Counts } from '../fuzz/session.ts';
 
 /** What a campaign runs: with an index, all that an execution depends on. */
@@ -100,6 +101,10 @@ export interface Failure {
   readonly last: number;
 }
 
+export function keyOf(system: string, bugs: readonly string[], signature: string): string {
+  return `${system} ${bugs.join(',')} ${signature}`;
+}
+
 /** A finding as a minimised case, with what people are shown of it. */
 export interface FoundCase {
   readonly case: Case;
@@ -110,6 +115,8 @@ export interface FoundCase {
   readonly steps: number;
   /** Lanes and causes; see fuzz/explain.ts. */
   readonly explanation: readonly string[];
+  /** Other failures that were met while it was minimised. */
+  readonly others: readonly OtherCase[];
 }
 
 export type TaskResult = ShardResult | FoundCase;

@@ -2,9 +2,18 @@
  * What a campaign has found and counted so far: a fold over the results of its shards in the order of
  * their indices. A journal that is read again makes the same totals.
  */
+import type { OtherCase } from '../fuzz/finding.ts';
 import type { Counts } from '../fuzz/session.ts';
+import { siteOf } from '../sim/site.ts';
 import { CoverageTotals } from './coverage.ts';
-import type { Cell, Failure, FoundCase, ShardResult, SystemCoverage } from './task.ts';
+import {
+  type Cell,
+  type Failure,
+  type FoundCase,
+  keyOf,
+  type ShardResult,
+  type SystemCoverage,
+} from './task.ts';
 
 /** A finding, minimised or not yet. */
 export interface Finding {
@@ -17,6 +26,16 @@ export interface Finding {
   /** Index of the last hit so far. */
   last: number;
   found: FoundCase | undefined;
+}
+
+/** A failure that no execution of the campaign showed, but that was met while a finding was minimised. */
+export interface Met extends OtherCase {
+  readonly system: string;
+  readonly bugs: readonly string[];
+  /** Signature of the finding. */
+  readonly by: string;
+  /** Name of its case below the campaign's folder. */
+  readonly file: string;
 }
 
 /** What a shard added that was not known. */
@@ -51,6 +70,21 @@ export class Totals {
     return { findings, coverage: this.coverage.merge(result.coverage) };
   }
 
+  /** Each once, with the first finding that led to it. Complete when all findings are minimised. */
+  get met(): readonly Met[] {
+    const met = new Map<string, Met>();
+    for (const { failure, found } of this.findings.values()) {
+      const { system, bugs } = failure;
+      for (const other of found?.others ?? []) {
+        const key = keyOf(system, bugs, other.signature);
+        if (this.findings.has(key) || met.has(key)) continue;
+        const file = metFile(system, key);
+        met.set(key, { ...other, system, bugs, by: failure.signature, file });
+      }
+    }
+    return [...met.values()];
+  }
+
   #hit(failure: Failure): Finding | undefined {
     const known = this.findings.get(failure.key);
     if (known !== undefined) {
@@ -74,6 +108,11 @@ export class Totals {
     this.#files.add(name);
     return `${name}.yaml`;
   }
+}
+
+/** Named by what it is: who comes first does not matter. */
+export function metFile(system: string, key: string): string {
+  return `${system}/met/${siteOf(key).toString(16).padStart(8, '0')}.yaml`;
 }
 
 /** Joins the results of neighbouring shards, so that a journal has one record for many. */

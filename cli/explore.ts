@@ -105,7 +105,7 @@ function makeCase(session: Session, value: Case, finding: ExploredFinding): Find
   const ordered: Plan = { ...plan, ...deriveSchedule(session, exact.recorder) };
   const run = runPlan(session, ordered);
   assert(run.violation !== undefined, 'the order of an exploration replays');
-  const minimised = { session, plan: ordered, run, executions: 0, others: new Map<string, Plan>() };
+  const minimised = { session, plan: ordered, run, executions: 0, others: new Map() };
   return findingOf(minimised, describeFinding(minimised));
 }
 

@@ -234,6 +234,10 @@ function printSummary(result: CampaignResult, folder: string | undefined): void 
     );
   }
   const { totals, plan } = result;
+  for (const { signature, by, file } of totals.met) {
+    print(`\nmet while minimising ${by}:\n  ${signature}`);
+    if (folder !== undefined) print(`  (case ${folder}/${file})`);
+  }
   const cells = [...totals.cells.values()];
   const ids = [...new Set(plan.targets.map(({ system }) => system))];
   print('');

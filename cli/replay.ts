@@ -1,25 +1,21 @@
-/** `replay` and `minimise`: what a case does now, and a smaller case. */
+/** `replay`: what a case does now, and executions of campaigns as cases. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue, openSessions } from '../campaign/catalogue.ts';
 import { readCase, writeCase, writeWhole } from '../campaign/corpus.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
-import { parseCount, parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
+import { parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
 import { targetsOfPlan } from '../campaign/task.ts';
 import type { Case } from '../fuzz/case.ts';
-import { formatCase } from '../fuzz/case-text.ts';
 import { describeRow } from '../fuzz/describe.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
-import { describeFinding, explain } from '../fuzz/explain.ts';
-import { caseOf, findingOf } from '../fuzz/finding.ts';
-import { MINIMISE_BUDGET, type Minimised, minimise } from '../fuzz/minimise.ts';
-import { operationCount } from '../fuzz/program.ts';
+import { explain } from '../fuzz/explain.ts';
+import { caseOf } from '../fuzz/finding.ts';
 import { type Replay, replayCase, Verdict } from '../fuzz/replay.ts';
-import { deriveSchedule, runAnswers, runPlan } from '../fuzz/schedule.ts';
+import { deriveSchedule, runAnswers } from '../fuzz/schedule.ts';
 import type { Session } from '../fuzz/session.ts';
 import type { Sessions } from '../fuzz/sessions.ts';
 import { InternalError } from '../sim/assert.ts';
-import { parseAnswers } from '../sim/scheduler.ts';
 import { EXPORTS, type Export, exported } from './export.ts';
 import { stepThrough } from './step.ts';
 import { Exit, print, printJson } from './terminal.ts';
@@ -166,79 +162,5 @@ function printTrace(session: Session): void {
     print(
       `${String(row.step).padStart(5)}  ${who.padEnd(12)} ${site.padEnd(28)} ${describeRow(session, row)}`,
     );
-  }
-}
-
-export interface MinimiseFlags {
-  readonly runs?: string;
-  readonly others?: string;
-  readonly out?: string;
-  readonly json?: boolean;
-}
-
-export function minimiseFile(file: string, flags: MinimiseFlags): number {
-  const budget = flags.runs === undefined ? MINIMISE_BUDGET : parseCount('--runs')(flags.runs);
-  const value = readCase(file);
-  if (value.expect === undefined)
-    throw new UsageError(`${file} expects no finding: there is nothing to minimise`);
-  const sessions = openSessions();
-  const session = sessions.get(
-    value.system,
-    value.configuration,
-    value.bug === undefined ? [] : [value.bug],
-  );
-  const answers =
-    value.recorded === undefined || runPlan(session, value).violation !== undefined
-      ? undefined
-      : parseAnswers(value.recorded.answers, session.machine.actorCount);
-  const target = flags.out ?? file;
-  const smaller = minimise(sessions, session, value, answers, {
-    budget,
-    improved: (best) => writeCase(target, caseOf(best, value.comment)),
-  });
-  if (smaller === undefined)
-    throw new UsageError(`${file} does not fail now; "stagewright replay" says why`);
-  // what a person wrote on top stays
-  const finding = findingOf(
-    smaller,
-    value.comment === '' ? describeFinding(smaller) : value.comment,
-  );
-  writeCase(target, finding.case);
-  const others = flags.others === undefined ? [] : writeOthers(smaller, flags.others);
-  const sizes = {
-    operations: { before: operationCount(value.program), after: finding.operations },
-    order: { before: value.order.length, after: finding.case.order.length },
-    executions: smaller.executions,
-  };
-  if (flags.json === true) {
-    printJson({ command: 'minimise', file: target, ...sizes, case: formatCase(finding.case) });
-  } else {
-    print(formatCase(finding.case).trimEnd());
-    print(
-      `\n${target}: ${sizes.operations.before} -> ${sizes.operations.after} operations, ` +
-        `${sizes.order.before} -> ${sizes.order.after} constraints in ${sizes.executions} executions`,
-    );
-    for (const other of others) print(`${other}: another failure that was met on the way`);
-  }
-  return Exit.Clean;
-}
-
-/** Failures with another signature that were met on the way, each as a case. */
-function writeOthers({ session, others }: Minimised, folder: string): readonly string[] {
-  return [...others.values()].flatMap((plan) => {
-    const run = runPlan(session, plan);
-    // it may have been met in another configuration, where it fails otherwise
-    if (run.violation === undefined) return [];
-    const value = caseOf({ session, plan, run }, describeFinding({ session, plan, run }));
-    const file = freeName(folder, `${run.violation.oracle}-${run.violation.rule}`);
-    writeCase(file, value);
-    return file;
-  });
-}
-
-function freeName(folder: string, name: string): string {
-  for (let number = 1; ; number += 1) {
-    const file = join(folder, `${name}${number === 1 ? '' : `-${number}`}.yaml`);
-    if (!existsSync(file)) return file;
   }
 }

@@ -55,12 +55,17 @@ function percent(part: number, whole: number): string {
   return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(2)} %`;
 }
 
-function findingsOf({ findings, waiting }: Report): string {
+function findingsOf({ findings, waiting, summary }: Report): string {
   if (findings.length + waiting.length === 0) return '<p>No oracle objected.</p>';
-  const rest = waiting.map(
-    ({ signature, hits }) =>
-      `<li class="signature">${escapeHtml(signature)}: ${grouped(hits)} hits, not minimised yet</li>`,
-  );
+  const rest = [
+    ...waiting.map(
+      ({ signature, hits }) => `${escapeHtml(signature)}: ${grouped(hits)} hits, not minimised yet`,
+    ),
+    ...summary.met.map(
+      ({ signature, by, case: file }) =>
+        `${escapeHtml(signature)}: met while minimising ${escapeHtml(by)} (<a href="${escapeHtml(file)}">case</a>)`,
+    ),
+  ].map((text) => `<li class="signature">${text}</li>`);
   return `${findings.map((one, index) => finding(one, index < OPEN)).join('\n')}${rest.length > 0 ? `<ul>${rest.join('')}</ul>` : ''}`;
 }
 

@@ -21,6 +21,10 @@ export function reportText(report: Report, folder: string): string {
     }),
     '',
     ...findings.flatMap((finding) => findingText(finding, folder)),
+    ...summary.met.map(
+      ({ signature, by, case: file }) =>
+        `- met while minimising \`${by}\`: \`${signature}\`; \`stagewright replay ${folder}/${file}\``,
+    ),
     ...waiting.map(({ signature, hits }) => `- not minimised yet: \`${signature}\` (${hits} hits)`),
     ...gaps.slice(0, GAPS_SHOWN).map((gap) => `- ${gap}`),
     ...(gaps.length > GAPS_SHOWN ? [`- and ${gaps.length - GAPS_SHOWN} more gaps`] : []),

@@ -82,6 +82,17 @@ export const summarySchema = fuzzSchema.extend({
       explanation: z.array(z.string()),
     }),
   ),
+  /** Failures that no execution showed, met while a finding (`by`, a signature) was minimised. */
+  met: z.array(
+    z.strictObject({
+      system: z.string(),
+      bug: z.string().nullable(),
+      signature: z.string(),
+      by: z.string(),
+      /** Within the folder. */
+      case: z.string(),
+    }),
+  ),
   /** Signatures of this campaign and of the one before it. */
   lifecycle: z.array(
     z.strictObject({

@@ -63,6 +63,29 @@ export function findingOf(minimised: Minimised, comment: string): Finding {
   };
 }
 
+/** A failure with another signature than the one that was minimised. */
+export interface OtherCase {
+  readonly signature: string;
+  readonly case: Case;
+}
+
+/** Executions that each of the other failures may take to become smaller. */
+const OTHER_BUDGET = 300;
+
+/** Other failures that were met while minimising, in that order, each as a case that shows it again. */
+export function othersOf(
+  sessions: Sessions,
+  { others }: Minimised,
+  describe: (minimised: Minimised) => string,
+): readonly OtherCase[] {
+  return [...others].flatMap(([signature, { session, plan }]) => {
+    const made = minimise(sessions, session, plan, undefined, { budget: OTHER_BUDGET });
+    if (made === undefined) return [];
+    const finding = findingOf(made, describe(made));
+    return finding.signature === signature ? { signature, case: finding.case } : [];
+  });
+}
+
 /** The case of a run that the session has just made. */
 export function caseOf(
   { session, plan, run }: Pick<Minimised, 'session' | 'plan' | 'run'>,

@@ -4,7 +4,7 @@
  * every improvement is handed to `improved` at once. The passes are in fuzz/minimise/.
  */
 import type { Answers } from '../sim/scheduler.ts';
-import { Attempts } from './minimise/attempts.ts';
+import { Attempts, type OtherFailure } from './minimise/attempts.ts';
 import { canonicalise } from './minimise/canonical.ts';
 import { shrinkChoices, shrinkOrder } from './minimise/lists.ts';
 import { planText } from './minimise/plans.ts';
@@ -26,13 +26,14 @@ export interface Minimised {
   readonly plan: Plan;
   readonly run: PlannedRun;
   readonly executions: number;
-  /** Coarse signatures of other failures met on the way, with the plan that showed each. */
-  readonly others: ReadonlyMap<string, Plan>;
+  /** By coarse signature: other failures that were met on the way. */
+  readonly others: ReadonlyMap<string, OtherFailure>;
 }
 
 export interface MinimiseOptions {
   /** Executions that may be spent. */
   readonly budget: number;
+  /** Told of every smaller plan at once. */
   readonly improved?: (best: Minimised) => void;
 }
 
@@ -69,6 +70,7 @@ function start(
 
 function shrink(work: Attempts, { improved }: MinimiseOptions): Minimised {
   const report = (): void => improved?.(resultOf(work));
+  work.onSmaller = report;
   // executions of a real geometry cost a hundred times as much: leave it first if the failure does
   if (work.session.configuration.isReal) shrinkConfiguration(work);
   work.best = withoutUnreachable(work, work.best);

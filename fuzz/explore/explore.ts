@@ -165,6 +165,11 @@ export class Explorer implements Scheduler {
     };
   }
 
+  /** Machine events of all executions so far. */
+  get events(): number {
+    return this.#events;
+  }
+
   /** What was found so far. */
   get exploration(): Exploration {
     const ended = this.#ended;

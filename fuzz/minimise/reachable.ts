@@ -4,9 +4,8 @@
 import { END, formatName, nameOf } from '../names.ts';
 import type { Constraint } from '../order.ts';
 import { Recorder } from '../recorder.ts';
-import { deriveSchedule, type Plan } from '../schedule.ts';
+import type { Plan } from '../schedule.ts';
 import { search } from '../search.ts';
-import { coarseSignature } from '../signature.ts';
 import type { Attempts } from './attempts.ts';
 
 /** Executions of one search on a program whose stored order does not do. */
@@ -34,36 +33,23 @@ export function isReachable(work: Attempts, plan: Plan): boolean {
  * makes happen, other failing schedules are looked for until one does without them.
  */
 export function preferReachable(work: Attempts): void {
-  const session = work.session;
-  if (session.bugs.length === 0 || !work.hasBudget) return;
+  if (work.session.bugs.length === 0 || !work.hasBudget) return;
   const plan = work.best;
   const reached = reachedBy(work, plan);
   if (reachableOnly(plan.order, reached).length === plan.order.length) return;
-  const candidates: Plan[] = [];
-  let recorder: Recorder | undefined;
-  work.executions += search(
-    session,
-    plan,
-    RESEARCH_SEED,
-    REACHABLE_RUNS,
-    (scheduler) => {
-      recorder = new Recorder(scheduler);
-      return recorder;
-    },
-    ({ violation, events }) => {
-      work.events += events;
-      if (violation === undefined || coarseSignature(session, violation) !== work.signature)
-        return false;
-      const { order, choices } = deriveSchedule(session, recorder!);
-      candidates.push({ ...plan, order: reachableOnly(order, reached), choices });
-      return candidates.length >= REACHABLE_CANDIDATES;
-    },
-  );
-  for (const candidate of candidates) if (work.accept(candidate)) return;
+  const candidates = work.failing(plan, REACHABLE_RUNS, REACHABLE_CANDIDATES);
+  for (const candidate of candidates) {
+    const order = reachableOnly(candidate.order, reached);
+    if (work.accept({ ...candidate, order })) return;
+  }
+}
+
+function reachedBy(work: Attempts, plan: Plan): ReadonlySet<string> {
+  return work.reached(plan, () => sampleReached(work, plan));
 }
 
 /** Names of the events that a sample of the correct model's executions reaches. */
-function reachedBy(work: Attempts, plan: Plan): ReadonlySet<string> {
+function sampleReached(work: Attempts, plan: Plan): ReadonlySet<string> {
   const { system, configuration } = work.session;
   const correct = work.sessions.get(system.id, configuration.id, []);
   const reached = new Set<string>();
