@@ -1,107 +1,211 @@
 /**
- * `npx tsx bench/strategies.ts`: how soon each strategy finds the bugs of the zoo.
- * Options: --system ID (kvm-arm64), --seeds N (50), --executions N (5000) per bug and seed, --time SECONDS (600),
- * --only PREFIX. Prints a table for docs/search.md: found rate, median executions (those that did not find it count as
- * more than all: the median is censored) with a 95 % interval by order statistics, and per strategy the geometric mean of
- * speed-ups over `random` on odd and on even bugs. A hunt that --time cuts off is left out, and the table says so.
+ * `npx tsx bench/strategies.ts`: how soon each strategy finds the bugs of the zoo, and what each coverage signal adds.
+ *
+ *   --system ID,... (all)  --only PREFIX  --seeds N (50)  --executions N (2000) per bug and seed  --time SECONDS (600)
+ *   --variants ID,... (all)  --results FILE
+ *
+ * Prints the table of docs/search.md: found rate and median executions (a hunt that found nothing counts as more than all: the
+ * median is censored) with a 95 % interval by order statistics; then speed-ups over `random` on odd and even bugs.
+ * With --results, hunts are kept in a file, and what is there is not hunted again: it may be run in many pieces.
  */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { configurationsOf } from '../campaign/options.ts';
-import { Executor } from '../fuzz/execution.ts';
-import { Sessions } from '../fuzz/sessions.ts';
 import { STRATEGIES } from '../fuzz/strategies/registry.ts';
-import { findSystem } from '../models/registry.ts';
-import type { Bug } from '../models/system.ts';
+import { SYSTEMS } from '../models/registry.ts';
+import type { Bug, System } from '../models/system.ts';
+import { Hunt, learning, type Variant } from './hunt.ts';
 
-function option(name: string, otherwise: string): string {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise);
+const { values } = parseArgs({
+  options: {
+    system: { type: 'string', default: 'kvm-arm64,kvm-x86-tdp,xen-arm' },
+    only: { type: 'string', default: '' },
+    seeds: { type: 'string', default: '50' },
+    executions: { type: 'string', default: '2000' },
+    time: { type: 'string', default: '600' },
+    variants: { type: 'string', default: '' },
+    results: { type: 'string' },
+  },
+});
+const SEEDS = Number(values.seeds);
+const EXECUTIONS = Number(values.executions);
+/** A bug that nobody has found with so many seeds takes no more time. */
+const SEEDS_MIN = 2;
+
+const ALL: readonly Variant[] = [
+  ...STRATEGIES.filter(({ weight }) => weight > 0).map(({ id }) => ({ id, strategy: id })),
+  { id: 'guided', strategy: 'guided', signals: ['pairs', 'states', 'segments'] },
+  { id: 'portfolio', strategy: undefined },
+  learning('learning'),
+  learning('pairs only', ['pairs']),
+  learning('states only', ['states']),
+  learning('segments only', ['segments']),
+  learning('no coverage', []),
+];
+const wanted = values.variants === '' ? [] : values.variants.split(',');
+const variants = ALL.filter(({ id }) => wanted.length === 0 || wanted.includes(id));
+
+interface Subject {
+  readonly system: System;
+  readonly bug: Bug;
+  /** By variant: executions of each hunt, infinite when it found nothing. */
+  readonly hunts: Map<string, Map<number, number>>;
 }
 
-const system = findSystem(option('system', 'kvm-arm64'))!;
-const SEEDS = Number(option('seeds', '50'));
-const EXECUTIONS = Number(option('executions', '5000'));
-const SECONDS = Number(option('time', '600'));
-const ONLY = option('only', '');
-
-/** Executions until it was found, or more than all when it was not. */
-type Hunts = number[];
-const MISSED = Number.POSITIVE_INFINITY;
-
-const sessions = new Sessions();
-const strategies = [...STRATEGIES.map(({ id }) => id), 'portfolio'];
-const bugs = system.bugs.filter(({ id, isHidden }) => isHidden !== true && id.startsWith(ONLY));
-const results = new Map<Bug, Map<string, Hunts>>(
-  bugs.map((bug) => [bug, new Map(strategies.map((id): [string, Hunts] => [id, []]))]),
+const subjects: readonly Subject[] = SYSTEMS.filter(({ id }) =>
+  values.system.split(',').includes(id),
+).flatMap((system) =>
+  system.bugs
+    .filter(({ id, isHidden }) => isHidden !== true && id.startsWith(values.only))
+    .map((bug) => ({
+      system,
+      bug,
+      hunts: new Map(ALL.map(({ id }): [string, Map<number, number>] => [id, new Map()])),
+    })),
 );
 
-function hunt(bug: Bug, strategy: string, seed: number): number {
-  const configurations = configurationsOf(system, bug.configuration, undefined);
-  const target = { system, configurations, bugs: [bug.id] };
-  const only = strategy === 'portfolio' ? undefined : strategy;
-  const executor = new Executor(seed, [target], only, sessions);
-  for (let index = 0; index < EXECUTIONS; index += 1) {
-    const { violation } = executor.run(index).result;
-    if (violation !== undefined && bug.caughtBy.includes(violation.oracle)) return index + 1;
+/** One hunt in the file of results. */
+interface Line {
+  readonly bug: string;
+  readonly variant: string;
+  readonly seed: number;
+  readonly limit: number;
+  readonly executions: number | null;
+}
+
+function read(file: string): void {
+  if (!existsSync(file)) return;
+  for (const text of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
+    const { bug, variant, seed, limit, executions } = JSON.parse(text) as Line;
+    const subject = subjects.find((one) => one.bug.id === bug);
+    if (limit === EXECUTIONS)
+      subject?.hunts.get(variant)?.set(seed, executions ?? Number.POSITIVE_INFINITY);
   }
-  return MISSED;
 }
 
+const isFound = ({ hunts }: Subject): boolean =>
+  [...hunts.values()].some((bySeed) => [...bySeed.values()].some(Number.isFinite));
+
+/** Seeds that every variant has hunted. */
+const seedsOf = ({ hunts }: Subject): number =>
+  Math.min(...variants.map(({ id }) => hunts.get(id)!.size));
+
+if (values.results !== undefined) read(values.results);
 const started = performance.now();
-let seeds = 0;
-// whole rounds only: every strategy gets the same seeds of every bug
-for (let seed = 1; seed <= SEEDS; seed += 1) {
-  for (const [bug, byStrategy] of results)
-    for (const [strategy, hunts] of byStrategy) hunts.push(hunt(bug, strategy, 1000 + seed));
-  seeds = seed;
-  if ((performance.now() - started) / 1000 > SECONDS) break;
+const isLate = (): boolean => (performance.now() - started) / 1000 > Number(values.time);
+const open = new Map<Subject, Hunt>();
+// whole rounds as far as possible: every variant gets the same seeds of every bug
+for (let seed = 1; seed <= SEEDS && !isLate(); seed += 1) {
+  for (const subject of subjects) {
+    if (seed > SEEDS_MIN && !isFound(subject)) continue;
+    const { system, bug } = subject;
+    const missing = variants.filter(({ id }) => !subject.hunts.get(id)!.has(seed));
+    if (missing.length === 0) continue;
+    const configurations = configurationsOf(system, bug.configuration, undefined);
+    const hunt = open.get(subject) ?? new Hunt(system, bug, configurations);
+    open.set(subject, hunt);
+    for (const variant of missing) {
+      if (isLate()) break;
+      const executions = hunt.run(variant, 1000 + seed, EXECUTIONS);
+      subject.hunts.get(variant.id)!.set(seed, executions ?? Number.POSITIVE_INFINITY);
+      if (values.results === undefined) continue;
+      const line: Line = {
+        bug: bug.id,
+        variant: variant.id,
+        seed,
+        limit: EXECUTIONS,
+        executions: executions ?? null,
+      };
+      appendFileSync(values.results, `${JSON.stringify(line)}\n`);
+    }
+  }
 }
 
-function median(hunts: Hunts): number {
-  const sorted = [...hunts].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)]!;
+/** Hunts with the first seeds, those that all variants have. */
+function huntsOf(subject: Subject, variant: string): readonly number[] {
+  const bySeed = subject.hunts.get(variant)!;
+  return Array.from({ length: seedsOf(subject) }, (_, index) => bySeed.get(index + 1)!);
 }
+
+const sorted = (hunts: readonly number[]): readonly number[] => [...hunts].sort((a, b) => a - b);
 
 /** Ranks that hold the median with 95 %: n/2 -+ 0.98 sqrt(n). */
-function interval(hunts: Hunts): readonly [number, number] {
-  const sorted = [...hunts].sort((a, b) => a - b);
-  const half = 0.98 * Math.sqrt(sorted.length);
-  const low = Math.max(0, Math.floor(sorted.length / 2 - half) - 1);
-  const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + half) - 1);
-  return [sorted[low]!, sorted[high]!];
+function interval(hunts: readonly number[]): readonly [number, number] {
+  const half = 0.98 * Math.sqrt(hunts.length);
+  const low = Math.max(0, Math.floor(hunts.length / 2 - half) - 1);
+  const high = Math.min(hunts.length - 1, Math.ceil(hunts.length / 2 + half) - 1);
+  return [sorted(hunts)[low]!, sorted(hunts)[high]!];
 }
 
-const number = (value: number): string => (value === MISSED ? `>${EXECUTIONS}` : String(value));
+const number = (value: number): string =>
+  Number.isFinite(value) ? String(value) : `>${EXECUTIONS}`;
 
-function cell(hunts: Hunts): string {
-  const found = hunts.filter((one) => one !== MISSED).length;
+function cell(hunts: readonly number[]): string {
+  const rate = Math.round((100 * hunts.filter(Number.isFinite).length) / hunts.length);
   const [low, high] = interval(hunts);
-  const rate = `${Math.round((100 * found) / hunts.length)} %`;
-  return `${rate}, ${number(median(hunts))} (${number(low)}-${number(high)})`;
+  const median = sorted(hunts)[Math.floor((hunts.length - 1) / 2)]!;
+  return `${rate} %, ${number(median)} (${number(low)}-${number(high)})`;
 }
 
-/** Mean executions with misses at the limit: the ratio of two is a speed-up that misses make too small. */
-function mean(hunts: Hunts): number {
-  return hunts.reduce((sum, one) => sum + Math.min(one, EXECUTIONS), 0) / hunts.length;
+/** Executions per find: misses count with all of their executions. */
+function cost(hunts: readonly number[]): number {
+  const spent = hunts.reduce((sum, one) => sum + Math.min(one, EXECUTIONS), 0);
+  // one that was never found has not been found once more
+  return spent / Math.max(1, hunts.filter(Number.isFinite).length);
 }
 
-function geometric(strategy: string, parity: number): string {
-  const ratios = bugs
-    .filter((_, index) => index % 2 === parity)
-    .map((bug) => {
-      const hunts = results.get(bug)!;
-      return mean(hunts.get('random')!) / mean(hunts.get(strategy)!);
-    });
-  const product = ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0);
-  return Math.exp(product / Math.max(1, ratios.length)).toFixed(2);
+/** Cost of `random` over that of a variant, with a 95 % interval of its logarithm by the number of finds. */
+function speedUp(subject: Subject, variant: string): readonly [ratio: number, high: number] {
+  const [mine, base] = [huntsOf(subject, variant), huntsOf(subject, 'random')];
+  const ratio = cost(base) / cost(mine);
+  const finds = (hunts: readonly number[]): number =>
+    Math.max(1, hunts.filter(Number.isFinite).length);
+  const deviation = Math.sqrt(1 / finds(mine) + 1 / finds(base));
+  return [ratio, ratio * Math.exp(1.96 * deviation)];
 }
 
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-process.stdout.write(
-  `${seeds} seeds per bug, at most ${EXECUTIONS} executions each; ${Math.round((performance.now() - started) / 1000)} s\n\n`,
-);
-process.stdout.write(line(['bug', ...strategies]));
-process.stdout.write(line(['---', ...strategies.map(() => '---')]));
-for (const [bug, byStrategy] of results)
-  process.stdout.write(line([bug.id, ...strategies.map((id) => cell(byStrategy.get(id)!))]));
-process.stdout.write(line(['speed-up, odd bugs', ...strategies.map((id) => geometric(id, 0))]));
-process.stdout.write(line(['speed-up, even bugs', ...strategies.map((id) => geometric(id, 1))]));
+function geometric(ratios: readonly number[]): string {
+  const sum = ratios.reduce((total, ratio) => total + Math.log(ratio), 0);
+  return Math.exp(sum / Math.max(1, ratios.length)).toFixed(2);
+}
+
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+const hunted = subjects.filter((subject) => isFound(subject) && seedsOf(subject) >= SEEDS_MIN);
+const missed = subjects.filter((subject) => !isFound(subject) && seedsOf(subject) >= SEEDS_MIN);
+const seeds = hunted.map(seedsOf);
+const out: string[] = [
+  `${hunted.length} bugs, ${Math.min(...seeds)} to ${Math.max(...seeds)} seeds each, at most ${EXECUTIONS} executions; ` +
+    `found by none with ${SEEDS_MIN} seeds: ${missed.map(({ bug }) => bug.id.split('-')[0]).join(', ') || '-'}\n\n`,
+  row(['bug', 'seeds', ...variants.map(({ id }) => id)]),
+  row(['---', '---', ...variants.map(() => '---')]),
+];
+for (const subject of hunted) {
+  const name = subject.bug.id.split('-')[0]!;
+  const cells = variants.map(({ id }) => cell(huntsOf(subject, id)));
+  out.push(row([name, String(seedsOf(subject)), ...cells]));
+}
+if (variants.some(({ id }) => id === 'random')) {
+  for (const [name, parity] of [
+    ['odd', 0],
+    ['even', 1],
+  ] as const) {
+    const half = hunted.filter((_, index) => index % 2 === parity);
+    const ratios = variants.map(({ id }) => half.map((subject) => speedUp(subject, id)));
+    out.push(
+      row([
+        `speed-up over random, ${name} bugs`,
+        '',
+        ...ratios.map((all) => geometric(all.map(([ratio]) => ratio))),
+      ]),
+      row([
+        `worse than 0.8 x random, ${name} bugs`,
+        '',
+        ...ratios.map((all) => {
+          const worse = half.filter((_, index) => all[index]![1] < 0.8);
+          return worse.map(({ bug }) => bug.id.split('-')[0]).join(' ') || '-';
+        }),
+      ]),
+    );
+  }
+}
+process.stdout.write(out.join(''));

@@ -4,10 +4,14 @@
  * indices, so that what is found depends on the plan and the number of executions only.
  */
 import type { Target } from '../fuzz/execution.ts';
+import { epochOf, epochStart } from '../fuzz/guided/epochs.ts';
+import type { FoldStep } from '../fuzz/guided/fold.ts';
 import { CANARY_BLOCK, Canary, type CanaryHealth, hasCanary } from './canary.ts';
+import { catalogue } from './catalogue.ts';
 import { type Engine, LocalEngine, runFinding, runShard } from './engine.ts';
 import { Flights } from './flights.ts';
 import type { CampaignFolder } from './folder.ts';
+import { Learner } from './learner.ts';
 import { type CampaignPlan, planOf, type ShardResult } from './task.ts';
 import { Batch, type Finding, Totals } from './totals.ts';
 
@@ -20,6 +24,8 @@ export interface CampaignOptions {
   /** Seconds from now; no limit when undefined. */
   readonly seconds: number | undefined;
   readonly stopOnFinding: boolean;
+  /** What it starts from, when executions depend on what was covered before them (learner.ts). */
+  readonly learnsFrom?: FoldStep | undefined;
   /** Executions that minimising one finding may take. */
   readonly minimiseBudget?: number;
 }
@@ -71,6 +77,9 @@ export class Campaign {
   #minimising = 0;
   readonly #canary: Canary | undefined;
   #isSinging = false;
+  readonly #learner: Learner | undefined;
+  /** Steps of the learner that are not in the journal. */
+  readonly #unlearnt: FoldStep[] = [];
   /** Blocks of the canary that are not in the journal. */
   readonly #unsung: ShardResult[] = [];
   /** Results that came before those of lower indices, by their first index. */
@@ -97,12 +106,14 @@ export class Campaign {
     this.#options = options;
     this.#engine = engine;
     this.#folder = folder;
-    this.#plan = planOf(options.seed, options.targets, options.strategy);
+    const first = options.learnsFrom;
+    this.#plan = planOf(options.seed, options.targets, options.strategy, first !== undefined);
     this.#totals = folder?.history.totals ?? new Totals();
     this.#before = this.#totals.seconds;
     this.#next = this.#totals.executions;
     this.#batch = new Batch(this.#next);
     if (hasCanary(this.#plan)) this.#canary = new Canary(this.#plan, folder?.history.canary);
+    if (first !== undefined) this.#learner = this.#learnerFrom(first, folder?.history.steps ?? []);
     const known = [...this.#totals.findings.values()];
     this.#waiting = known.filter(({ found }) => found === undefined);
     const isLate = options.seconds !== undefined && options.seconds <= 0;
@@ -200,17 +211,33 @@ export class Campaign {
   }
 
   get #hasRoom(): boolean {
+    if (this.#learner?.isReady(this.#next) === false) return false;
     return this.#next - this.#totals.executions < AHEAD * this.#engine.shard * this.#engine.workers;
   }
 
   #endOf(from: number): number {
-    return Math.min(from + this.#engine.shard, this.#options.runs ?? Number.MAX_SAFE_INTEGER);
+    const end = Math.min(from + this.#engine.shard, this.#options.runs ?? Number.MAX_SAFE_INTEGER);
+    // executions of a shard know the same
+    return this.#learner === undefined ? end : Math.min(end, epochStart(epochOf(from) + 1));
+  }
+
+  #learnerFrom(first: FoldStep, made: readonly FoldStep[]): Learner {
+    const steps = made.length > 0 ? made : [first];
+    if (made.length === 0) this.#unlearnt.push(first);
+    const learner = new Learner(this.#plan, catalogue(), this.#totals.coverage, steps);
+    this.#unlearnt.push(...learner.advance(this.#totals.executions));
+    return learner;
+  }
+
+  #foldFor(index: number): string | null {
+    return this.#learner?.textFor(index) ?? null;
   }
 
   async #shard(from: number, to: number): Promise<void> {
     const untilFailure = this.#options.stopOnFinding;
     const plan = this.#plan;
-    const task = { kind: 'shard', plan, from, to, untilFailure } as const;
+    const fold = this.#foldFor(from);
+    const task = { kind: 'shard', plan, from, to, untilFailure, fold } as const;
     const { result } = await runShard(this.#engine, task);
     this.#early.set(from, result);
     for (;;) {
@@ -233,7 +260,7 @@ export class Campaign {
     const { plan, totals } = canary;
     const from = totals.executions;
     const to = from + CANARY_BLOCK;
-    const task = { kind: 'shard', plan, from, to, untilFailure: false } as const;
+    const task = { kind: 'shard', plan, from, to, untilFailure: false, fold: null } as const;
     const { result } = await runShard(this.#engine, task);
     // cut short at the end of the campaign: it is due again when the campaign is resumed
     if (result.to < to) return;
@@ -246,7 +273,7 @@ export class Campaign {
 
   async #shrinkSong({ plan }: Canary, finding: Finding): Promise<void> {
     const { index } = finding.failure;
-    const task = { kind: 'finding', plan, index, budget: CANARY_BUDGET } as const;
+    const task = { kind: 'finding', plan, index, budget: CANARY_BUDGET, fold: null } as const;
     const { result } = await runFinding(this.#engine, task);
     finding.found = result;
     this.#unkept.push(finding);
@@ -257,6 +284,8 @@ export class Campaign {
     const { findings, coverage } = this.#totals.merge(result, this.#seconds);
     this.#waiting.push(...findings);
     this.#batch.add(result, coverage);
+    if (this.#learner !== undefined)
+      this.#unlearnt.push(...this.#learner.advance(this.#totals.executions));
     const now = this.#seconds;
     const pause = Math.min(FLUSH_SECONDS_MAX, Math.max(FLUSH_SECONDS_MIN, FLUSH_SHARE * now));
     if (findings.length > 0 || now - this.#flushed >= pause) this.#flush();
@@ -266,11 +295,17 @@ export class Campaign {
   #flush(): void {
     this.#flushed = this.#seconds;
     const folder = this.#folder;
-    if (folder === undefined) return;
+    if (folder === undefined) {
+      this.#unlearnt.length = 0;
+      return;
+    }
+    // what it starts from comes before what it did
+    if (this.#unlearnt[0]?.epoch === -1 && !this.#keepLearnt(folder, 1)) return;
     if (this.#batch.to > this.#batch.from) {
       if (!folder.merged(this.#batch.result, this.#totals.seconds)) return;
       this.#batch.clear();
     }
+    if (!this.#keepLearnt(folder, this.#unlearnt.length)) return;
     for (let next = this.#unsung[0]; next !== undefined; next = this.#unsung[0]) {
       if (!folder.sang(next, this.#seconds)) return;
       this.#unsung.shift();
@@ -278,12 +313,23 @@ export class Campaign {
     this.#unkept = this.#unkept.filter((finding) => !folder.found(finding));
   }
 
+  /** @returns whether the first `count` steps are on the disk */
+  #keepLearnt(folder: CampaignFolder, count: number): boolean {
+    for (let left = count; left > 0; left -= 1) {
+      if (!folder.learnt(this.#unlearnt[0]!)) return false;
+      this.#unlearnt.shift();
+    }
+    return true;
+  }
+
   async #minimise(finding: Finding): Promise<void> {
     this.#minimising += 1;
+    const { index } = finding.failure;
     const { result } = await runFinding(this.#engine, {
       kind: 'finding',
       plan: this.#plan,
-      index: finding.failure.index,
+      index,
+      fold: this.#foldFor(index),
       budget: this.#options.minimiseBudget ?? null,
     });
     finding.found = result;

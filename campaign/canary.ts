@@ -25,6 +25,8 @@ const MEASURED: Readonly<
   sticky: [9749, 40_000, 1.7],
   urw: [8078, 40_000, 2.1],
   pos: [5542, 40_000, 1.6],
+  // the canary does not learn: a random walk that stays with an actor more or less
+  guided: [7934, 40_000, 1.7],
 };
 /** Standard deviations that hold 99.99 % of a normal distribution. */
 const DEVIATIONS = 3.89;

@@ -1,5 +1,6 @@
 /** Coverage of a campaign: which keys of each signal were seen, how often (up to three), and first when. */
 import { SIGNALS, type Signal } from '../fuzz/coverage.ts';
+import type { Fresh } from '../fuzz/guided/fold.ts';
 import { COUNT_MAX, type SystemCoverage } from './task.ts';
 
 interface Seen {
@@ -11,16 +12,42 @@ type BySignal = Record<Signal, Map<number, Seen>>;
 
 export class CoverageTotals {
   readonly #systems = new Map<string, BySignal>();
+  /** By execution: keys that it covered first. */
+  readonly #fresh = new Map<number, number>();
 
   /** @returns what is news: keys that were not seen COUNT_MAX times yet */
   merge(coverage: readonly SystemCoverage[]): readonly SystemCoverage[] {
     return coverage.flatMap(({ system, keys }) => {
       const known = this.#of(system);
       const news = Object.fromEntries(
-        SIGNALS.map((signal) => [signal, mergeKeys(known[signal], keys[signal])]),
+        SIGNALS.map((signal) => [signal, this.#mergeKeys(known[signal], keys[signal])]),
       ) as unknown as SystemCoverage['keys'];
       return SIGNALS.some((signal) => news[signal].length > 0) ? [{ system, keys: news }] : [];
     });
+  }
+
+  #mergeKeys(known: Map<number, Seen>, keys: readonly number[]): readonly number[] {
+    const news: number[] = [];
+    for (let i = 0; i < keys.length; i += 3) {
+      const key = keys[i]!;
+      const count = keys[i + 1]!;
+      const first = keys[i + 2]!;
+      const seen = known.get(key);
+      if (seen === undefined) {
+        known.set(key, { count: Math.min(COUNT_MAX, count), first });
+        this.#fresh.set(first, (this.#fresh.get(first) ?? 0) + 1);
+      } else if (seen.count === COUNT_MAX) continue;
+      else seen.count = Math.min(COUNT_MAX, seen.count + count);
+      news.push(key, count, first);
+    }
+    return news;
+  }
+
+  /** Executions below `end` that covered something first, by index; each is told once. */
+  takeFresh(end: number): readonly Fresh[] {
+    const taken = [...this.#fresh].filter(([index]) => index < end);
+    for (const [index] of taken) this.#fresh.delete(index);
+    return taken.sort(([a], [b]) => a - b).map(([index, keys]) => ({ index, keys }));
   }
 
   #of(system: string): BySignal {
@@ -75,21 +102,6 @@ export interface CoverageFigures {
   readonly twice: number;
   /** An estimate (a lower bound, by Chao) of what these strategies could reach and have not. */
   readonly unseen: number;
-}
-
-function mergeKeys(known: Map<number, Seen>, keys: readonly number[]): readonly number[] {
-  const news: number[] = [];
-  for (let i = 0; i < keys.length; i += 3) {
-    const key = keys[i]!;
-    const count = keys[i + 1]!;
-    const seen = known.get(key);
-    if (seen === undefined)
-      known.set(key, { count: Math.min(COUNT_MAX, count), first: keys[i + 2]! });
-    else if (seen.count === COUNT_MAX) continue;
-    else seen.count = Math.min(COUNT_MAX, seen.count + count);
-    news.push(key, count, keys[i + 2]!);
-  }
-  return news;
 }
 
 /** Collects what the executions of a shard cover. */

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { FoldStep } from '../fuzz/guided/fold.ts';
 import { codeDigest } from './code.ts';
 import { reasonOf, writeCase, writeWhole } from './corpus.ts';
 import { History, type JournalRecord, type Session } from './history.ts';
@@ -34,6 +35,7 @@ const manifestSchema = z.strictObject({
       )
       .readonly(),
     strategy: z.string().nullable(),
+    learns: z.boolean(),
   }),
   /** What was asked for first; `--resume` may ask for other limits. */
   runs: z.int().min(1).nullable(),
@@ -116,6 +118,11 @@ export class CampaignFolder {
   merged(result: ShardResult, seconds: number): boolean {
     this.history.notePoint();
     return this.#write({ t: 'merge', seconds, result });
+  }
+
+  /** Keeps what was learnt in an epoch. */
+  learnt(step: FoldStep): boolean {
+    return this.#write({ t: 'fold', step });
   }
 
   /** The same of the canary. */

@@ -1,4 +1,6 @@
 /** What the journal of a campaign says, from its first record to its last: the fold that resumes it. */
+import { epochStart } from '../fuzz/guided/epochs.ts';
+import type { FoldStep } from '../fuzz/guided/fold.ts';
 import { UsageError } from './options.ts';
 import type { FoundCase, ShardResult } from './task.ts';
 import { Totals } from './totals.ts';
@@ -7,6 +9,7 @@ import { Totals } from './totals.ts';
 export type JournalRecord =
   | ({ readonly t: 'session' } & Session)
   | { readonly t: 'merge'; readonly seconds: number; readonly result: ShardResult }
+  | { readonly t: 'fold'; readonly step: FoldStep }
   | { readonly t: 'canary'; readonly seconds: number; readonly result: ShardResult }
   | { readonly t: 'found'; readonly key: string; readonly found: FoundCase };
 
@@ -31,6 +34,8 @@ export class History {
   /** Of the canary (canary.ts). */
   readonly canary = new Totals();
   readonly sessions: Session[] = [];
+  /** What was learnt (learner.ts). */
+  readonly steps: FoldStep[] = [];
   readonly curve: CurvePoint[] = [];
 
   /** @param place file, line and column, for the error when the record does not fit */
@@ -45,6 +50,16 @@ export class History {
         mergeRecord(this.totals, record.result, record.seconds, place);
         this.notePoint();
         return;
+      case 'fold': {
+        const { step } = record;
+        if (step.epoch !== this.steps.length - 1)
+          throw new UsageError(
+            `${place}: what was learnt in epoch ${step.epoch}; ${this.steps.length - 1} is allowed`,
+          );
+        this.steps.push(step);
+        this.totals.coverage.takeFresh(epochStart(step.epoch + 1));
+        return;
+      }
       case 'canary':
         mergeRecord(this.canary, record.result, record.seconds, place);
         return;
@@ -59,7 +74,7 @@ export class History {
       }
       default:
         throw new UsageError(
-          `${place}: the record is of kind "${(record as { t: string }).t}" (session, merge, canary, found)`,
+          `${place}: the record is of kind "${(record as { t: string }).t}" (session, merge, fold, canary, found)`,
         );
     }
   }

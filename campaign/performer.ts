@@ -9,6 +9,7 @@ import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { makeFinding, othersOf } from '../fuzz/finding.ts';
 import { GoalSeeker, goalsIn } from '../fuzz/goals.ts';
+import type { Fold } from '../fuzz/guided/fold.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
 import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
@@ -37,6 +38,8 @@ export class Performer {
   readonly #catalogue: Catalogue;
   readonly #sessions: Sessions;
   readonly #executors = new Map<string, Executor>();
+  /** The fold of the last task, and its text: tasks of an epoch have the same. */
+  #fold: { readonly text: string; readonly value: Fold } | undefined;
   readonly #coverages = new Map<Session, Coverage>();
 
   constructor(catalogue: Catalogue) {
@@ -50,8 +53,8 @@ export class Performer {
   }
 
   *#shard(task: ShardTask, isStopped: () => boolean): Generator<void, ShardResult> {
-    const { plan, from, to, untilFailure } = task;
-    const executor = this.#executor(plan);
+    const { plan, from, to, untilFailure, fold } = task;
+    const executor = this.#executor(plan, fold);
     const counter = new Counter(this.#coverages);
     let index = from;
     let isOver = false;
@@ -68,8 +71,8 @@ export class Performer {
     return counter.result(from, index);
   }
 
-  #finding({ plan, index, budget }: FindingTask): FoundCase {
-    const { session, draft } = guarded(() => execute(this.#executor(plan), plan, index));
+  #finding({ plan, index, budget, fold }: FindingTask): FoundCase {
+    const { session, draft } = guarded(() => execute(this.#executor(plan, fold), plan, index));
     const found = { program: draft.program, parameters: draft.parameters, order: [], choices: [] };
     return guarded(() => {
       const { answers } = session;
@@ -88,7 +91,7 @@ export class Performer {
     });
   }
 
-  #executor(plan: CampaignPlan): Executor {
+  #executor(plan: CampaignPlan, fold: string | null): Executor {
     const key = JSON.stringify(plan);
     let known = this.#executors.get(key);
     if (known === undefined) {
@@ -97,7 +100,13 @@ export class Performer {
       known = new Executor(plan.seed, targets, strategy, this.#sessions);
       this.#executors.set(key, known);
     }
+    known.use(fold === null ? undefined : this.#foldOf(fold));
     return known;
+  }
+
+  #foldOf(text: string): Fold {
+    if (this.#fold?.text !== text) this.#fold = { text, value: JSON.parse(text) as Fold };
+    return this.#fold.value;
   }
 }
 

@@ -15,6 +15,8 @@ export interface CampaignPlan {
   readonly targets: readonly TargetPlan[];
   /** Id of the only strategy; null for the portfolio. */
   readonly strategy: string | null;
+  /** Executions depend on what the epochs before covered (fuzz/guided/fold.ts). */
+  readonly learns: boolean;
 }
 
 export interface TargetPlan {
@@ -31,6 +33,8 @@ export interface ShardTask {
   readonly to: number;
   /** Ends after the first execution that fails. */
   readonly untilFailure: boolean;
+  /** What was learnt before, a `Fold` as JSON; null in plans that do not learn. */
+  readonly fold: string | null;
 }
 
 /** An execution that fails, to be minimised. */
@@ -40,6 +44,8 @@ export interface FindingTask {
   readonly index: number;
   /** Executions that it may take; the minimiser's own number when null. */
   readonly budget: number | null;
+  /** As that of its shard. */
+  readonly fold: string | null;
 }
 
 export type Task = ShardTask | FindingTask;
@@ -125,6 +131,7 @@ export function planOf(
   seed: number,
   targets: readonly Target[],
   strategy: string | undefined,
+  learns = false,
 ): CampaignPlan {
   return {
     seed,
@@ -134,6 +141,7 @@ export function planOf(
       bugs,
     })),
     strategy: strategy ?? null,
+    learns,
   };
 }
 

@@ -118,7 +118,7 @@ class Zoo {
     const to = from + this.#engine.shard;
     hunt.next = to;
     hunt.flying += 1;
-    const task = { kind: 'shard', plan, from, to, untilFailure: false } as const;
+    const task = { kind: 'shard', plan, from, to, untilFailure: false, fold: null } as const;
     const { result, seconds } = await runShard(this.#engine, task);
     hunt.flying -= 1;
     hunt.turns += 1;
@@ -139,7 +139,7 @@ class Zoo {
 
   async #minimise({ entry, plan, hit }: Hunt): Promise<void> {
     this.#minimising += 1;
-    const task = { kind: 'finding', plan, index: hit!, budget: null } as const;
+    const task = { kind: 'finding', plan, index: hit!, budget: null, fold: null } as const;
     const { result, seconds } = await runFinding(this.#engine, task);
     this.#minimising -= 1;
     entry.seconds += seconds;

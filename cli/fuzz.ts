@@ -17,6 +17,7 @@ import {
   targetsOf,
   UsageError,
 } from '../campaign/options.ts';
+import { startOf } from '../campaign/start.ts';
 import { folderSummary, fuzzDocument, type GoalReached, goalsOf } from '../campaign/summary.ts';
 import { type Cell, planOf, targetsOfPlan } from '../campaign/task.ts';
 import { openEngine } from '../campaign/threads.ts';
@@ -139,15 +140,19 @@ function newOrder(systems: readonly string[], flags: FuzzFlags): Order {
   if (flags.before !== undefined && flags.out === undefined)
     throw new UsageError('--before needs --out DIR: the comparison is kept there');
   const { runs, time } = limitsOf(flags);
+  const targets = targetsOf({
+    systems,
+    bugs: flags.bug ?? [],
+    configuration: flags.configuration,
+    fidelity: flags.fidelity,
+  });
+  const strategy = checkStrategy(flags.strategy);
+  const learnsFrom = startOf(targets, strategy);
   const options: CampaignOptions = {
     seed,
-    targets: targetsOf({
-      systems,
-      bugs: flags.bug ?? [],
-      configuration: flags.configuration,
-      fidelity: flags.fidelity,
-    }),
-    strategy: checkStrategy(flags.strategy),
+    targets,
+    strategy,
+    learnsFrom,
     runs,
     seconds: time ?? (runs === undefined ? DEFAULT_SECONDS : undefined),
     stopOnFinding: flags.stopOnFinding === true,
@@ -156,7 +161,7 @@ function newOrder(systems: readonly string[], flags: FuzzFlags): Order {
     flags.out === undefined
       ? undefined
       : CampaignFolder.create(flags.out, {
-          plan: planOf(seed, options.targets, options.strategy),
+          plan: planOf(seed, targets, strategy, learnsFrom !== undefined),
           runs: runs ?? null,
           seconds: options.seconds ?? null,
           stopOnFinding: options.stopOnFinding,
@@ -193,10 +198,13 @@ function resumed(systems: readonly string[], flags: FuzzFlags): Order {
   const { plan, ...first } = folder.manifest;
   const hasLimit = runs !== undefined || time !== undefined;
   const left = first.seconds === null ? undefined : first.seconds - folder.history.totals.seconds;
+  const targets = targetsOfPlan(plan, catalogue());
+  const strategy = plan.strategy ?? undefined;
   const options: CampaignOptions = {
     seed: plan.seed,
-    targets: targetsOfPlan(plan, catalogue()),
-    strategy: plan.strategy ?? undefined,
+    targets,
+    strategy,
+    learnsFrom: plan.learns ? startOf(targets, strategy) : undefined,
     runs: hasLimit ? runs : (first.runs ?? undefined),
     seconds: hasLimit ? time : left === undefined ? undefined : Math.max(0, left),
     stopOnFinding: first.stopOnFinding,

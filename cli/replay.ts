@@ -3,14 +3,18 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue, openSessions } from '../campaign/catalogue.ts';
 import { readCase, writeCase, writeWhole } from '../campaign/corpus.ts';
+import { CoverageTotals } from '../campaign/coverage.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
+import { Learner, learntBefore } from '../campaign/learner.ts';
 import { parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
-import { targetsOfPlan } from '../campaign/task.ts';
+import { startOf } from '../campaign/start.ts';
+import { type CampaignPlan, planOf, targetsOfPlan } from '../campaign/task.ts';
 import type { Case } from '../fuzz/case.ts';
 import { describeRow } from '../fuzz/describe.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { explain } from '../fuzz/explain.ts';
 import { caseOf } from '../fuzz/finding.ts';
+import type { FoldStep } from '../fuzz/guided/fold.ts';
 import { type Replay, replayCase, Verdict } from '../fuzz/replay.ts';
 import { deriveSchedule, runAnswers } from '../fuzz/schedule.ts';
 import type { Session } from '../fuzz/session.ts';
@@ -118,17 +122,11 @@ function load(sessions: Sessions, text: string, flags: ReplayFlags): Case {
       configuration: undefined,
       fidelity: undefined,
     });
-    ran = new Executor(parseSeed(seed), targets, undefined, sessions).run(Number(index));
+    const plan = planOf(parseSeed(seed), targets, undefined, true);
+    ran = executionOf(plan, sessions, Number(index), undefined);
   } else if (kept !== null && existsSync(join(kept[1]!, 'campaign.json'))) {
-    const { plan } = CampaignFolder.read(kept[1]!).manifest;
-    const { seed, strategy } = plan;
-    const executor = new Executor(
-      seed,
-      targetsOfPlan(plan, catalogue()),
-      strategy ?? undefined,
-      sessions,
-    );
-    ran = executor.run(Number(kept[2]));
+    const { manifest, history } = CampaignFolder.read(kept[1]!);
+    ran = executionOf(manifest.plan, sessions, Number(kept[2]), history.steps);
   } else return readCase(text);
   const { session, draft } = ran;
   const plan = { program: draft.program, parameters: draft.parameters, order: [], choices: [] };
@@ -138,6 +136,26 @@ function load(sessions: Sessions, text: string, flags: ReplayFlags): Case {
   const value = caseOf({ session, plan: derived, run: exact }, `Execution ${text}.`);
   if (flags.out !== undefined) writeCase(flags.out, value);
   return value;
+}
+
+/** @param steps what the campaign learnt, where it was kept; else the executions before are made again */
+function executionOf(
+  plan: CampaignPlan,
+  sessions: Sessions,
+  index: number,
+  steps: readonly FoldStep[] | undefined,
+): Execution {
+  const targets = targetsOfPlan(plan, catalogue());
+  const executor = new Executor(plan.seed, targets, plan.strategy ?? undefined, sessions);
+  if (plan.learns) {
+    const first = startOf(targets, plan.strategy ?? undefined)!;
+    const fold =
+      steps === undefined || steps.length === 0
+        ? learntBefore(plan, catalogue(), first, index)
+        : new Learner(plan, catalogue(), new CoverageTotals(), steps).foldFor(index);
+    executor.use(fold);
+  }
+  return executor.run(index);
 }
 
 function printReplay(file: string, value: Case, done: Replay, withTrace: boolean): void {

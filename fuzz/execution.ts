@@ -1,16 +1,19 @@
 /**
  * Executions of a campaign by number: what execution `index` runs depends on the campaign's seed, its
- * targets and the index, and on nothing else. A few in a row run one program.
+ * targets, the index and what was learnt before its epoch, and on nothing else. A few in a row run one program.
  */
 import type { Configuration, System } from '../models/system.ts';
 import { assert } from '../sim/assert.ts';
+import type { Answers } from '../sim/scheduler.ts';
 import { type Draft, Generator } from './generate.ts';
+import type { Fold } from './guided/fold.ts';
+import { Guide } from './guided/guide.ts';
 import type { Program } from './program.ts';
 import { executionSeed, Random } from './random.ts';
 import { EVENTS_PER_OPERATION } from './search.ts';
 import { limitsFor, type RunResult, type Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
-import { STRATEGIES, type StrategySpec } from './strategies/registry.ts';
+import { GUIDED, STRATEGIES, type StrategySpec } from './strategies/registry.ts';
 import { drawTemper, type Temper } from './temper.ts';
 
 /** One thing to fuzz: a system with flags, in some of its configurations. */
@@ -25,6 +28,7 @@ export interface Execution {
   readonly target: Target;
   readonly session: Session;
   readonly draft: Draft;
+  readonly temper: Temper;
   readonly strategy: string;
   readonly result: RunResult;
   /** Generator states after the run, to compare two runs of one index. */
@@ -34,12 +38,18 @@ export interface Execution {
 /** Schedules that are run of one program, one after the other: drawing and loading it costs half a run. */
 export const SCHEDULES = 4;
 
-/** A program of the campaign, and where it is run. */
-interface DrawnProgram {
-  readonly number: number;
+/** A program, and where it is run. */
+export interface Choice {
   readonly target: Target;
   readonly configuration: Configuration;
   readonly draft: Draft;
+  /** The run that it was mutated from. */
+  readonly parent?: { readonly answers: Answers; readonly temper: Temper };
+}
+
+/** A program of the campaign. */
+interface DrawnProgram extends Choice {
+  readonly number: number;
   /** The stream that it was drawn from. */
   readonly random: Random;
 }
@@ -54,19 +64,21 @@ export interface Drawn extends DrawnProgram {
 
 /** Makes a drawn execution in a session: its own, or one whose model is a variant. */
 export function perform(
-  { index, seed, target, draft, temper, strategy, random }: Drawn,
+  { index, seed, target, draft, parent, temper, strategy, random }: Drawn,
   session: Session,
 ): Execution {
   const { program, parameters } = draft;
   const schedule = new Random(seed, 2);
   if (session.given !== program) session.load(program);
-  const scheduler = strategy.create(schedule, temper, expectedEvents(session, program));
+  const expected = expectedEvents(session, program);
+  const scheduler = strategy.create(schedule, temper, expected, parent?.answers);
   const result = session.run(parameters, scheduler, limitsFor(session.configuration, program));
   return {
     index,
     target,
     session,
     draft,
+    temper,
     strategy: strategy.id,
     result,
     states: () => [random.state, schedule.state],
@@ -82,6 +94,7 @@ export class Executor {
   readonly #weights: readonly number[];
   readonly #weightSum: number;
   #last: DrawnProgram | undefined;
+  readonly #guide: Guide;
 
   /** @param strategy id of the only strategy, ids of several, or undefined for the portfolio */
   constructor(
@@ -96,9 +109,16 @@ export class Executor {
     const ids = typeof strategy === 'string' ? [strategy] : strategy;
     this.#strategies =
       ids === undefined ? STRATEGIES : STRATEGIES.filter(({ id }) => ids.includes(id));
-    this.#weights = this.#strategies.map(({ weight }) => weight);
+    const isOnly = this.#strategies.length === 1;
+    this.#weights = this.#strategies.map(({ weight }) => (isOnly ? 1 : weight));
     this.#weightSum = this.#weights.reduce((sum, weight) => sum + weight, 0);
     this.#sessions = sessions;
+    this.#guide = new Guide(targets, isOnly, (system) => this.#generator(system));
+  }
+
+  /** Executions from now on depend on what was learnt; on nothing when undefined. */
+  use(fold: Fold | undefined): void {
+    if (this.#guide.use(fold)) this.#last = undefined;
   }
 
   run(index: number): Execution {
@@ -113,7 +133,16 @@ export class Executor {
     const policy = new Random(seed, 3);
     const temper = drawTemper(policy);
     const strategy = this.#strategies[policy.weighted(this.#weights, this.#weightSum)]!;
-    return { ...this.#program(Math.floor(index / SCHEDULES)), index, seed, temper, strategy };
+    const program = this.#program(Math.floor(index / SCHEDULES));
+    const { parent } = program;
+    if (parent === undefined || !policy.chance(1, 2))
+      return { ...program, index, seed, temper, strategy };
+    return { ...program, index, seed, temper: parent.temper, strategy: GUIDED };
+  }
+
+  /** Number of the target and configuration of an execution, counted through. */
+  armOf(index: number): number {
+    return this.#guide.armOf(this.draw(index));
   }
 
   #program(number: number): DrawnProgram {
@@ -124,7 +153,9 @@ export class Executor {
     const generator = this.#generator(target.system);
     const configuration = generator.configuration(random, target.configurations);
     const draft = generator.draft(random, configuration);
-    this.#last = { number, target, configuration, draft, random };
+    const plain: Choice = { target, configuration, draft };
+    const choice = this.#guide.choose(executionSeed(this.#seed, number), plain);
+    this.#last = { number, ...choice, random };
     return this.#last;
   }
 

@@ -1,7 +1,8 @@
 /** The list of strategies. A new one is one file and one line here. */
-import type { Scheduler } from '../../sim/scheduler.ts';
+import type { Answers, Scheduler } from '../../sim/scheduler.ts';
 import type { Random } from '../random.ts';
 import type { Temper } from '../temper.ts';
+import { GuidedStrategy } from './guided.ts';
 import { PctStrategy } from './pct.ts';
 import { PosStrategy } from './pos.ts';
 import { RandomStrategy } from './random.ts';
@@ -12,11 +13,26 @@ import { UrwStrategy } from './urw.ts';
 export interface StrategySpec {
   readonly id: string;
   readonly title: string;
-  /** Share of executions in a mixed campaign. */
+  /** Share of executions in a mixed campaign; 0 for one that only programs from its corpus get. */
   readonly weight: number;
-  /** @param expected estimated events of the run, by actor of the machine */
-  create(random: Random, temper: Temper, expected: readonly number[]): Scheduler;
+  /**
+   * @param expected estimated events of the run, by actor of the machine
+   * @param recorded schedule of the run that the program was mutated from
+   */
+  create(
+    random: Random,
+    temper: Temper,
+    expected: readonly number[],
+    recorded?: Answers,
+  ): Scheduler;
 }
+
+export const GUIDED: StrategySpec = {
+  id: 'guided',
+  title: 'mutations of programs and schedules that covered something new',
+  weight: 0,
+  create: (random, temper, _expected, recorded) => new GuidedStrategy(random, temper, recorded),
+};
 
 export const STRATEGIES: readonly StrategySpec[] = Object.freeze([
   {
@@ -57,6 +73,7 @@ export const STRATEGIES: readonly StrategySpec[] = Object.freeze([
     weight: 2,
     create: (random: Random, temper: Temper) => new PosStrategy(random, temper),
   },
+  GUIDED,
 ]);
 
 function sum(values: readonly number[]): number {

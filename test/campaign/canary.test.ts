@@ -18,7 +18,7 @@ const TARGETS = targetsOf({
 
 async function songOf(canary: Canary, executions: number): Promise<ShardResult> {
   const task = { kind: 'shard', plan: canary.plan, from: 0, to: executions } as const;
-  return (await runShard(new LocalEngine(), { ...task, untilFailure: false })).result;
+  return (await runShard(new LocalEngine(), { ...task, untilFailure: false, fold: null })).result;
 }
 
 for (const strategy of [undefined, ...STRATEGIES.map(({ id }) => id)]) {

@@ -94,8 +94,9 @@ test('a fault in a thread arrives with its execution', async (t) => {
     seed: 1,
     targets: [{ system: 'none', configurations: [], bugs: [] }],
     strategy: null,
+    learns: false,
   };
-  const task = { kind: 'shard', plan, from: 0, to: 1, untilFailure: false } as const;
+  const task = { kind: 'shard', plan, from: 0, to: 1, untilFailure: false, fold: null } as const;
   const error = await t.throwsAsync(engine.run(task), { instanceOf: InternalError });
   t.is(error?.message, 'system none is registered');
   t.regex(error?.stack ?? '', /task\.ts/);

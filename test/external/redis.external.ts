@@ -110,7 +110,14 @@ test.serial('a task that is delivered twice counts once', async (t) => {
     const worker = startWorker(url);
     const engine = await BullEngine.open(url);
     const plan = planOf(OPTIONS.seed, OPTIONS.targets, undefined);
-    const task = { kind: 'shard', plan, from: 0, to: 400, untilFailure: false } as const;
+    const task = {
+      kind: 'shard',
+      plan,
+      from: 0,
+      to: 400,
+      untilFailure: false,
+      fold: null,
+    } as const;
     const queue = new Queue(queueName(codeDigest()), settingsOf(url));
     const [one, other] = await Promise.all([runShard(engine, task), runShard(engine, task)]);
     t.deepEqual(one.result, other.result);
