@@ -1,22 +1,22 @@
 /** What decided a failure, in words: the critical pair and the run that passes, or why there is none. */
-import type { Row } from '../../sim/trace.ts';
 import { describeRow } from '../describe.ts';
 import { formatName } from '../names.ts';
 import { type Plan, type PlannedRun, runAnswers } from '../schedule.ts';
 import { shortName } from '../sentence.ts';
-import { limitsFor, Session } from '../session.ts';
-import { AnswerStrategy } from '../strategies/answers.ts';
-import type { CriticalPair, Decisive } from './decisive.ts';
+import type { Session } from '../session.ts';
+import type { CodePair, CriticalPair, Decisive } from './decisive.ts';
 
 /** Marks of the pair in the lanes. */
 const FIRST = '1';
 const SECOND = '2';
 
 /** The rows of the pair in the failing run, for the lanes. */
-export function pairRows({ pair }: Decisive): ReadonlyMap<number, string> {
-  if (pair === undefined) return new Map();
-  const marks = new Map([[pair.firstRow, FIRST]]);
-  if (pair.secondRow !== undefined) marks.set(pair.secondRow, SECOND);
+export function pairRows({ pair, code }: Decisive): ReadonlyMap<number, string> {
+  const [first, second] =
+    pair !== undefined ? [pair.firstRow, pair.secondRow] : [code?.row, code?.secondRow];
+  const marks = new Map<number, string>();
+  if (second !== undefined) marks.set(second, SECOND);
+  if (first !== undefined) marks.set(first, FIRST);
   return marks;
 }
 
@@ -27,22 +27,25 @@ export function decisionText(
   failing: PlannedRun,
   decisive: Decisive,
 ): readonly string[] {
-  const { pair, choice, inevitable, inevitableStep, continuations } = decisive;
+  const { pair, code, choice, inevitable, inevitableStep, continuations } = decisive;
   const wayOut =
     inevitable < 0
       ? `  no way out: ${continuations} other schedules of this program fail as well`
       : `  no way out after step ${inevitableStep}: from there ${continuations} other schedules fail as well`;
   if (pair !== undefined) return [...pairText(session, plan, failing, pair), wayOut];
-  if (choice !== undefined) {
-    const answered = `${formatName(choice.event)} was answered ${choice.given}`;
-    return [
-      'decided by no order of two events, but by an answer; with the other one the run passes:',
-      `  ${answered}; answered ${choice.other}, no oracle objects`,
-      wayOut,
-      ...correctText(session, plan, failing),
-    ];
+  const answered =
+    choice === undefined
+      ? ''
+      : `  ${formatName(choice.event)} was answered ${choice.given}; answered ${choice.other}, no oracle objects`;
+  if (code !== undefined) {
+    // that nothing would have gone wrong had nothing been done says little
+    const also = choice !== undefined && choice.given !== 0 ? [answered] : [];
+    return [...codeText(session, plan, failing, code), ...also, wayOut];
   }
-  return ['decided by the code alone:', wayOut, ...correctText(session, plan, failing)];
+  if (choice === undefined) return ['decided by the code alone:', wayOut];
+  const by =
+    'decided by no order of two events, but by an answer; with the other one the run passes:';
+  return [by, answered, wayOut];
 }
 
 function pairText(
@@ -70,39 +73,23 @@ function pairText(
   ];
 }
 
-/** What the correct code does under the same schedule: where it first does something else. */
-function correctText(session: Session, plan: Plan, failing: PlannedRun): readonly string[] {
-  const difference = firstDifference(session, plan, failing);
-  if (difference === undefined) return [];
-  const { correct, row } = difference;
-  return [
-    `  the correct code differs first at ${told(correct, row)}`,
-    `  ... instead of ${told(session, row)}`,
-  ];
-}
-
-/** The first trace row in which the correct code differs under the same schedule, and its session. */
-export function firstDifference(
+/** The code alone: what it does, what that leads to, and what the correct code does instead. */
+function codeText(
   session: Session,
   plan: Plan,
   failing: PlannedRun,
-): { readonly correct: Session; readonly row: number } | undefined {
-  if (session.bugs.length === 0) return undefined;
-  const { system, configuration } = session;
+  code: CodePair,
+): readonly string[] {
   runAnswers(session, plan, failing.answers);
-  const correct = new Session(system, configuration, { bugs: [] });
-  correct.load(plan.program);
-  const limits = limitsFor(configuration, plan.program);
-  correct.run(plan.parameters, new AnswerStrategy(failing.answers), limits);
-  const one = session.machine.trace;
-  const other = correct.machine.trace;
-  let row = 0;
-  while (row < one.count && row < other.count && isSame(one.at(row), other.at(row))) row += 1;
-  return row < one.count && row < other.count ? { correct, row } : undefined;
-}
-
-function isSame(one: Row, other: Row): boolean {
-  return (Object.keys(one) as (keyof Row)[]).every((key) => one[key] === other[key]);
+  runAnswers(code.correct, plan, code.neighbour.answers);
+  const leadsTo =
+    code.row === code.secondRow ? [] : [`  2 leads to: ${told(session, code.secondRow)}`];
+  return [
+    'decided by the code alone; with the correct code the same schedule passes:',
+    `  1 here: ${told(session, code.row)}`,
+    ...leadsTo,
+    `  correct: ${done(code.correct, code.row)}; no oracle objects`,
+  ];
 }
 
 function told(session: Session, index: number): string {

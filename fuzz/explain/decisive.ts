@@ -10,6 +10,7 @@ import { type RecordedEvent, Recorder } from '../recorder.ts';
 import { type Plan, type PlannedRun, runAnswers, runRecorded, whole } from '../schedule.ts';
 import { searchScheduler } from '../search.ts';
 import type { Session } from '../session.ts';
+import { type Deviation, findDeviation } from './deviation.ts';
 import {
   ALL,
   Follow,
@@ -41,6 +42,15 @@ export interface CriticalPair {
   readonly neighbour: PlannedRun;
 }
 
+/**
+ * Where the code itself makes the order: its first event that the correct code does not make so under the same
+ * schedule, and the event at which the promise is broken. With the correct code the run passes.
+ */
+export interface CodePair extends Deviation {
+  /** Row of the broken promise in the failing run. */
+  readonly secondRow: number;
+}
+
 /** A question that was answered so that the run fails; with the other answer it passes. */
 export interface CriticalChoice {
   readonly event: EventName;
@@ -52,7 +62,8 @@ export interface CriticalChoice {
 
 export interface Decisive {
   readonly pair: CriticalPair | undefined;
-  /** Looked for when no order of two events decides. */
+  /** Looked for when no order of two events decides, as are the answers. */
+  readonly code: CodePair | undefined;
   readonly choice: CriticalChoice | undefined;
   /**
    * Index of the event after which every other continuation that was tried failed too; -1 when every
@@ -82,6 +93,7 @@ export function findDecisive(session: Session, plan: Plan, failing: PlannedRun):
 class Search {
   readonly #session: Session;
   readonly #plan: Plan;
+  readonly #failing: PlannedRun;
   readonly #recorded: Recorded;
   readonly #events: readonly TimelineEvent[];
   readonly #touches: readonly Touches[];
@@ -98,6 +110,7 @@ class Search {
   constructor(session: Session, plan: Plan, failing: PlannedRun) {
     this.#session = session;
     this.#plan = plan;
+    this.#failing = failing;
     const { machine } = session;
     const answers = failing.answers;
     let marks: RowMarks | undefined;
@@ -127,11 +140,14 @@ class Search {
   }
 
   find(): Decisive {
-    const pair = this.#pair(NEAR) ?? this.#pair([ALL]);
+    const deviation = this.#deviation();
+    const pair = this.#pair(NEAR, deviation) ?? this.#pair([ALL], deviation);
     const choice = pair === undefined ? this.#choice() : undefined;
+    const code = pair === undefined ? this.#codePair(deviation) : undefined;
     const inevitable = this.#inevitable(pair);
     return {
       pair,
+      code,
       choice,
       inevitable,
       inevitableStep: this.#steps[inevitable] ?? 0,
@@ -144,28 +160,47 @@ class Search {
     return this.#executions < EXECUTIONS_MAX && this.#spent < EVENTS_MAX;
   }
 
-  /** The last event whose exchange with a later, dependent one lets the run pass. */
-  #pair(counts: readonly number[]): CriticalPair | undefined {
+  #deviation(): Deviation | undefined {
+    const [session, plan] = [this.#session, this.#plan];
+    return findDeviation(session, plan, this.#failing, this.#recorded, this.#events);
+  }
+
+  #codePair(deviation: Deviation | undefined): CodePair | undefined {
+    const { violation } = this.#failing;
+    if (deviation === undefined || violation === undefined) return undefined;
+    return { ...deviation, secondRow: violation.row };
+  }
+
+  /**
+   * The last event whose exchange with a later, dependent one lets the run pass; if it is known which operation
+   * first does what the correct code does not, the last one that has to do with this operation.
+   */
+  #pair(counts: readonly number[], deviation: Deviation | undefined): CriticalPair | undefined {
     const { actorCount } = this.#session.machine;
+    let last: CriticalPair | undefined;
     for (let held = this.#recorded.events.length - 1; held >= 0; held -= 1) {
       const own = streamOf(this.#recorded.events[held]!, actorCount);
       for (const other of this.#streams) {
         if (other === own) continue;
         for (const count of counts) {
-          if (!this.#hasBudget) return undefined;
+          if (!this.#hasBudget) return last;
           const tried = this.#try(held, other, count);
           if (tried === 'impossible') break;
-          if (tried !== 'fails') return tried;
+          if (tried === 'fails') continue;
+          const { firstOperation, secondOperation } = tried;
+          const sought = deviation?.operation ?? firstOperation;
+          if (firstOperation === sought || secondOperation === sought) return tried;
+          last ??= tried;
         }
       }
     }
-    return undefined;
+    return last;
   }
 
   #try(held: number, other: string, count: number): CriticalPair | 'fails' | 'impossible' {
     const session = this.#session;
-    const swap = { held, other, count };
-    const follow = new Follow(session, this.#recorded, swap, this.#touches[held]!, this.#print);
+    const swap = { held, other, count, touches: this.#touches[held]!, print: this.#print };
+    const follow = new Follow(session, this.#recorded, swap);
     const marks = new RowMarks(session, follow);
     const run = this.#run(marks);
     if (!follow.isSwapped) return 'impossible';

@@ -1,5 +1,5 @@
 /**
- * Runs a recorded schedule with one change, and keeps to the rest of it as far as it goes: who comes next
+ * Runs a recorded schedule, with one change if one is asked for, and keeps to the rest of it as far as it goes: who comes next
  * is the source whose next recorded event came first. Sources are matched by their number of events, so that one
  * that takes another way keeps its place; arrivals by their names.
  */
@@ -43,6 +43,10 @@ export interface Swap {
   /** The stream that goes first: a source, or the name of an arrival. */
   readonly other: string;
   readonly count: number;
+  /** What the held event touched when it was made. */
+  readonly touches: Touches;
+  /** To work with. */
+  readonly print: Footprint;
 }
 
 /** Objects that an event touched, and whether it wrote them. */
@@ -79,10 +83,8 @@ export class Follow implements Scheduler {
   isImpossible = false;
   readonly #session: Session;
   readonly #recorded: Recorded;
-  readonly #swap: Swap;
+  readonly #swap: Swap | undefined;
   readonly #heldStream: string;
-  readonly #held: Touches;
-  readonly #print: Footprint;
   /** By stream: indexes of its recorded events, and how many of them are over. */
   readonly #plan = new Map<string, number[]>();
   readonly #done = new Map<string, number>();
@@ -96,19 +98,13 @@ export class Follow implements Scheduler {
   /** Row where the last event of the other stream began, or -1. */
   #watched = -1;
 
-  /**
-   * @param held what the held event touched when it was made
-   * @param print to work with
-   */
-  constructor(session: Session, recorded: Recorded, swap: Swap, held: Touches, print: Footprint) {
+  constructor(session: Session, recorded: Recorded, swap: Swap | undefined) {
     this.#session = session;
     this.#recorded = recorded;
     this.#swap = swap;
-    this.#held = held;
-    this.#print = print;
     const { actorCount } = session.machine;
     this.#actorStreams = session.machine.actors.map(({ index }) => `a${index}`);
-    this.#heldStream = streamOf(recorded.events[swap.held]!, actorCount);
+    this.#heldStream = swap === undefined ? '' : streamOf(recorded.events[swap.held]!, actorCount);
     recorded.events.forEach((event, index) => {
       const stream = streamOf(event, actorCount);
       const list = this.#plan.get(stream);
@@ -131,13 +127,10 @@ export class Follow implements Scheduler {
   pick(machine: Scheduling): number {
     machine.grant = 0;
     this.#closeEvent();
-    if (!this.#isOver && machine.events === this.#swap.held) this.#isHolding = true;
-    if (this.#isHolding && this.#hasEnded(this.#swap.other)) {
-      if (this.#swap.count !== ALL || this.#conflicts === 0) this.isImpossible = true;
-      this.#release();
-    }
+    const swap = this.#swap;
+    if (swap !== undefined) this.#hold(machine, swap);
     let source = this.isImpossible ? -1 : this.#pickRecorded(machine, '');
-    if (this.#isHolding) source = this.#pickHolding(machine);
+    if (this.#isHolding) source = this.#pickHolding(machine, swap!.other);
     if (source < 0) {
       this.isImpossible = true;
       this.#session.machine.halted = true;
@@ -146,7 +139,7 @@ export class Follow implements Scheduler {
     this.#inARow = source === machine.current ? this.#inARow + 1 : 0;
     const stream = this.#streamOf(machine, source);
     this.#done.set(stream, (this.#done.get(stream) ?? 0) + 1);
-    if (this.#isHolding && stream === this.#swap.other)
+    if (this.#isHolding && stream === swap!.other)
       this.#watched = this.#session.machine.trace.count;
     return source;
   }
@@ -162,15 +155,23 @@ export class Follow implements Scheduler {
   #closeEvent(): void {
     if (this.#watched < 0) return;
     const { trace } = this.#session.machine;
-    this.#print.clear();
-    this.#print.add(trace, this.#watched, trace.count);
-    if (conflicts(this.#print, this.#held)) {
+    const { print, touches, count } = this.#swap!;
+    print.clear();
+    print.add(trace, this.#watched, trace.count);
+    if (conflicts(print, touches)) {
       this.#conflicts += 1;
       this.from = this.#watched;
       this.to = trace.count;
-      if (this.#conflicts === this.#swap.count) this.#release();
+      if (this.#conflicts === count) this.#release();
     }
     this.#watched = -1;
+  }
+
+  #hold(machine: Scheduling, { held, other, count }: Swap): void {
+    if (!this.#isOver && machine.events === held) this.#isHolding = true;
+    if (!this.#isHolding || !this.#hasEnded(other)) return;
+    if (count !== ALL || this.#conflicts === 0) this.isImpossible = true;
+    this.#release();
   }
 
   #release(): void {
@@ -178,12 +179,12 @@ export class Follow implements Scheduler {
     this.#isOver = true;
   }
 
-  #pickHolding(machine: Scheduling): number {
+  #pickHolding(machine: Scheduling, other: string): number {
     this.#heldFor += 1;
     if (this.#heldFor > HELD_EVENTS_MAX) return -1;
     for (let i = 0; i < machine.readyCount; i += 1) {
       const source = machine.ready[i]!;
-      if (this.#streamOf(machine, source) === this.#swap.other) return source;
+      if (this.#streamOf(machine, source) === other) return source;
     }
     // it waits for somebody else
     return this.#pickRecorded(machine, this.#heldStream);

@@ -75,9 +75,10 @@ export function makeView(
 ): View {
   const decisive = run.violation === undefined ? undefined : findDecisive(session, value, run);
   const explanation = explain(session, value, run, decisive);
-  const neighbour = (decisive?.pair ?? decisive?.choice)?.neighbour;
+  const neighbour = (decisive?.pair ?? decisive?.code ?? decisive?.choice)?.neighbour;
+  const passing = decisive?.code?.correct ?? session;
   const runs = [viewRun(session, value, run, decisive)];
-  if (neighbour !== undefined) runs.push(viewRun(session, value, neighbour, decisive));
+  if (neighbour !== undefined) runs.push(viewRun(passing, value, neighbour, decisive));
   const bug = value.bug === undefined ? 'correct model' : `with ${value.bug}`;
   return {
     title,
@@ -179,7 +180,9 @@ class RunWriter {
         violation === undefined
           ? decisive === undefined
             ? 'the run'
-            : 'passing neighbour'
+            : decisive.code === undefined
+              ? 'passing neighbour'
+              : 'correct code'
           : 'failing run',
       outcome: violation === undefined ? 'no oracle objects' : sentence(session, violation),
       digest: this.#run.digest,
@@ -328,6 +331,12 @@ class RunWriter {
       if (first !== undefined) marks.push({ row: first, kind: 'first', text: FIRST });
       if (second !== undefined) marks.push({ row: second, kind: 'second', text: SECOND });
     }
+    const code = decisive?.code;
+    if (code !== undefined) {
+      marks.push({ row: code.row, kind: 'first', text: DEVIATION });
+      if (violation !== undefined)
+        marks.push({ row: code.secondRow, kind: 'second', text: BROKEN });
+    }
     if (violation === undefined) return marks;
     if (decisive !== undefined && decisive.inevitable >= 0) {
       const text = 'no way out after this event';
@@ -356,4 +365,6 @@ class RunWriter {
 }
 
 const FIRST = 'critical pair: 1 (the other way round, the run passes)';
+const DEVIATION = 'critical pair: 1 (from here the correct code does something else, and passes)';
+const BROKEN = 'critical pair: 2 (what it leads to)';
 const SECOND = 'critical pair: 2 (the other way round, the run passes)';
