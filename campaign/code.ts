@@ -7,7 +7,9 @@ import { loadedFiles } from './catalogue.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDERS = ['sim', 'models', 'oracles', 'fuzz'] as const;
-const FILES = ['campaign/performer', 'campaign/task', 'campaign/totals'] as const;
+const FILES = ['coverage', 'learner', 'performer', 'start', 'task', 'totals'].map(
+  (name) => `campaign/${name}`,
+);
 /** Sources, or what they were compiled to. */
 const ENDING = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 

@@ -26,6 +26,8 @@ ${findingsOf(report)}
 ${curve(summary)}
 <h2>What ran</h2>
 ${systems(summary)}
+<h2>What it shows</h2>
+<p>${escapeHtml(report.assurance)}</p>
 <h2>What was not exercised</h2>
 ${gaps(report)}
 <h2>Sessions</h2>

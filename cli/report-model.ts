@@ -37,10 +37,16 @@ export interface Report {
   readonly throughput: number;
   /** Things that were never exercised: an oracle that judged nothing, an operation that never ended well. */
   readonly gaps: readonly string[];
+  /** What all this shows, and what it does not. */
+  readonly assurance: string;
 }
 
 /** @param read a case within the folder */
-export function reportOf(summary: Summary, read: (file: string) => Case): Report {
+export function reportOf(
+  summary: Summary,
+  read: (file: string) => Case,
+  assurance: string,
+): Report {
   const findings = summary.findings.map((finding): ReportedFinding => {
     const detail = summary.details.find(({ case: file }) => file === finding.case);
     const value = read(finding.case);
@@ -70,6 +76,7 @@ export function reportOf(summary: Summary, read: (file: string) => Case): Report
     waiting: summary.details.filter(({ case: file }) => file === null),
     throughput: summary.seconds > 0 ? summary.executions / summary.seconds : 0,
     gaps: gapsOf(summary),
+    assurance,
   };
 }
 

@@ -12,6 +12,8 @@ export function reportText(report: Report, folder: string): string {
       `${grouped(report.throughput)} executions/s, ${grouped(summary.vacuous)} vacuous` +
       `${summary.interrupted ? '; interrupted' : ''}.`,
     '',
+    report.assurance,
+    '',
     '| system | executions | configurations |',
     '|---|--:|--:|',
     ...summary.systems.map(({ system, configurations }) => {

@@ -6,6 +6,7 @@ import { openSessions } from '../campaign/catalogue.ts';
 import { readCase, writeWhole } from '../campaign/corpus.ts';
 import { UsageError } from '../campaign/options.ts';
 import { replayCase } from '../fuzz/replay.ts';
+import { assurance, readExplored } from './report-assurance.ts';
 import { reportPage } from './report-html.ts';
 import { type Report, type ReportedFinding, reportOf, type Summary } from './report-model.ts';
 import { reportText } from './report-text.ts';
@@ -24,7 +25,9 @@ export function report(folder: string, flags: ReportFlags): number {
   const { format = 'html' } = flags;
   if (!FORMATS.some((one) => one === format))
     throw new UsageError(`--format is "${format}"; allowed are ${FORMATS.join(', ')}`);
-  const made = reportOf(readSummary(folder), (file) => readCase(join(folder, file)));
+  const summary = readSummary(folder);
+  const shown = assurance(summary, readExplored(folder));
+  const made = reportOf(summary, (file) => readCase(join(folder, file)), shown);
   if (format === 'md') {
     const text = reportText(made, folder);
     if (flags.out === undefined) process.stdout.write(text);

@@ -14,6 +14,7 @@ export function told({ findings, totals }: CampaignResult) {
       ...found,
       // undefined fields and missing ones are the same
       case: found === undefined ? undefined : formatCase(found.case),
+      others: found?.others.map((other) => ({ ...other, case: formatCase(other.case) })),
     })),
     coverage: totals.coverage.all,
     cells: [...cells].sort(([a], [b]) => (a < b ? -1 : 1)),

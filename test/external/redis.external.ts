@@ -24,7 +24,8 @@ const OPTIONS: CampaignOptions = {
     fidelity: undefined,
   }),
   strategy: undefined,
-  runs: 16_000,
+  learnsFrom: { epoch: -1, seeds: [], gains: [] },
+  runs: 20_000,
   seconds: undefined,
   stopOnFinding: false,
   minimiseBudget: 150,
@@ -46,9 +47,17 @@ async function withRedis(
   });
 }
 
+const workers: ChildProcess[] = [];
+// a test that fails leaves none behind: they would keep it waiting
+test.afterEach.always(() => {
+  for (const worker of workers.splice(0)) worker.kill('SIGTERM');
+});
+
 function startWorker(url: string): ChildProcess {
   const args = ['--import=tsx', 'cli/main.ts', 'worker', '--redis', url, '--jobs', '1'];
-  return spawn(process.execPath, args, { stdio: 'ignore' });
+  const worker = spawn(process.execPath, args, { stdio: 'ignore' });
+  workers.push(worker);
+  return worker;
 }
 
 /** The worker and the process that it has for its tasks, as when a machine goes away. */
@@ -69,9 +78,9 @@ async function run(url: string, during: () => Promise<void> = async () => {}): P
 
 test.serial('two workers find what one process finds', async (t) => {
   await withRedis(async ({ url }) => {
-    const workers = [startWorker(url), startWorker(url)];
+    startWorker(url);
+    startWorker(url);
     t.deepEqual(await run(url), await alone);
-    for (const worker of workers) worker.kill('SIGTERM');
   }, 'a secret');
 });
 
@@ -88,26 +97,24 @@ test.serial(
         }
       });
       t.deepEqual(result, await alone);
-      worker.kill('SIGTERM');
     });
   },
 );
 
 test.serial('a Redis that restarts in the middle', async (t) => {
   await withRedis(async (redis) => {
-    const worker = startWorker(redis.url);
+    startWorker(redis.url);
     const result = await run(redis.url, async () => {
       await pause(6000);
       await redis.restart();
     });
     t.deepEqual(result, await alone);
-    worker.kill('SIGTERM');
   });
 });
 
 test.serial('a task that is delivered twice counts once', async (t) => {
   await withRedis(async ({ url }) => {
-    const worker = startWorker(url);
+    startWorker(url);
     const engine = await BullEngine.open(url);
     const plan = planOf(OPTIONS.seed, OPTIONS.targets, undefined);
     const task = {
@@ -126,7 +133,6 @@ test.serial('a task that is delivered twice counts once', async (t) => {
     t.deepEqual((await runShard(engine, task)).result, one.result);
     await queue.close();
     await engine.close();
-    worker.kill('SIGTERM');
   });
 });
 
