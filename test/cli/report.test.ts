@@ -63,3 +63,27 @@ test('what is no folder of a campaign is said in a line', async (t) => {
     t.regex(format.stderr, /--format is "pdf"; allowed are html, md/);
   });
 });
+
+test('it says what was sampled, what is unseen by an estimate, and what was explored beside it', async (t) => {
+  await inFolder(async (parent) => {
+    const folder = await campaign(join(parent, 'night'));
+    const without = await stagewright(['report', folder, '--format', 'md']);
+    t.regex(without.stdout, /Sampled: 60 executions, drawn at random;/);
+    t.regex(without.stdout, /They covered \d+ conflict pairs; by an estimate .* about \d+ more\./);
+    t.regex(without.stdout, /Nothing was explored exhaustively beside it/);
+    const pairs = ['explore', '--pairs', 'canary', '--switches', '1', '--json'];
+    const { code, stdout } = await stagewright(pairs);
+    t.is(code, 0);
+    writeFileSync(join(folder, 'explore-pairs.json'), stdout);
+    const beside = await stagewright(['report', folder, '--format', 'md']);
+    t.regex(
+      beside.stdout,
+      /Explored: a small program for each of \d+ pairs of operations of canary in canary\. For \d+ of them all inequivalent schedules with at most 1 switch and /,
+    );
+    t.notRegex(beside.stdout, /Nothing was explored/);
+    writeFileSync(join(folder, 'explore-pairs.json'), '{"command": "fuzz"}');
+    const wrong = await stagewright(['report', folder, '--format', 'md']);
+    t.is(wrong.code, 2);
+    t.regex(wrong.stderr, /explore-pairs\.json: command: .*; "explore FILE --json" writes what is/);
+  });
+});
