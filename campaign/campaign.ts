@@ -35,6 +35,8 @@ export interface CampaignStatus {
   readonly seconds: number;
   readonly totals: Totals;
   readonly minimising: number;
+  /** Executions that others are mutated from. */
+  readonly corpus: number;
   /** Workers that died. */
   readonly deaths: number;
   /** Why what was done is not on the disk. */
@@ -157,6 +159,7 @@ export class Campaign {
       seconds: this.#seconds,
       totals: this.#totals,
       minimising: this.#minimising + this.#waiting.length,
+      corpus: this.#learner?.size ?? 0,
       deaths: this.#engine.deaths,
       trouble: this.#folder?.trouble,
       health: this.#canary?.health,

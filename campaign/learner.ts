@@ -49,6 +49,11 @@ export class Learner {
     return this.#after(epochOf(index) - LAG).text;
   }
 
+  /** Seeds that are known now. */
+  get size(): number {
+    return this.#after(this.steps.length - 2).fold.seeds.length;
+  }
+
   foldFor(index: number): Fold {
     return this.#after(epochOf(index) - LAG).fold;
   }

@@ -72,6 +72,7 @@ export class LiveStatus {
       `${totals.findings.size} findings`,
       `${totals.coverage.count('pairs')} pairs (unseen about ${thousands(this.#unseen(status))})`,
     ];
+    if (status.corpus > 0) parts.push(`corpus ${status.corpus}`);
     if (status.minimising > 0) parts.push(`${status.minimising} being minimised`);
     if (status.deaths > 0) parts.push(`${status.deaths} workers died`);
     const canary = canaryText(status);

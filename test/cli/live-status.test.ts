@@ -5,7 +5,7 @@ import { Totals } from '../../campaign/totals.ts';
 import { LiveStatus } from '../../cli/live-status.ts';
 
 function statusAt(totals: Totals, seconds: number, more: Partial<CampaignStatus> = {}) {
-  const rest = { minimising: 0, deaths: 0, trouble: undefined, health: undefined };
+  const rest = { minimising: 0, corpus: 0, deaths: 0, trouble: undefined, health: undefined };
   return { seconds, totals, ...rest, ...more };
 }
 
@@ -81,6 +81,7 @@ test('what is wrong is in the line', (t) => {
   live.show(
     statusAt(new Totals(), 31, {
       minimising: 2,
+      corpus: 183,
       deaths: 1,
       trouble: 'the disk is full',
       health: { ...health, isRed: true },
@@ -88,7 +89,7 @@ test('what is wrong is in the line', (t) => {
   );
   t.regex(
     out[0]!,
-    /2 being minimised {2}1 workers died {2}CANARY RED: 0 hits, 900 to 1200 expected {2}NOT SAVED: the disk is full\n$/,
+    /corpus 183 {2}2 being minimised {2}1 workers died {2}CANARY RED: 0 hits, 900 to 1200 expected {2}NOT SAVED: the disk is full\n$/,
   );
 });
 
