@@ -93,6 +93,7 @@ class ReferenceCounts implements Oracle {
     if (kind === Event.LockDrop && this.#heldFrames.length > 0) {
       if (machine.tables.trees.some((tree) => tree.lock === a)) this.#judgeHeld(false);
     }
+    if (kind === Event.Free && this.#isHeld[a] === 1) this.#forget(a);
     if (countBase < 0) return;
     if (kind === Event.StoreVisible) {
       const frame = a - countBase;
@@ -116,6 +117,13 @@ class ReferenceCounts implements Oracle {
       this.#heldFrames.push(frame);
     }
     this.#held[frame]! += change;
+  }
+
+  /** A page that nobody holds or maps is freed: who gets it next is its owner, and needs no references to map it. */
+  #forget(frame: number): void {
+    if (this.#held[frame] !== 0 || this.#mappings(frame) > 0) return;
+    this.#isHeld[frame] = 0;
+    this.#heldFrames.splice(this.#heldFrames.indexOf(frame), 1);
   }
 
   /** References against mappings of live trees: as many at the end, no fewer while some are in hand. */

@@ -162,6 +162,24 @@ test('a reference that is left at the end; while the run goes on somebody may ho
   reports(t, stage, 'reference-left');
 });
 
+test('who gets a page that was freed needs no reference; who maps it still does', (t) => {
+  for (const isMapped of [false, true]) {
+    const { stage, frame } = borrowing();
+    stage.claim(Claim.PageReferenced, frame);
+    stage.lock(Lock.Mmu);
+    if (isMapped) stage.map(0, frame);
+    stage.unlock(Lock.Mmu);
+    stage.claim(Claim.PageReleased, frame);
+    stage.free(frame);
+    t.is(stage.take(Role.Data), frame);
+    stage.lock(Lock.Mmu);
+    stage.map(isMapped ? 1 : 0, frame);
+    stage.unlock(Lock.Mmu);
+    if (isMapped) reports(t, stage, 'mapped-unreferenced');
+    else passes(t, stage);
+  }
+});
+
 test('mappings of a tree that is gone hold nothing', (t) => {
   const { stage, frame } = borrowing();
   stage.claim(Claim.PageReferenced, frame);
