@@ -611,6 +611,14 @@ export class Machine implements Scheduling {
     for (let pe = 0; pe < this.pes.length; pe += 1) {
       if ((pending & (1 << pe)) !== 0) this.expectArrival(slot, pe);
     }
+    this.requested();
+  }
+
+  /** A request was noted. When it took the last slot, whoever is about to make one waits. */
+  requested(): void {
+    if (this.invalidations.outstanding < this.invalidations.slots) return;
+    this.recheck(Access.Invalidate);
+    this.recheck(Access.FreeLater);
   }
 
   /** A PE is done with a request. */

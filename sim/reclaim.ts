@@ -57,6 +57,7 @@ export class Reclaimer {
     this.#awaited[slot] = machine.sections.inside[actor.y]!;
     queue.row[slot] = machine.emit(Event.FreeRequested, actor.site, actor.x, actor.y, 0, 0);
     machine.expectArrival(slot, this.#place);
+    machine.requested();
   }
 
   /** A read section of the actor has ended. */
