@@ -124,6 +124,10 @@ function claimText(claim: number, x: number, y: number, z: number): string {
       return `lets the guest retry ${hex(y)}`;
     case Claim.WorkBegins:
       return `begins to work: ${WORK_NAMES[y]}`;
+    case Claim.ChangeJudged:
+      return x === 0
+        ? 'the change of the entry is legal'
+        : `rule ${x} refuses the change of the entry`;
     default:
       return CLAIM_NAMES[claim] ?? 'unknown claim';
   }

@@ -7,8 +7,9 @@ import type { GoalStep } from '../sim/goal-steps.ts';
 import { siteOf } from '../sim/site.ts';
 import type { Trace } from '../sim/trace.ts';
 
-interface Step extends Omit<GoalStep, 'site'> {
+interface Step extends Pick<GoalStep, 'who' | 'on' | 'event'> {
   readonly sites: readonly number[];
+  readonly fields: readonly (number | undefined)[];
 }
 
 interface Sought {
@@ -21,9 +22,9 @@ export function goalsIn({ goals }: System, configuration: Configuration): readon
   return goals.filter(({ isIn }) => isIn?.(configuration) !== false);
 }
 
-function numbered({ site, ...rest }: GoalStep): Step {
+function numbered({ site, a, b, c, d, ...rest }: GoalStep): Step {
   const names = typeof site === 'string' ? [site] : site;
-  return { ...rest, sites: names.map(siteOf) };
+  return { ...rest, sites: names.map(siteOf), fields: [a, b, c, d] };
 }
 
 /** Sites are hashes: their low bits tell most of the uninteresting ones apart. */
@@ -72,14 +73,13 @@ export class GoalSeeker {
     return new Match(trace, steps, rows).isThere;
   }
 
-  #rowsOf(trace: Trace, { sites, event, a, b }: Step): readonly number[] {
+  #rowsOf(trace: Trace, { sites, event, fields }: Step): readonly number[] {
     const lists = sites.map((site) => this.#rows.get(site)!);
     const rows = lists.length === 1 ? lists[0]! : lists.flat().sort((x, y) => x - y);
     return rows.filter(
       (row) =>
         trace.kind(row) === event &&
-        (a === undefined || trace.operand(row, 0) === a) &&
-        (b === undefined || trace.operand(row, 1) === b),
+        fields.every((value, index) => value === undefined || trace.operand(row, index) === value),
     );
   }
 

@@ -69,6 +69,11 @@ export const Claim = {
   ContextTagged: 29,
   /** Input pages [x, x + y) are a device's: mapped as such, and never executable. */
   DevicePages: 30,
+  /**
+   * A change of one entry was judged: x is the number of the rule that refuses it, 0 for none, y what kind of change it
+   * is, z the level of the entry, and above its two bits 1 for one of a contiguous group.
+   */
+  ChangeJudged: 31,
 } as const;
 /** One of the claims. */
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
@@ -105,6 +110,7 @@ export const CLAIM_NAMES = [
   'log queued',
   'context tagged',
   'device pages',
+  'change judged',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

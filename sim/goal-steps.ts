@@ -10,9 +10,11 @@ export interface GoalStep {
   readonly event: EventCode;
   /** Name of what the event's first field says (a word, a lock, a page); as with `who`. */
   readonly on?: string;
-  /** First and second field of the event, where they matter: a claim, the class of a fault. */
+  /** Fields of the event, where they matter: a claim and what it says, the class of a fault. */
   readonly a?: number;
   readonly b?: number;
+  readonly c?: number;
+  readonly d?: number;
 }
 
 export type GoalSite = GoalStep['site'];

@@ -106,10 +106,10 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-x86-tdp tdp-toy-deep': '004cf7712a0ecfd3',
   'kvm-x86-tdp tdp-4-level': '15070d8b1e11210d',
   'kvm-x86-tdp tdp-5-level': '1d6b13f9229c8fdb',
-  'xen-arm pt-toy': '1f6f1f5531e66edd',
-  'xen-arm pt-toy-arm32': '250c47950e5c6623',
-  'xen-arm pt-toy-untold': '2999241731188425',
-  'xen-arm pt-toy-delayed': '31190b291e1815c1',
+  'xen-arm pt-toy': '110120793b5cd117',
+  'xen-arm pt-toy-arm32': '2c4bcd652013b04f',
+  'xen-arm pt-toy-untold': '0c730d1904c14591',
+  'xen-arm pt-toy-delayed': '10044c9f15b1bbb3',
   'xen-arm pt-4k': '04e32cbb3b6a4517',
   'xen-arm p2m-toy': '0e6814793479fe27',
   'xen-arm p2m-toy-tight': '2762613112ddb3df',
@@ -118,7 +118,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'xen-arm p2m-toy-monitored': '0e74ad6f01f990fd',
   'xen-arm p2m-toy-shared': '195a67ad25209389',
   'xen-arm p2m-4k': '109eca6739225781',
-  'xen-arm pt-rfc': '04dda4353324393d',
+  'xen-arm pt-rfc': '3618deed25f4ee03',
   'canary canary': '3163f29d32305157',
 };
 

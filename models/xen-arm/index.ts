@@ -3,6 +3,7 @@ import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
 import { defineSystem, type OperationSpec, type World } from '../system.ts';
 import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS, type XenConfiguration } from './configurations.ts';
+import { GOALS } from './goals.ts';
 import { NO_CARD } from './p2m-cards.ts';
 import { p2mFlushSites } from './p2m-flush.ts';
 import { leaveDomain, resolveSites, runSites } from './p2m-guest.ts';
@@ -40,12 +41,12 @@ export const xenArm = defineSystem<XenConfiguration, World>({
   id: 'xen-arm',
   title: 'Xen on Arm: the hypervisor’s own tables (RFC of 2020 and today), and the p2m',
   mirrors: 'Xen at c447b7308b (2026) and the RFC of November 2020 (spec/x86-xen.md parts B and C)',
-  isListed: false,
+  isListed: true,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
   epilogue: { vcpu: 'put' },
   bugs: BUGS,
-  goals: [],
+  goals: GOALS,
   sites: [
     walkSites,
     choiceSites,

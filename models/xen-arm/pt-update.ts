@@ -11,6 +11,7 @@
 import { Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
+import { Claim } from '../../sim/claims.ts';
 import {
   ACCESSED,
   CONTIGUOUS,
@@ -119,7 +120,9 @@ function* updateEntry(
   if (word === BLOCKED) return Result.Unsupported;
   if (word === MISSING) return kind === Kind.Remove ? Result.Ok : Result.NoEntry;
   const old = yield* self.readOnce(at.readTarget, word);
-  if (refusedBy(kind, old, target, type) !== 0) return Result.Invalid;
+  const rule = refusedBy(kind, old, target, type);
+  self.claim(Claim.ChangeJudged, rule, kind, target | (hint === 0 ? 0 : 4));
+  if (rule !== 0) return Result.Invalid;
   if (kind === Kind.Populate) return Result.Ok;
   let next = 0;
   if (kind === Kind.Insert) next = leaf(frame, rights | type | ACCESSED | hint);
