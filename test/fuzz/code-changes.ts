@@ -199,7 +199,7 @@ export class Followers {
         followers.#note(this);
         return super[Symbol.iterator]();
       }
-    })(machine, index, spec.name, spec.role, spec.pe);
+    })(machine, index, spec.name, spec.role, spec.pe, spec.tree);
   };
 
   #note(actor: Actor): void {
@@ -267,10 +267,10 @@ class MergingActor extends Actor {
   constructor(
     machine: Machine,
     index: number,
-    { name, role, pe }: Parameters<ActorFactory>[2],
+    { name, role, pe, tree }: Parameters<ActorFactory>[2],
     second: ReadonlySet<Site>,
   ) {
-    super(machine, index, name, role, pe);
+    super(machine, index, name, role, pe, tree);
     this.#second = second;
   }
 
