@@ -2,7 +2,8 @@
  * What a campaign of correct systems starts from: the cases of the corpus, whose programs and schedules it mutates. A bug
  * that is looked for is not looked for near its own case: targets with flags start from nothing.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Target } from '../fuzz/execution.ts';
 import type { FoldStep, Seed } from '../fuzz/guided/fold.ts';
 import { Sessions } from '../fuzz/sessions.ts';
@@ -21,19 +22,18 @@ export function startOf(
 ): FoldStep | undefined {
   if (strategy !== undefined && strategy !== 'guided') return undefined;
   const correct = targets.filter(({ bugs }) => bugs.length === 0);
-  const seeds = correct.length > 0 && existsSync(CORPUS_FOLDER) ? seedsOf(correct) : [];
-  return { epoch: -1, seeds, gains: [] };
+  return { epoch: -1, seeds: correct.flatMap(seedsOf), gains: [] };
 }
 
-function seedsOf(targets: readonly Target[]): readonly Seed[] {
+/** Seeds of one system: its folder of the corpus. Cases of other systems may be of models that are not loaded. */
+function seedsOf({ system: { id }, configurations }: Target): readonly Seed[] {
+  const folder = join(CORPUS_FOLDER, id);
+  if (!existsSync(folder) || readdirSync(folder).length === 0) return [];
   const sessions = new Sessions({}, catalogue());
-  return caseFiles(CORPUS_FOLDER).flatMap((file): Seed[] => {
+  return caseFiles(folder).flatMap((file): Seed[] => {
     const { system, configuration, program, parameters, recorded } = readCase(file);
-    const isRun = targets.some(
-      (target) =>
-        target.system.id === system && target.configurations.some(({ id }) => id === configuration),
-    );
-    if (!isRun || recorded === undefined) return [];
+    const isRun = configurations.some((one) => one.id === configuration);
+    if (system !== id || !isRun || recorded === undefined) return [];
     const { actorCount } = sessions.get(system, configuration, []).machine;
     const answers = parseAnswers(recorded.answers, actorCount);
     if (answers === undefined) return [];
