@@ -15,6 +15,7 @@ import { STRATEGIES } from '../fuzz/strategies/registry.ts';
 import { SYSTEMS } from '../models/registry.ts';
 import type { Bug, System } from '../models/system.ts';
 import { Hunt, learning, type Variant } from './hunt.ts';
+import { bestWeights, type Costs, speedUpOf } from './weights.ts';
 
 const { values } = parseArgs({
   options: {
@@ -99,31 +100,48 @@ if (values.results !== undefined) read(values.results);
 const started = performance.now();
 const isLate = (): boolean => (performance.now() - started) / 1000 > Number(values.time);
 const open = new Map<Subject, Hunt>();
-// whole rounds as far as possible: every variant gets the same seeds of every bug
-for (let seed = 1; seed <= SEEDS && !isLate(); seed += 1) {
-  for (const subject of subjects) {
-    if (seed > 1 && foundRate(subject) < (seed > SEEDS_FEW ? RATE_MIN : Number.EPSILON)) continue;
-    const { system, bug } = subject;
-    const missing = variants.filter(({ id }) => !subject.hunts.get(id)!.has(seed));
-    if (missing.length === 0) continue;
-    const configurations = configurationsOf(system, bug.configuration, undefined);
-    const hunt = open.get(subject) ?? new Hunt(system, bug, configurations);
-    open.set(subject, hunt);
-    for (const variant of missing) {
-      if (isLate()) break;
-      const executions = hunt.run(variant, 1000 + seed, EXECUTIONS);
-      subject.hunts.get(variant.id)!.set(seed, executions ?? Number.POSITIVE_INFINITY);
-      if (values.results === undefined) continue;
-      const line: Line = {
-        bug: bug.id,
-        variant: variant.id,
-        seed,
-        limit: EXECUTIONS,
-        executions: executions ?? null,
-      };
-      appendFileSync(values.results, `${JSON.stringify(line)}\n`);
-    }
+
+/** Executions that a bug has taken so far. */
+function spent({ hunts }: Subject): number {
+  const all = variants.flatMap(({ id }) => [...hunts.get(id)!.values()]);
+  return all.reduce((sum, one) => sum + Math.min(one, EXECUTIONS), 0);
+}
+
+/** A bug that takes another round of all variants. */
+function isOpen(subject: Subject): boolean {
+  const seeds = seedsOf(subject);
+  if (seeds === 0) return true;
+  return seeds < SEEDS && foundRate(subject) >= (seeds < SEEDS_FEW ? Number.EPSILON : RATE_MIN);
+}
+
+/** The next seed of a bug, with every variant. */
+function round(subject: Subject): void {
+  const { system, bug, hunts } = subject;
+  const seed = seedsOf(subject) + 1;
+  const configurations = configurationsOf(system, bug.configuration, undefined);
+  const hunt = open.get(subject) ?? new Hunt(system, bug, configurations);
+  open.set(subject, hunt);
+  for (const variant of variants) {
+    if (hunts.get(variant.id)!.has(seed) || isLate()) continue;
+    const executions = hunt.run(variant, 1000 + seed, EXECUTIONS);
+    hunts.get(variant.id)!.set(seed, executions ?? Number.POSITIVE_INFINITY);
+    if (values.results === undefined) continue;
+    const line: Line = {
+      bug: bug.id,
+      variant: variant.id,
+      seed,
+      limit: EXECUTIONS,
+      executions: executions ?? null,
+    };
+    appendFileSync(values.results, `${JSON.stringify(line)}\n`);
   }
+}
+
+// the bug that had the fewest executions is next: what is found soon gets all of its seeds
+while (!isLate()) {
+  const [next] = subjects.filter(isOpen).sort((a, b) => spent(a) - spent(b));
+  if (next === undefined) break;
+  round(next);
 }
 
 /** Hunts with the first seeds, those that all variants have. */
@@ -213,5 +231,20 @@ if (variants.some(({ id }) => id === 'random')) {
       ]),
     );
   }
+}
+const plain = variants.filter(({ strategy, signals }) => strategy !== undefined && !signals);
+if (plain.some(({ id }) => id === 'random') && hunted.length > 1) {
+  const costs = hunted.map(
+    (subject): Costs => new Map(plain.map(({ id }) => [id, cost(huntsOf(subject, id))])),
+  );
+  const odd = costs.filter((_, index) => index % 2 === 0);
+  const even = costs.filter((_, index) => index % 2 === 1);
+  const ids = plain.map(({ id }) => id);
+  const best = bestWeights(ids, odd);
+  const now = new Map(ids.map((id) => [id, STRATEGIES.find((one) => one.id === id)!.weight]));
+  const told = (weights: ReadonlyMap<string, number>): string =>
+    `${[...weights].map(([id, weight]) => `${id} ${weight}`).join(', ')}: ` +
+    `odd ${speedUpOf(weights, odd).toFixed(2)}, even ${speedUpOf(weights, even).toFixed(2)} (expected)\n`;
+  out.push('\n', `weights now: ${told(now)}`, `chosen on the odd bugs: ${told(best)}`);
 }
 process.stdout.write(out.join(''));
