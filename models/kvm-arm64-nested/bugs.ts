@@ -10,6 +10,34 @@ export const BUGS = [
     caughtBy: ['freed-table', 'context', 'system-invariant'],
   },
   {
+    id: 'A31-array-freed-at-release',
+    title: 'the shadow MMUs go with the tables at release, while vCPUs still hold them',
+    upstream:
+      'KVM: arm64: nv: Delay freeing of shadow S2 structures until VM destruction, e5843f4effaa (7.3-rc, 2026)',
+    caughtBy: ['freed-table', 'system-invariant'],
+  },
+  {
+    id: 'A31b-notifiers-not-awaited',
+    title: 'the shadow MMUs go while a notifier still goes through them',
+    upstream:
+      'KVM: arm64: nv: Fix life cycle of the nested_mmus array, 33346f8960c7 (7.3-rc, 2026)',
+    caughtBy: ['freed-table', 'system-invariant'],
+  },
+  {
+    id: 'A32-freed-mmu-looks-valid',
+    title: 'a shadow MMU whose tables were freed still stands for a context',
+    upstream: 'KVM: arm64: Mark freed S2 MMUs as invalid, 34b8f4adedd5 (v6.17, 2025)',
+    caughtBy: ['system-invariant', 'freed-table'],
+  },
+  {
+    id: 'A32b-shadow-kept-across-yield',
+    title:
+      'who unmaps a shadow goes on with its table after the lock was dropped, though it was freed',
+    upstream:
+      'KVM: arm64: nv: Fix null ptr deref on nested wp/unmap, teardown race, 4c74e233cded (7.3-rc, 2026)',
+    caughtBy: ['freed-table', 'reference-counts', 'context'],
+  },
+  {
     id: 'M22-walk-not-checked',
     title: 'a fault installs what it read of the guest’s table before the guest invalidated it',
     upstream: 'spec/arm.md M22: a hypothesis about the versions that were read (5.4)',

@@ -21,7 +21,7 @@ import { applyRange } from '../kvm-arm64/range.ts';
 import type { Stage2 } from '../kvm-arm64/stage2.ts';
 import { exitSites } from '../kvm-arm64/teardown.ts';
 import { destroyTree, unmapRange } from '../kvm-arm64/unmap.ts';
-import { Lock } from './machine.ts';
+import { Lock, NOTIFIER_DOMAIN } from './machine.ts';
 import { Field, fieldWord } from './mmu-array.ts';
 import { type Scope, unmapShadows } from './shadow-unmap.ts';
 import type { NestedWorld } from './world.ts';
@@ -33,6 +33,13 @@ export const releaseSites = sites('release', [
   'clearKey',
   'clearRoot',
   'clearShadowBase',
+  'waitDestroyed',
+  'unregister',
+  'awaitNotifiers',
+  'freeArray',
+  'enterNotifier',
+  'readNotified',
+  'leaveNotifier',
 ]);
 const at = releaseSites;
 
@@ -46,14 +53,19 @@ export function* unmapFromHost(
   const { host } = world;
   yield* self.acquire(notifierSites.lockSpace, host.lock.Mmap, Mode.Exclusive);
   const [first, count] = yield* notifiedRange(self, host, page, pages);
-  yield* beginInvalidation(self, host);
-  yield* applyRange(self, host, first, count, unmapRange);
-  const all: Scope = { first: 0, pages: world.configuration.geometry.windowPages };
-  if (!world.bug('M23-shadows-not-unmapped')) yield* unmapShadows(self, world, all);
-  yield* self.release(notifierSites.unlockStart, Lock.Mmu);
+  yield* self.enterSection(at.enterNotifier, NOTIFIER_DOMAIN);
+  const isNotified = (yield* self.readOnce(at.readNotified, world.isNotified)) !== 0;
+  if (isNotified) {
+    yield* beginInvalidation(self, host);
+    yield* applyRange(self, host, first, count, unmapRange);
+    const all: Scope = { first: 0, pages: world.configuration.geometry.windowPages };
+    if (!world.bug('M23-shadows-not-unmapped')) yield* unmapShadows(self, world, all);
+    yield* self.release(notifierSites.unlockStart, Lock.Mmu);
+  }
   for (let i = 0; i < pages; i += 1) yield* revokePage(self, host, page + i);
   self.claim(Claim.RevocationReturned, pages, 0, 0);
-  yield* endInvalidation(self, host);
+  if (isNotified) yield* endInvalidation(self, host);
+  yield* self.exitSection(at.leaveNotifier, NOTIFIER_DOMAIN);
   yield* self.release(notifierSites.unlockSpace, host.lock.Mmap);
   return Result.Ok;
 }
@@ -67,7 +79,20 @@ export function* exitOwner(self: Actor, world: NestedWorld, pages: number): Oper
   yield* self.acquire(exitSites.lockSpace, host.lock.Mmap, Mode.Exclusive);
   for (let page = 0; page < pages; page += 1) yield* revokePage(self, host, page);
   yield* self.release(exitSites.unlockSpace, host.lock.Mmap);
+  yield* destroyVm(self, world);
   return Result.Ok;
+}
+
+/** The VM itself goes, when nobody can come to its MMUs any more: neither vCPUs nor notifiers. */
+function* destroyVm(self: Actor, world: NestedWorld): Operation<void> {
+  if (!world.bug('A31-array-freed-at-release')) {
+    yield* self.waitFor(at.waitDestroyed, world.alive, 0);
+  }
+  yield* self.store(at.unregister, world.isNotified, 0);
+  const waits = !world.bug('A31b-notifiers-not-awaited');
+  if (waits) yield* self.gracePeriod(at.awaitNotifiers, NOTIFIER_DOMAIN);
+  const array = yield* self.readOnce(at.readArray, world.arrayBase);
+  yield* self.free(at.freeArray, array, yield* self.readOnce(at.readCount, world.arrayCount));
 }
 
 /** A tree that was taken from its owner. */
@@ -95,7 +120,9 @@ function* release(self: Actor, world: NestedWorld): Operation<readonly Detached[
     const root = yield* self.readOnce(at.readShadowRoot, word);
     if (root === 0) continue;
     const shadow = world.shadows[slot]!;
-    yield* self.store(at.clearKey, fieldWord(world, base, slot, Field.Key), 0);
+    // the next who goes through the array must not take it for one with a table
+    const staysUsed = world.bug('A32-freed-mmu-looks-valid');
+    if (!staysUsed) yield* self.store(at.clearKey, fieldWord(world, base, slot, Field.Key), 0);
     yield* self.store(at.clearRoot, word, 0);
     yield* self.store(at.clearShadowBase, shadow.contextWord, 0);
     self.claim(Claim.ContextRetired, shadow.tree, 0, 0);

@@ -45,6 +45,8 @@ export function nestedInvariants(world: NestedWorld): readonly Invariant[] {
       for (const { slot, context } of world.vcpus) {
         if (slot < 0) continue;
         const mmu = mmus[slot];
+        // its tables are gone, and it stands for nothing any more
+        if (mmu?.key === 0 && mmu.root === 0) continue;
         if (mmu === undefined || mmu.references <= 0 || mmu.key !== keyOf(context))
           return mmu?.root ?? 0;
       }

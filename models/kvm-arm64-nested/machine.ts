@@ -27,6 +27,9 @@ export function shadowVmid(slot: number): number {
   return VMID + 1 + slot;
 }
 
+/** Section domain of the notifiers: VM destruction waits for those that have begun. */
+export const NOTIFIER_DOMAIN = 2;
+
 /** Words besides those of kvm-arm64. */
 const WORDS = 64;
 
@@ -51,6 +54,7 @@ export function nestedMachine(configuration: NestedConfiguration): MachineSpec {
       { name: 'config_lock', kind: LockKind.Mutex },
       { name: 'lock of the guest hypervisor', kind: LockKind.Mutex },
     ],
+    sectionDomains: NOTIFIER_DOMAIN + 1,
     trees: [
       ...base.trees,
       ...Array.from({ length: shadowCount(configuration) }, (_, slot) => ({

@@ -19,7 +19,7 @@ import { repairNested } from './nested-fault.ts';
 import { beginPending, endPending, unmapShadows, whole } from './shadow-unmap.ts';
 import type { NestedWorld } from './world.ts';
 
-export const runSites = sites('run', ['leave', 'readBase', 'drain', 'load']);
+export const runSites = sites('run', ['leave', 'readBase', 'drain', 'load', 'destroyed']);
 const at = runSites;
 
 /** The guest hypervisor accesses one of its own pages. */
@@ -109,14 +109,15 @@ export function* scheduleOut(self: Actor, world: NestedWorld, sleeps: boolean): 
   return Result.Ok;
 }
 
-/** The vCPU is done: gives its MMU and its page cache back, and no longer counts. */
+/** The vCPU will not run any more; some time after that it is destroyed, and gives its MMU and its page cache back. */
 export function* putVcpu(self: Actor, world: NestedWorld): Operation<number> {
   yield* self.leaveGuest(putSites.leave);
+  yield* self.add(putSites.gone, world.host.users, -1);
   if (world.vcpu(self).slot >= 0) yield* putMmu(self, world);
   const cache = world.host.cache(self);
   for (let frame = cache.pop(); frame !== undefined; frame = cache.pop()) {
     yield* self.free(putSites.freeCache, frame);
   }
-  yield* self.add(putSites.gone, world.host.users, -1);
+  yield* self.add(at.destroyed, world.alive, -1);
   return Result.Ok;
 }

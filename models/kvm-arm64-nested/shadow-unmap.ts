@@ -69,39 +69,61 @@ export function whole({ slot, geometry }: Shadow): Scope {
 export function* unmapShadows(self: Actor, world: NestedWorld, scope: Scope): Operation<void> {
   const { windowPages } = world.configuration.geometry;
   const chunk = windowPages / CHUNKS;
-  const end = Math.min(scope.first + scope.pages, windowPages);
   let slot = scope.slot ?? 0;
-  let first = scope.first;
-  let last = end;
-  let isMeasured = scope.isTagged !== true;
-  for (;;) {
-    // the array may be another one after the lock was dropped: nothing is kept but the place in it
-    if (slot >= (yield* self.readOnce(at.readCount, world.arrayCount))) return;
-    const base = yield* self.readOnce(at.readArray, world.arrayBase);
-    const key = yield* self.readOnce(at.readKey, fieldWord(world, base, slot, Field.Key));
-    const isMeant = key !== 0 && (scope.vmid === undefined || contextOf(key).vmid === scope.vmid);
-    if (isMeant) {
-      const shadow = world.shadows[slot]!;
-      const root = yield* self.readOnce(at.readRoot, fieldWord(world, base, slot, Field.Root));
-      if (!isMeasured) [first, last] = yield* taggedRange(self, shadow, root, scope.first);
-      isMeasured = true;
+  let root = 0;
+  let first = -1;
+  let last = -1;
+  // the array may be another one after the lock was dropped, and the MMU may have lost its table
+  for (let isStale = true; ; ) {
+    if (isStale) {
+      if (slot >= (yield* self.readOnce(at.readCount, world.arrayCount))) return;
+      root = yield* rootInScope(self, world, slot, scope);
+      isStale = false;
+    }
+    const shadow = world.shadows[slot]!;
+    if (root !== 0 && first < 0) [first, last] = yield* rangeOf(self, shadow, root, scope);
+    if (root !== 0) {
       self.claim(Claim.WorkBegins, shadow.tree, Work.Unmap, 0);
       const next = Math.min(alignDown(first, chunk) + chunk, last);
       yield* unmapRange(self, shadow, root, first, next - first);
       first = next;
     }
-    if (!isMeant || first >= last) {
-      if (scope.slot !== undefined) return;
+    const isDone = root === 0 || first >= last;
+    if (isDone && scope.slot !== undefined) return;
+    if (isDone) {
       slot += 1;
-      first = scope.first;
-      last = end;
-      isMeasured = scope.isTagged !== true;
+      first = -1;
+      isStale = true;
     }
-    if (isMeant && self.choose(at.contended, 2) === 1) {
-      yield* self.release(at.yieldLock, Lock.Mmu);
-      yield* self.acquire(at.retakeLock, Lock.Mmu, Mode.Exclusive);
-    }
+    if (root === 0 || self.choose(at.contended, 2) === 0) continue;
+    yield* self.release(at.yieldLock, Lock.Mmu);
+    yield* self.acquire(at.retakeLock, Lock.Mmu, Mode.Exclusive);
+    isStale = isDone || !world.bug('A32b-shadow-kept-across-yield');
   }
+}
+
+/** The root of a used MMU that is meant, as the array has it now; 0 for others. */
+function* rootInScope(
+  self: Actor,
+  world: NestedWorld,
+  slot: number,
+  { vmid }: Scope,
+): Operation<number> {
+  const base = yield* self.readOnce(at.readArray, world.arrayBase);
+  const key = yield* self.readOnce(at.readKey, fieldWord(world, base, slot, Field.Key));
+  if (key === 0 || (vmid !== undefined && contextOf(key).vmid !== vmid)) return 0;
+  return yield* self.readOnce(at.readRoot, fieldWord(world, base, slot, Field.Root));
+}
+
+/** What of a shadow is in scope: [first, end). */
+function* rangeOf(
+  self: Actor,
+  shadow: Shadow,
+  root: number,
+  { first, pages, isTagged }: Scope,
+): Operation<readonly [number, number]> {
+  if (isTagged === true) return yield* taggedRange(self, shadow, root, first);
+  return [first, Math.min(first + pages, shadow.geometry.windowPages)];
 }
 
 /**

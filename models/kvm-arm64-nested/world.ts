@@ -46,6 +46,9 @@ export class NestedWorld implements World {
   readonly cursor: WordAddress;
   /** Invalidations by the guest that have begun: a fault that saw another number has read an old table. */
   readonly invalidations: WordAddress;
+  /** vCPUs that are not destroyed; and whether the host still tells of pages that it takes. */
+  readonly alive: WordAddress;
+  readonly isNotified: WordAddress;
   readonly shadows: readonly Shadow[];
   readonly tables: GuestTables;
   readonly history: History;
@@ -65,6 +68,8 @@ export class NestedWorld implements World {
     this.arrayCount = variables.allocate('MMUs');
     this.cursor = variables.allocate('cursor of MMUs');
     this.invalidations = variables.allocate('invalidations by the guest');
+    this.alive = variables.allocate('vCPUs that are not destroyed');
+    this.isNotified = variables.allocate('notifier is registered');
     const count = shadowCount(configuration);
     const bases = variables.allocate('shadow root base', count);
     this.shadows = Array.from({ length: count }, (_, slot) => {
@@ -139,6 +144,9 @@ export class NestedWorld implements World {
       vcpu.mustUnmap = false;
     });
     this.#makeArray((vcpus - late) * shadowsPerVcpu);
+    const { memory } = this.machine;
+    memory.store(this.alive, memory.load(this.host.users), 0);
+    memory.store(this.isNotified, 1, 0);
     this.tables.fill();
     this.history.reset();
   }
