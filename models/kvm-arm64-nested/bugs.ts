@@ -38,9 +38,54 @@ export const BUGS = [
     caughtBy: ['freed-table', 'reference-counts', 'context'],
   },
   {
+    id: 'A33-offset-for-base',
+    title: 'whether a VNCR entry lies in a range is asked of its offset instead of its base',
+    upstream:
+      'KVM: arm64: nv: Fix incorrect VNCR invalidation range calculation, ebb2d8fd81b8 (v6.17, 2025)',
+    configuration: 'today-vncr',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'A34-entry-cleared-without-lock',
+    title: 'a vCPU clears its VNCR entry while another one, which holds the lock, looks at it',
+    upstream:
+      'KVM: arm64: nv: Hold mmu_lock when invalidating VNCR SW-TLB before translating, d43548f422f2 (v6.16, 2025)',
+    configuration: 'today-vncr',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'A35-mapping-half-torn-down',
+    title: 'a VNCR page that is translated anew has no owner, and is still mapped and counted',
+    upstream:
+      'KVM: arm64: nv: Fully update VNCR fixmap state in kvm_translate_vncr, 5949004d7032 (v7.2, 2026)',
+    configuration: 'today-vncr',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'A35b-put-without-lock',
+    title: 'a vCPU unmaps its VNCR page while another one that invalidates it does the same',
+    upstream:
+      'KVM: arm64: nv: Handle VNCR TLB invalidation race with vcpu_put VNCR unmapping, 38640bc32be3 (v7.2, 2026)',
+    configuration: 'today-vncr',
+    caughtBy: ['system-invariant'],
+  },
+  {
     id: 'M22-walk-not-checked',
     title: 'a fault installs what it read of the guest’s table before the guest invalidated it',
     upstream: 'spec/arm.md M22: a hypothesis about the versions that were read (5.4)',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'M22b-count-read-after-walk',
+    title: 'the number of invalidations is read after the walk that it is to vouch for',
+    upstream: 'spec/arm.md M22, 5.4',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'M22c-counted-when-done',
+    title:
+      'an invalidation by the guest is counted when it is done: faults come in while it gives way',
+    upstream: 'spec/arm.md M22, 5.4',
     caughtBy: ['system-invariant'],
   },
   {
@@ -60,6 +105,83 @@ export const BUGS = [
     title: 'an MMU is found by the guest’s VMID alone, whichever table belongs to it',
     upstream: 'spec/arm.md M25; KVM: arm/arm64: Add mmu context for the nesting (RFC, 2017)',
     caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'M26-smaller-granule-offered',
+    title:
+      'with pages of the guest smaller than the host’s, a fault that lacks rights is never repaired',
+    upstream: 'spec/arm.md M26, 5.4: 4K tables of a guest on a host with 16K pages',
+    caughtBy: ['progress'],
+  },
+  {
+    id: 'S01-size-of-guests-leaf-ignored',
+    title: 'the guest invalidates a page of a block, and the rest of the block stays',
+    upstream: 'spec/arm.md 5.5, N7',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'S02-guests-vmid-cut',
+    title: 'shadows are looked for with the guest’s VMID cut to the width of the host’s',
+    upstream: 'KVM: arm/arm64: Add mmu context for the nesting (RFC, 2017, seed document 001)',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'S03-pointer-into-old-array',
+    title: 'a vCPU knows its MMU by an address in the array that another vCPU has replaced since',
+    upstream: 'spec/arm.md 5.2: a hypothesis about growth',
+    caughtBy: ['freed-table', 'system-invariant'],
+  },
+  {
+    id: 'S04-reference-dropped-without-lock',
+    title: 'a vCPU drops its reference without the lock, while another vCPU replaces the array',
+    upstream: 'spec/arm.md 5.2: a hypothesis about growth',
+    caughtBy: ['freed-table', 'system-invariant'],
+  },
+  {
+    id: 'S05-larger-than-guests-leaf',
+    title: 'a shadow maps a block because the host has one, where the guest maps a page',
+    upstream: 'spec/arm.md 5.4 step 4, N4',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'S06-guests-rights-not-kept',
+    title: 'a shadow gives the rights that the host gives, whatever the guest’s table says',
+    upstream: 'spec/arm.md 5.4 step 4, N4',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'S08-done-before-it-is',
+    title: 'an MMU counts as emptied when the work begins: another vCPU runs with what is left',
+    upstream: 'spec/arm.md 5.2, N3',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'S09-second-user-does-not-wait',
+    title: 'a vCPU that finds an MMU which has to be emptied does not see to it',
+    upstream: 'spec/arm.md 5.2, N3',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'S10-taken-from-its-user',
+    title: 'an MMU that a vCPU still runs with is given to another context',
+    upstream: 'spec/arm.md 5.3, N2',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'R01-vmid-is-the-key',
+    title:
+      'an MMU is found by the VMID alone, and by its low bits: vCPUs run with what another table made',
+    upstream: 'KVM: arm/arm64: Add mmu context for the nesting (RFC 39/55, 2017)',
+    configuration: 'rfc-2017',
+    caughtBy: ['system-invariant'],
+  },
+  {
+    id: 'R02-fatal-check-fires',
+    title:
+      'the MMU that the host believes to be on the list is not: it was lost when two were added, or never made',
+    upstream: 'KVM: arm/arm64: Add mmu context for the nesting (RFC 39/55, 2017)',
+    configuration: 'rfc-2017',
+    caughtBy: ['abstract-map'],
   },
 ] as const satisfies readonly Bug[];
 

@@ -70,3 +70,12 @@ export const GUEST_CHANGE_CARD: Card = {
 
 /** Stage 1 only: no entry of a shadow changes. */
 export const STAGE1_FLUSH_CARD: Card = { ...GUEST_FLUSH_CARD, inside: [], unusable: 'nothing' };
+
+/** 5.2: registers only. As first posted (5.1) an MMU is made, or emptied when its VMID is given another table. */
+export const RUN_WITH_CARD: Card = {
+  ...GUEST_FLUSH_CARD,
+  results: [Result.Ok, Result.NoMemory],
+};
+
+/** 5.6: no table of the guest changes; a page of the host's may be made. */
+export const VNCR_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.NoMemory] };

@@ -6,6 +6,10 @@ import { defaultWordBits, rootShape } from '../kvm-arm64/geometry.ts';
 import type { RunParameter } from '../system.ts';
 
 export interface NestedConfiguration extends KvmConfiguration {
+  /** As first posted, or as it is today. */
+  readonly design: 'rfc-2017' | 'today';
+  /** vCPUs keep a translation of their VNCR page; programs are about that and about pages that go. */
+  readonly hasVncr: boolean;
   /** Shadows for each vCPU that exists: two today; with one they change their use more often. */
   readonly shadowsPerVcpu: number;
 }
@@ -18,8 +22,15 @@ const PARAMETERS: readonly RunParameter[] = [
     max: 3,
   },
   {
-    name: 'oneid',
-    title: 'the guest uses one VMID for all of its tables, on different vCPUs at the same time',
+    name: 'ids',
+    title:
+      'VMIDs of the guest’s tables: 0 differ, 1 are one, on several vCPUs at the same time, 2 differ above bit 7',
+    default: 0,
+    max: 2,
+  },
+  {
+    name: 'past',
+    title: 'every MMU stands for a context of the past when the run begins',
     default: 0,
     max: 1,
   },
@@ -85,6 +96,8 @@ function configuration(
     hardwareAccessed: true,
     frames: 128,
     shadowsPerVcpu: 1,
+    design: 'today',
+    hasVncr: false,
     ...rest,
   };
 }
@@ -101,10 +114,32 @@ export const CONFIGURATIONS: readonly NestedConfiguration[] = Object.freeze([
     vcpus: 3,
     frames: 256,
   }),
+  configuration(
+    'today-vncr',
+    'the same with the pages in which registers of the guest lie',
+    toy(2),
+    {
+      weight: 60,
+      hasVncr: true,
+    },
+  ),
   configuration('today-4k', 'the same tables with 512 entries', real(12, 40, 4), {
     isReal: true,
     weight: 4,
     shadowsPerVcpu: 2,
     frames: 2200,
   }),
+  configuration(
+    'rfc-2017',
+    'nested MMUs as first posted: a list, found by the guest’s VMID',
+    toy(2),
+    {
+      kind: 'historical',
+      design: 'rfc-2017',
+      // as many as there may be MMUs on the list
+      shadowsPerVcpu: 3,
+      parameters: PARAMETERS.filter(({ name }) => name === 'huge' || name === 'ids'),
+      frames: 192,
+    },
+  ),
 ]);

@@ -24,6 +24,7 @@ import { destroyTree, unmapRange } from '../kvm-arm64/unmap.ts';
 import { Lock, NOTIFIER_DOMAIN } from './machine.ts';
 import { Field, fieldWord } from './mmu-array.ts';
 import { type Scope, unmapShadows } from './shadow-unmap.ts';
+import { dropVncr } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
 
 export const releaseSites = sites('release', [
@@ -60,6 +61,7 @@ export function* unmapFromHost(
     yield* applyRange(self, host, first, count, unmapRange);
     const all: Scope = { first: 0, pages: world.configuration.geometry.windowPages };
     if (!world.bug('M23-shadows-not-unmapped')) yield* unmapShadows(self, world, all);
+    yield* dropVncr(self, world, first, count);
     yield* self.release(notifierSites.unlockStart, Lock.Mmu);
   }
   for (let i = 0; i < pages; i += 1) yield* revokePage(self, host, page + i);

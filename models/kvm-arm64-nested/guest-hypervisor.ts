@@ -22,6 +22,7 @@ import { Lock } from './machine.ts';
 import { contextOf, Field, fieldWord } from './mmu-array.ts';
 import { enterGuestHypervisor } from './run.ts';
 import { type Scope, unmapShadows } from './shadow-unmap.ts';
+import { beginFlush, endFlush } from './trapped-flush.ts';
 import type { NestedWorld } from './world.ts';
 
 export const guestTableSites = sites('guest-table', [
@@ -35,9 +36,8 @@ export const guestTableSites = sites('guest-table', [
 ]);
 const at = guestTableSites;
 
-export const guestFlushSites = sites('guest-flush', [
+export const stage1FlushSites = sites('stage1-flush', [
   'lock',
-  'count',
   'unlock',
   'readCount',
   'readArray',
@@ -50,7 +50,7 @@ export const guestFlushSites = sites('guest-flush', [
   'complete',
   'leaveContext',
 ]);
-const flush = guestFlushSites;
+const flush = stage1FlushSites;
 
 // ---- the guest's tables ----
 
@@ -89,11 +89,11 @@ export function* changePage(
   const isRelaxed = isValid(old) && (old | WRITE) === next;
   if (isTable(block) && isValid(old) && old !== next && !isRelaxed) {
     yield* set(self, world, at.break, word, 0);
-    const since = yield* beginFlush(self, world);
+    const begun = yield* beginFlush(self, world);
     const vmid = world.vmidOf(table);
     yield* unmapShadows(self, world, { vmid, first: page, pages: 1, isTagged: true });
-    world.history.invalidatedAt(vmid, page, since);
-    yield* self.release(flush.unlock, Lock.Mmu);
+    world.history.invalidatedAt(vmid, page, begun.since);
+    yield* endFlush(self, world, begun);
   }
   if (isTable(block) && next !== 0) yield* set(self, world, at.make, word, next);
   yield* self.release(at.unlock, Lock.Guest);
@@ -102,7 +102,7 @@ export function* changePage(
 
 /**
  * The guest gives a whole region of its guest a block of its own, or an empty table of pages (`target` < 0), and
- * invalidates everything under the VMID in between.
+ * invalidates in between what was there.
  */
 export function* changeBlock(
   self: Actor,
@@ -122,10 +122,16 @@ export function* changeBlock(
   yield* set(self, world, at.break, word, 0);
   if (isValid(old)) {
     const vmid = world.vmidOf(table);
-    const since = yield* beginFlush(self, world);
-    yield* unmapShadows(self, world, { vmid, first, pages: size });
-    world.history.invalidated(vmid, first, size, since);
-    yield* self.release(flush.unlock, Lock.Mmu);
+    const begun = yield* beginFlush(self, world);
+    // a block goes with any of its pages; of a table each page has to be named
+    if (isTable(old)) {
+      yield* unmapShadows(self, world, { vmid, first, pages: size });
+      world.history.invalidated(vmid, first, size, begun.since);
+    } else {
+      yield* unmapShadows(self, world, { vmid, first: page, pages: 1, isTagged: true });
+      world.history.invalidatedAt(vmid, page, begun.since);
+    }
+    yield* endFlush(self, world, begun);
   }
   for (let i = 0; i < size && target < 0; i += 1) {
     const entry = tables.pageWord(table, first + i);
@@ -143,17 +149,6 @@ export function* changeBlock(
 
 // ---- invalidations ----
 
-/**
- * An invalidation by the guest traps: from here on a fault that has read its tables before begins anew. Takes the
- * MMU lock. The moment at which it was issued.
- */
-function* beginFlush(self: Actor, world: NestedWorld): Operation<number> {
-  const since = world.history.now;
-  yield* self.acquire(flush.lock, Lock.Mmu, Mode.Exclusive);
-  yield* self.add(flush.count, world.invalidations, 1);
-  return since;
-}
-
 /** The guest invalidates a range of pages for its present VMID; everything for it, or for all, without one. */
 export function* flushGuest(
   self: Actor,
@@ -163,14 +158,14 @@ export function* flushGuest(
   isForAll: boolean,
 ): Operation<number> {
   yield* enterGuestHypervisor(self, world);
-  const since = yield* beginFlush(self, world);
+  const begun = yield* beginFlush(self, world);
   const { vmid } = world.vcpu(self).context;
   const scope: Scope = isForAll ? { first, pages } : { vmid, first, pages };
   yield* unmapShadows(self, world, scope);
   for (const one of world.guestVmids) {
-    if (isForAll || one === vmid) world.history.invalidated(one, first, pages, since);
+    if (isForAll || one === vmid) world.history.invalidated(one, first, pages, begun.since);
   }
-  yield* self.release(flush.unlock, Lock.Mmu);
+  yield* endFlush(self, world, begun);
   return Result.Ok;
 }
 

@@ -67,6 +67,12 @@ export class History {
     return this.#now;
   }
 
+  /** The guest changes something else that it invalidates: the moment at which it does. */
+  tick(): number {
+    this.#now += 1;
+    return this.#now - 1;
+  }
+
   /** The guest has stored to a table what may change the leaves of these pages: in the step of the store. */
   stored(table: number, first: number, pages: number): void {
     const base = table * this.#pages;

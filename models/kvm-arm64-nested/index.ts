@@ -18,14 +18,17 @@ import { defineSystem } from '../system.ts';
 import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { releaseSites } from './global.ts';
-import { guestFlushSites, guestTableSites } from './guest-hypervisor.ts';
+import { guestTableSites, stage1FlushSites } from './guest-hypervisor.ts';
 import { guestWalkSites } from './guest-walk.ts';
 import { nestedMachine } from './machine.ts';
 import { arraySites } from './mmu-array.ts';
 import { nestedFaultSites } from './nested-fault.ts';
 import { hardwareSites, OPERATIONS } from './operations.ts';
+import { rfcSites } from './rfc.ts';
 import { runSites } from './run.ts';
 import { shadowUnmapSites } from './shadow-unmap.ts';
+import { trappedFlushSites } from './trapped-flush.ts';
+import { vncrSites } from './vncr.ts';
 import { NestedWorld } from './world.ts';
 
 export const kvmArm64Nested = defineSystem({
@@ -50,7 +53,6 @@ export const kvmArm64Nested = defineSystem({
     exitSites,
     faultSites,
     flushSites,
-    guestFlushSites,
     guestSites,
     guestTableSites,
     guestWalkSites,
@@ -62,11 +64,15 @@ export const kvmArm64Nested = defineSystem({
     rangeSites,
     releaseSites,
     revokeSites,
+    rfcSites,
     runSites,
     shadowUnmapSites,
+    stage1FlushSites,
     takingSites,
+    trappedFlushSites,
     unlinkedSites,
     unmapSites,
+    vncrSites,
     walkerSites,
   ],
   machine: nestedMachine,

@@ -5,10 +5,13 @@
 import { frameOf, isValid, RIGHTS } from '../../sim/descriptor.ts';
 import { LAST_LEVEL } from '../../sim/geometry.ts';
 import type { Invariant } from '../../sim/invariant.ts';
+import type { WordAddress } from '../../sim/memory.ts';
 import { grantedFrame } from '../kvm-arm64/host-memory.ts';
 import { Lock } from './machine.ts';
 import { contextOf, Field, fieldWord, keyOf } from './mmu-array.ts';
+import { listedNodes, Node } from './rfc.ts';
 import { taggedLevel } from './tag.ts';
+import type { VncrWords } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
 
 const HOLDS = -1;
@@ -44,7 +47,7 @@ export function nestedInvariants(world: NestedWorld): readonly Invariant[] {
     rule('N2-held-mmu-keeps-its-context', 'an MMU stands for what its users run with', (mmus) => {
       for (const { slot, context } of world.vcpus) {
         if (slot < 0) continue;
-        const mmu = mmus[slot];
+        const mmu = mmus.find((one) => one.slot === slot);
         // its tables are gone, and it stands for nothing any more
         if (mmu?.key === 0 && mmu.root === 0) continue;
         if (mmu === undefined || mmu.references <= 0 || mmu.key !== keyOf(context))
@@ -71,13 +74,65 @@ export function nestedInvariants(world: NestedWorld): readonly Invariant[] {
         return HOLDS;
       },
     ),
+    ...(world.vncr === undefined ? [] : vncrInvariants(world, world.vncr)),
     rule('used-mmu-has-table', 'an MMU that stands for a context has a table', (mmus) =>
       mmus.some(({ key, root }) => key !== 0 && root === 0) ? 0 : HOLDS,
     ),
   ];
 }
 
+/** What the host has of the pages in which the guest's registers lie. */
+function vncrInvariants(world: NestedWorld, words: VncrWords): readonly Invariant[] {
+  const { memory } = world.machine;
+  const vcpus = Array.from({ length: world.configuration.vcpus }, (_, vcpu) => vcpu);
+  const load = (word: WordAddress, vcpu: number): number => memory.load(word + vcpu);
+  const rule = (id: string, title: string, holds: (vcpu: number) => boolean): Invariant => ({
+    id,
+    title,
+    lock: Lock.Mmu,
+    broken: () => (vcpus.every(holds) ? HOLDS : 0),
+  });
+  const isValid = (vcpu: number): boolean => load(words.valid, vcpu) !== 0;
+  return [
+    rule('vncr-complete', 'a valid VNCR entry has a size', (vcpu) => {
+      return !isValid(vcpu) || load(words.size, vcpu) !== 0;
+    }),
+    rule('vncr-backed', 'a valid VNCR entry names the frame that backs its page', (vcpu) => {
+      const frame = grantedFrame(world.host, load(words.page, vcpu));
+      return !isValid(vcpu) || load(words.frame, vcpu) === frame;
+    }),
+    rule(
+      'vncr-mapped-by-guest',
+      'a valid VNCR entry is what the guest maps, or has not invalidated',
+      (vcpu) => {
+        const page = load(words.page, vcpu);
+        const isPast = world.vncrPast[vcpu]!.some((past) => past.page === page);
+        return !isValid(vcpu) || isPast || page === load(words.guestPage, vcpu);
+      },
+    ),
+    rule('vncr-owner', 'a VNCR page is mapped on the PE that owns it, and counted', (vcpu) => {
+      const owner = load(words.owner, vcpu);
+      const isMapped = load(words.mapped, vcpu) !== 0;
+      const maps = vcpus.filter((one) => load(words.owner, one) !== 0).length;
+      return isMapped === (owner === vcpu + 1) && memory.load(words.maps) === maps;
+    }),
+  ];
+}
+
+/** MMUs on the list of the design first posted: nobody counts their users, and none changes its use. */
+function listedMmus(world: NestedWorld): readonly Mmu[] {
+  const { memory } = world.machine;
+  return listedNodes(world).map((node) => ({
+    slot: memory.load(memory.address(node, Node.Slot)),
+    key: memory.load(memory.address(node, Node.Key)),
+    references: 1,
+    isPending: false,
+    root: memory.load(memory.address(node, Node.Root)),
+  }));
+}
+
 function mmusOf(world: NestedWorld): readonly Mmu[] {
+  if (world.isRfc) return listedMmus(world);
   const { memory } = world.machine;
   const base = memory.load(world.arrayBase);
   const load = (slot: number, field: Field): number =>

@@ -31,7 +31,7 @@ export function shadowVmid(slot: number): number {
 export const NOTIFIER_DOMAIN = 2;
 
 /** Words besides those of kvm-arm64. */
-const WORDS = 64;
+const WORDS = 96;
 
 /** Kernel frames besides those of kvm-arm64: for words, and for the pages in which the guest keeps its tables. */
 function moreFrames(configuration: NestedConfiguration): number {

@@ -14,6 +14,7 @@ import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { putPage } from '../kvm-arm64/counts.ts';
 import { Lock } from './machine.ts';
+import { findMmu } from './rfc.ts';
 import type { NestedWorld } from './world.ts';
 
 export const arraySites = sites('mmu-array', [
@@ -56,13 +57,17 @@ export interface Context {
   readonly vmid: number;
 }
 
+/** VMIDs of the guest have 16 bits. */
+const VMID_SHIFT = 8;
+const VMID_MASK = 0xffff;
+
 /** The key word of an MMU; 0 is one that nobody uses. */
 export function keyOf({ isOn, table, vmid }: Context): number {
-  return 1 | (isOn ? 2 : 0) | (table << 4) | (vmid << 8);
+  return 1 | (isOn ? 2 : 0) | (table << 4) | (vmid << VMID_SHIFT);
 }
 
 export function contextOf(key: number): Context {
-  return { isOn: (key & 2) !== 0, table: (key >>> 4) & 15, vmid: (key >>> 8) & 0xff };
+  return { isOn: (key & 2) !== 0, table: (key >>> 4) & 15, vmid: (key >>> VMID_SHIFT) & VMID_MASK };
 }
 
 export function fieldWord(
@@ -86,7 +91,11 @@ function isFor(world: NestedWorld, key: number, wanted: Context): boolean {
  * Finds the MMU for what the vCPU runs next, or gives it one that nobody uses, and takes a reference.
  * @returns false when all are in use
  */
-export function* getMmu(self: Actor, world: NestedWorld): Operation<boolean> {
+export function getMmu(self: Actor, world: NestedWorld): Operation<boolean> {
+  return world.isRfc ? findMmu(self, world) : getFromArray(self, world);
+}
+
+function* getFromArray(self: Actor, world: NestedWorld): Operation<boolean> {
   const vcpu = world.vcpu(self);
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   const base = yield* self.readOnce(at.readArray, world.arrayBase);
@@ -96,12 +105,15 @@ export function* getMmu(self: Actor, world: NestedWorld): Operation<boolean> {
     const key = yield* self.readOnce(at.readKey, fieldWord(world, base, i, Field.Key));
     if (isFor(world, key, vcpu.context)) slot = i;
   }
-  if (slot < 0) slot = yield* recycle(self, world, base, count);
+  const isFound = slot >= 0;
+  if (!isFound) slot = yield* recycle(self, world, base, count);
   if (slot >= 0) {
     yield* self.add(at.hold, fieldWord(world, base, slot, Field.References), 1);
     const pending = fieldWord(world, base, slot, Field.Pending);
-    vcpu.mustUnmap = (yield* self.readOnce(at.readPending, pending)) !== 0;
+    const isPending = (yield* self.readOnce(at.readPending, pending)) !== 0;
+    vcpu.mustUnmap = isPending && !(isFound && world.bug('S09-second-user-does-not-wait'));
     vcpu.slot = slot;
+    vcpu.array = base;
   }
   yield* self.release(at.unlock, Lock.Mmu);
   return slot >= 0;
@@ -113,7 +125,8 @@ function* recycle(self: Actor, world: NestedWorld, base: number, count: number):
   for (let i = 0; i < count; i += 1) {
     const slot = (cursor + i) % count;
     const word = (field: Field): WordAddress => fieldWord(world, base, slot, field);
-    if ((yield* self.readOnce(at.readReferences, word(Field.References))) !== 0) continue;
+    const references = yield* self.readOnce(at.readReferences, word(Field.References));
+    if (references !== 0 && !world.bug('S10-taken-from-its-user')) continue;
     yield* self.store(at.moveCursor, world.cursor, (slot + 1) % count);
     const old = yield* self.readOnce(at.readKey, word(Field.Key));
     if (old !== 0 && !world.bug('M24-reused-before-unmap')) {
@@ -128,11 +141,18 @@ function* recycle(self: Actor, world: NestedWorld, base: number, count: number):
 /** The vCPU does not run with its MMU any more, which may be given to another context. */
 export function* putMmu(self: Actor, world: NestedWorld): Operation<void> {
   const vcpu = world.vcpu(self);
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
+  if (world.isRfc) {
+    vcpu.slot = -1;
+    return;
+  }
+  const isLocked = !world.bug('S04-reference-dropped-without-lock');
+  if (isLocked) yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   const base = yield* self.readOnce(at.readArray, world.arrayBase);
-  yield* self.add(at.drop, fieldWord(world, base, vcpu.slot, Field.References), -1);
+  // the array may be another one than when the vCPU got its MMU
+  const array = world.bug('S03-pointer-into-old-array') ? vcpu.array : base;
+  yield* self.add(at.drop, fieldWord(world, array, vcpu.slot, Field.References), -1);
   vcpu.slot = -1;
-  yield* self.release(at.unlock, Lock.Mmu);
+  if (isLocked) yield* self.release(at.unlock, Lock.Mmu);
 }
 
 /** The vCPU is initialised: there are MMUs for one more. False without memory. */

@@ -12,6 +12,7 @@ import { exitOwner, unmapFromHost } from './global.ts';
 import { changeBlock, changePage, flushGuest, flushGuestStage1 } from './guest-hypervisor.ts';
 import { GIVES_ALL, GIVES_READ, GUEST_TABLES } from './guest-tables.ts';
 import { accessNested, accessOwn, chooseContext, putVcpu, scheduleOut } from './run.ts';
+import { moveVncr, useVncr } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
@@ -31,6 +32,13 @@ const context: Parameter<NestedConfiguration> = {
   kind: 'count',
   arbitrary: () => fc.constantFrom(0, 1, 1, GUEST_TABLES),
   max: () => GUEST_TABLES,
+};
+
+const vcpu: Parameter<NestedConfiguration> = {
+  name: 'vcpu',
+  kind: 'count',
+  arbitrary: ({ vcpus }) => fc.nat(vcpus - 1),
+  max: ({ vcpus }) => vcpus - 1,
 };
 
 /** 0 lets it sleep until something happens, 1 preempts it. */
@@ -75,11 +83,17 @@ function guest(
   parameters: Spec['parameters'],
   start: Spec['start'],
   promise: Card = card.GUEST_CHANGE_CARD,
+  isIn: (configuration: NestedConfiguration) => boolean = () => true,
 ): Spec {
-  return { id, title, roles: ['vcpu'], parameters, card: promise, weight, start };
+  return { id, title, roles: ['vcpu'], parameters, card: promise, weight, isIn, start };
 }
 
-export const OPERATIONS: readonly Spec[] = Object.freeze([
+/** Not in the design as first posted. */
+function isToday({ design }: NestedConfiguration): boolean {
+  return design === 'today';
+}
+
+const ALL: readonly Spec[] = [
   own('read', 'the guest hypervisor reads one of its pages', Intent.Read, 3),
   own('write', 'the guest hypervisor writes one of its pages', Intent.Write, 4),
   nested('nested-read', 'the guest of the guest reads a page', Intent.Read, 12),
@@ -91,7 +105,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     10,
     [context],
     (self, world, [at = 0]) => chooseContext(self, world, at),
-    card.NO_CARD,
+    card.RUN_WITH_CARD,
   ),
   guest(
     'guest-map',
@@ -164,6 +178,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     [],
     (self, world) => flushGuestStage1(self, world),
     card.STAGE1_FLUSH_CARD,
+    isToday,
   ),
   guest(
     'schedule-out',
@@ -173,6 +188,28 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     (self, world, [preempted = 0]) => scheduleOut(self, world, preempted === 0),
     card.NO_CARD,
   ),
+  {
+    ...guest(
+      'vncr-use',
+      'the vCPU uses the page in which its registers lie',
+      14,
+      [],
+      (self, world) => useVncr(self, world),
+      card.VNCR_CARD,
+    ),
+    isIn: ({ hasVncr }) => hasVncr,
+  },
+  {
+    ...guest(
+      'vncr-move',
+      'the guest hypervisor maps the page of a vCPU elsewhere, and invalidates its own stage 1',
+      8,
+      [vcpu, page],
+      (self, world, [which = 0, at = 0]) => moveVncr(self, world, which, at),
+      card.NO_CARD,
+    ),
+    isIn: ({ hasVncr }) => hasVncr,
+  },
   {
     id: 'unmap',
     title: 'the host takes pages away (notifier start, unmap, free, end)',
@@ -191,6 +228,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     card: card.EXIT_CARD,
     weight: 4,
     once: true,
+    isIn: isToday,
     start: (self, world, [pages = 1]) => exitOwner(self, world, pages),
   },
   {
@@ -234,4 +272,28 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     weight: 0,
     start: (self, world) => putVcpu(self, world),
   },
-]);
+];
+
+/** What programs about VNCR pages contain. */
+const ABOUT_VNCR: readonly string[] = [
+  'vncr-use',
+  'vncr-move',
+  'nested-write',
+  'guest-unmap',
+  'schedule-out',
+  'unmap',
+  'exit',
+  'callbacks',
+  'put',
+];
+
+export const OPERATIONS: readonly Spec[] = Object.freeze(
+  ALL.map(
+    (spec): Spec => ({
+      ...spec,
+      isIn: (configuration) =>
+        spec.isIn?.(configuration) !== false &&
+        (!configuration.hasVncr || ABOUT_VNCR.includes(spec.id)),
+    }),
+  ),
+);

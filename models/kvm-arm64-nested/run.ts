@@ -16,7 +16,9 @@ import { SLOTS_DOMAIN } from '../kvm-arm64/machine.ts';
 import type { Stage2 } from '../kvm-arm64/stage2.ts';
 import { getMmu, initialiseVcpu, putMmu } from './mmu-array.ts';
 import { repairNested } from './nested-fault.ts';
+import { writeVttbr } from './rfc.ts';
 import { beginPending, endPending, unmapShadows, whole } from './shadow-unmap.ts';
+import { putVncr } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
 
 export const runSites = sites('run', ['leave', 'readBase', 'drain', 'load', 'destroyed']);
@@ -43,7 +45,18 @@ export function* accessOwn(
 }
 
 /** The guest of the guest hypervisor accesses one of its pages, with as many faults as it takes. */
-export function* accessNested(
+export function accessNested(
+  self: Actor,
+  world: NestedWorld,
+  page: number,
+  intent: Intent,
+): Operation<number> {
+  // as first posted: without stage 2 it runs with the guest's own table
+  const hasOwn = world.isRfc && !world.vcpu(self).context.isOn;
+  return hasOwn ? accessOwn(self, world, page, intent) : accessShadow(self, world, page, intent);
+}
+
+function* accessShadow(
   self: Actor,
   world: NestedWorld,
   page: number,
@@ -98,13 +111,16 @@ export function* enterGuestHypervisor(self: Actor, world: NestedWorld): Operatio
 /** The guest hypervisor chooses what its guest runs with from now on. */
 export function* chooseContext(self: Actor, world: NestedWorld, table: number): Operation<number> {
   yield* enterGuestHypervisor(self, world);
-  world.vcpu(self).context = world.contextFor(table);
+  const context = world.contextFor(table);
+  if (world.isRfc) return yield* writeVttbr(self, world, context);
+  world.vcpu(self).context = context;
   return Result.Ok;
 }
 
 /** The vCPU is scheduled out: it keeps its MMU, unless it sleeps until something happens. */
 export function* scheduleOut(self: Actor, world: NestedWorld, sleeps: boolean): Operation<number> {
   yield* leave(self);
+  yield* putVncr(self, world);
   if (sleeps && world.vcpu(self).slot >= 0) yield* putMmu(self, world);
   return Result.Ok;
 }
@@ -112,6 +128,7 @@ export function* scheduleOut(self: Actor, world: NestedWorld, sleeps: boolean): 
 /** The vCPU will not run any more; some time after that it is destroyed, and gives its MMU and its page cache back. */
 export function* putVcpu(self: Actor, world: NestedWorld): Operation<number> {
   yield* self.leaveGuest(putSites.leave);
+  yield* putVncr(self, world);
   yield* self.add(putSites.gone, world.host.users, -1);
   if (world.vcpu(self).slot >= 0) yield* putMmu(self, world);
   const cache = world.host.cache(self);

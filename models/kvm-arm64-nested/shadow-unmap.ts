@@ -19,9 +19,11 @@ import {
 } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
+import { blockPages } from '../kvm-arm64/geometry.ts';
 import { unmapRange } from '../kvm-arm64/unmap.ts';
 import { Lock } from './machine.ts';
 import { contextOf, Field, fieldWord } from './mmu-array.ts';
+import { unmapListed } from './rfc.ts';
 import type { Shadow } from './shadow.ts';
 import { taggedLevel } from './tag.ts';
 import type { NestedWorld } from './world.ts';
@@ -41,9 +43,6 @@ export const shadowUnmapSites = sites('shadow-unmap', [
   'unlock',
 ]);
 const at = shadowUnmapSites;
-
-/** Places at which the unmapping of a shadow may drop the lock: halves are enough to show what comes of it. */
-const CHUNKS = 2;
 
 /** Level of the largest block of the guest's that an invalidation by page may be about. */
 const LARGEST_LEVEL = 1;
@@ -66,9 +65,11 @@ export function whole({ slot, geometry }: Shadow): Scope {
 }
 
 /** Unmaps what is in scope. The caller holds the MMU lock exclusively when it begins and when it ends. */
-export function* unmapShadows(self: Actor, world: NestedWorld, scope: Scope): Operation<void> {
-  const { windowPages } = world.configuration.geometry;
-  const chunk = windowPages / CHUNKS;
+export function unmapShadows(self: Actor, world: NestedWorld, scope: Scope): Operation<void> {
+  return world.isRfc ? unmapListed(self, world, scope) : unmapInArray(self, world, scope);
+}
+
+function* unmapInArray(self: Actor, world: NestedWorld, scope: Scope): Operation<void> {
   let slot = scope.slot ?? 0;
   let root = 0;
   let first = -1;
@@ -81,10 +82,10 @@ export function* unmapShadows(self: Actor, world: NestedWorld, scope: Scope): Op
       isStale = false;
     }
     const shadow = world.shadows[slot]!;
-    if (root !== 0 && first < 0) [first, last] = yield* rangeOf(self, shadow, root, scope);
+    if (root !== 0 && first < 0) [first, last] = yield* rangeOf(self, world, shadow, root, scope);
     if (root !== 0) {
       self.claim(Claim.WorkBegins, shadow.tree, Work.Unmap, 0);
-      const next = Math.min(alignDown(first, chunk) + chunk, last);
+      const next = Math.min(chunkEnd(shadow.geometry, first), last);
       yield* unmapRange(self, shadow, root, first, next - first);
       first = next;
     }
@@ -102,13 +103,21 @@ export function* unmapShadows(self: Actor, world: NestedWorld, scope: Scope): Op
   }
 }
 
+/** The lock may be dropped after the first region: more such places would show nothing else. */
+function chunkEnd(geometry: Geometry, first: number): number {
+  return first < blockPages(geometry) ? blockPages(geometry) : geometry.windowPages;
+}
+
 /** The root of a used MMU that is meant, as the array has it now; 0 for others. */
 function* rootInScope(
   self: Actor,
   world: NestedWorld,
   slot: number,
-  { vmid }: Scope,
+  scope: Scope,
 ): Operation<number> {
+  // the guest's numbers have 16 bits, whatever the width of the host's
+  const isCut = scope.vmid !== undefined && world.bug('S02-guests-vmid-cut');
+  const vmid = isCut ? scope.vmid & 0xff : scope.vmid;
   const base = yield* self.readOnce(at.readArray, world.arrayBase);
   const key = yield* self.readOnce(at.readKey, fieldWord(world, base, slot, Field.Key));
   if (key === 0 || (vmid !== undefined && contextOf(key).vmid !== vmid)) return 0;
@@ -118,11 +127,14 @@ function* rootInScope(
 /** What of a shadow is in scope: [first, end). */
 function* rangeOf(
   self: Actor,
+  world: NestedWorld,
   shadow: Shadow,
   root: number,
   { first, pages, isTagged }: Scope,
 ): Operation<readonly [number, number]> {
-  if (isTagged === true) return yield* taggedRange(self, shadow, root, first);
+  if (isTagged === true && !world.bug('S01-size-of-guests-leaf-ignored')) {
+    return yield* taggedRange(self, shadow, root, first);
+  }
   return [first, Math.min(first + pages, shadow.geometry.windowPages)];
 }
 
@@ -176,7 +188,10 @@ export function* beginPending(
 ): Operation<boolean> {
   yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
   const base = yield* self.readOnce(at.readArray, world.arrayBase);
-  return (yield* self.readOnce(at.readPending, fieldWord(world, base, slot, Field.Pending))) !== 0;
+  const pending = fieldWord(world, base, slot, Field.Pending);
+  const isPending = (yield* self.readOnce(at.readPending, pending)) !== 0;
+  if (world.bug('S08-done-before-it-is')) yield* self.store(at.setDone, pending, 0);
+  return isPending;
 }
 
 /** What the MMU held for another context is gone: whoever holds it may run with it. */

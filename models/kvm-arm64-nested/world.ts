@@ -18,8 +18,19 @@ import { GUEST_TABLES, GuestTables, guestTableFrames } from './guest-tables.ts';
 import { History } from './history.ts';
 import { nestedInvariants } from './invariants.ts';
 import { shadowCount } from './machine.ts';
-import { type Context, Field, fieldWord } from './mmu-array.ts';
+import { type Context, Field, fieldWord, keyOf } from './mmu-array.ts';
 import { Shadow } from './shadow.ts';
+import { allocateVncr, fillVncr, type VncrPast, type VncrWords } from './vncr.ts';
+
+/** By parameter `ids`: VMIDs that the guest gives each of its tables, and what has none. */
+const VMIDS: readonly (readonly number[])[] = [
+  [1, 2, 3],
+  [1, 1, 1],
+  [1, 0x101, 3],
+];
+
+/** A VMID that nobody uses now. */
+const PAST_VMID = 9;
 
 /** What a vCPU knows privately: the virtual registers, and what the host has loaded for it. */
 export interface Vcpu {
@@ -28,6 +39,8 @@ export interface Vcpu {
   isInitialised: boolean;
   /** Its MMU in the array, or -1 while it has none. */
   slot: number;
+  /** The array in which it was when the vCPU got it. */
+  array: number;
   /** The MMU has to be emptied before the vCPU runs with it. */
   mustUnmap: boolean;
 }
@@ -54,8 +67,16 @@ export class NestedWorld implements World {
   readonly history: History;
   /** A fault walks the guest's table a second time under the lock. */
   walksAgain = false;
+  /** MMUs are on a list, by VMID, as first posted. */
+  readonly isRfc: boolean;
+  /** Head of that list. */
+  readonly listHead: WordAddress;
+  /** Pseudo-TLBs of the VNCR pages, where there are any; and by vCPU, what the guest has had mapped there before. */
+  readonly vncr: VncrWords | undefined;
+  readonly vncrPast: VncrPast[][];
   readonly #vcpus: Vcpu[];
-  #hasOneVmid = false;
+  /** The number that the guest uses for each of its tables, and for none. */
+  #vmids = VMIDS[0]!;
 
   constructor(machine: Machine, configuration: NestedConfiguration, flags: BugFlags) {
     this.machine = machine;
@@ -70,6 +91,10 @@ export class NestedWorld implements World {
     this.invalidations = variables.allocate('invalidations by the guest');
     this.alive = variables.allocate('vCPUs that are not destroyed');
     this.isNotified = variables.allocate('notifier is registered');
+    this.isRfc = configuration.design === 'rfc-2017';
+    this.listHead = variables.allocate('list of MMUs');
+    this.vncr = configuration.hasVncr ? allocateVncr(variables, configuration.vcpus) : undefined;
+    this.vncrPast = Array.from({ length: configuration.vcpus }, () => []);
     const count = shadowCount(configuration);
     const bases = variables.allocate('shadow root base', count);
     this.shadows = Array.from({ length: count }, (_, slot) => {
@@ -83,6 +108,7 @@ export class NestedWorld implements World {
       context: this.contextFor(0),
       isInitialised: true,
       slot: -1,
+      array: 0,
       mustUnmap: false,
     }));
     this.invariants = nestedInvariants(this);
@@ -100,14 +126,13 @@ export class NestedWorld implements World {
     return this.#vcpus;
   }
 
-  /** The number that the guest uses for a table; and for no table, as many as there are. */
   vmidOf(table: number): number {
-    return this.#hasOneVmid ? 1 : table + 1;
+    return this.#vmids[table]!;
   }
 
   /** Every number that the guest uses. */
   get guestVmids(): readonly number[] {
-    return this.#hasOneVmid ? [1] : [1, 2, 3];
+    return this.#vmids;
   }
 
   /** @param table one of the guest's, or GUEST_TABLES for none: stage 2 is off */
@@ -133,25 +158,30 @@ export class NestedWorld implements World {
 
   reset(parameters: Readonly<Record<string, number>>): void {
     this.host.reset(parameters);
-    this.#hasOneVmid = (parameters.oneid ?? 0) === 1;
+    this.#vmids = VMIDS[parameters.ids ?? 0]!;
     this.walksAgain = (parameters.rewalk ?? 0) === 1;
     const { vcpus, shadowsPerVcpu } = this.configuration;
     const late = parameters.late ?? 0;
     this.#vcpus.forEach((vcpu, actor) => {
-      vcpu.context = this.contextFor(0);
+      // as first posted, what a guest runs with begins when its hypervisor says so
+      vcpu.context = this.contextFor(this.isRfc ? GUEST_TABLES : 0);
       vcpu.isInitialised = actor < vcpus - late;
       vcpu.slot = -1;
+      vcpu.array = 0;
       vcpu.mustUnmap = false;
     });
-    this.#makeArray((vcpus - late) * shadowsPerVcpu);
+    const isPast = (parameters.past ?? 0) === 1;
+    if (!this.isRfc) this.#makeArray((vcpus - late) * shadowsPerVcpu, isPast);
     const { memory } = this.machine;
     memory.store(this.alive, memory.load(this.host.users), 0);
     memory.store(this.isNotified, 1, 0);
     this.tables.fill();
+    if (this.vncr !== undefined) fillVncr(this);
+    for (const past of this.vncrPast) if (past.length > 0) past.length = 0;
     this.history.reset();
   }
 
-  #makeArray(count: number): void {
+  #makeArray(count: number, isPast: boolean): void {
     const { memory, pages } = this.machine;
     const array = pages.takeRun(Role.Kernel, count);
     memory.store(this.arrayBase, array, 0);
@@ -160,6 +190,8 @@ export class NestedWorld implements World {
       const root = this.#plant(this.shadows[slot]!.tree);
       memory.store(fieldWord(this, array, slot, Field.Root), root, 0);
       memory.store(this.shadows[slot]!.contextWord, root, 0);
+      const past = { isOn: false, table: 0, vmid: PAST_VMID + slot };
+      if (isPast) memory.store(fieldWord(this, array, slot, Field.Key), keyOf(past), 0);
     }
   }
 
