@@ -224,9 +224,7 @@ class Context implements Oracle {
     // where guests are given new numbers, an old one may be on its way: what it misses is judged elsewhere
     if (vmid === tree.vmid || (tree.pastVmids & (1 << vmid)) !== 0) return;
     // an operation on all trees invalidates each with its own
-    const isOfAny = machine.tables.trees.some(
-      (one) => concerns(card, one) && one.live && one.vmid === vmid,
-    );
+    const isOfAny = machine.tables.trees.some((one) => concerns(card, one) && one.vmid === vmid);
     if (!isOfAny)
       report.add('context', 'wrong-vmid', 'translation', { expected: tree.vmid, found: vmid });
   }

@@ -14,19 +14,19 @@
  * Blind to: results of operations during which the log was started or stopped; pages that the host was told
  * about before they were written; writes before the
  * operation that starts the log has ended; writes by devices; which of
- * several guest trees makes a page writable (pages are told apart by number only).
+ * several guest trees, unless one is made from a table of the guest's own, makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
  * and TLBs per round.
  * Source: spec/arm.md 4.5 invariant D and the round guarantee; spec/x86-xen.md A12, amendments E8, E14.
  */
 import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
-import { DIRTY, Intent, isValid, WRITE } from '../sim/descriptor.ts';
+import { DIRTY, frameOf, Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
-import { liveTreeOf, nextTranslation, Translation } from './translations.ts';
+import { liveTreeOf, loadedTree, nextTranslation, Translation } from './translations.ts';
 
 export const dirtyLog: OracleSpec = {
   id: 'dirty-log',
@@ -42,6 +42,7 @@ export const dirtyLog: OracleSpec = {
   claims: [
     Claim.ContextCreated,
     Claim.HostDirtied,
+    Claim.HostGrants,
     Claim.LogHarvested,
     Claim.LogMarked,
     Claim.LogQueued,
@@ -79,9 +80,14 @@ class DirtyLog implements Oracle {
   /** By tree: the hardware logs writes that set the dirty flag. By page: its places in such logs. */
   readonly #isHardwareLogged: Uint8Array;
   readonly #queued: Int32Array;
+  /** Some tree's input pages are not the slot's; and by frame, the page of the slot that it was granted for last. */
+  readonly #hasDerived: boolean;
+  readonly #pageOf: Int32Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#hasDerived = scene.machine.tables.trees.some(({ isDerived }) => isDerived);
+    this.#pageOf = new Int32Array(scene.machine.spec.frames);
     const pages = Math.max(...scene.machine.tables.trees.map((tree) => tree.geometry.windowPages));
     this.#marked = new Uint8Array(pages);
     this.#taken = new Uint8Array(pages);
@@ -99,6 +105,7 @@ class DirtyLog implements Oracle {
     this.#marked.fill(0);
     this.#taken.fill(0);
     this.#isLogging = false;
+    if (this.#hasDerived) this.#pageOf.fill(0);
     this.#isUntold.fill(0);
     this.#isTold.fill(0);
     this.#switches = 0;
@@ -111,7 +118,7 @@ class DirtyLog implements Oracle {
     if (kind === Event.Use) {
       if (c !== Intent.Write) return;
       this.#isUntold[b] = 1;
-      if (this.#isLogging) this.#written(a, d);
+      if (this.#isLogging) this.#written(this.#hasDerived ? this.#slotPage(a, b) : a, d);
       return;
     }
     if (kind === Event.Free) {
@@ -138,6 +145,10 @@ class DirtyLog implements Oracle {
         this.#isLogging = true;
         this.#switches += 1;
         this.#roundEnded();
+        return;
+      case Claim.HostGrants:
+        if (!this.#hasDerived) return;
+        for (let i = 0; i < 1 << (d >>> 1); i += 1) this.#pageOf[c + i] = b + i;
         return;
       case Claim.ContextCreated:
         this.#isHardwareLogged[b] = d & 1;
@@ -238,6 +249,13 @@ class DirtyLog implements Oracle {
     this.#scene.report.add('dirty-log', 'write-lost', 'log', { page });
   }
 
+  /** The page of the slot that the actor's access was to, through whichever tree its PE has loaded. */
+  #slotPage(page: number, frame: number): number {
+    const { machine } = this.#scene;
+    const { vttbr } = machine.pes[machine.actors[machine.actor]!.pe]!;
+    return loadedTree(machine, vttbr)?.isDerived === true ? this.#pageOf[frame]! : page;
+  }
+
   /** Whether a guest with this entry can write without anybody being told. */
   #isOpen(entry: number, tree: Tree): boolean {
     if (!isValid(entry) || (entry & WRITE) === 0) return false;
@@ -267,15 +285,21 @@ class DirtyLog implements Oracle {
     const { changedFirst, changedCount } = machine.tables;
     for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
       // an entry that goes again may still be cached: who made it writable owes the mark until it ends
-      if (!this.#isOpen(tree.entries[page]!, tree) || this.#isOpen(tree.before[page]!, tree))
-        continue;
-      if (this.#marked[page] === 1 || machine.operation < 0) continue;
-      if (this.#opener[page] === 0) {
-        this.#open[this.#openCount] = page;
-        this.#openCount += 1;
-      }
-      this.#opener[page] = machine.operation + 1;
+      const entry = tree.entries[page]!;
+      if (!this.#isOpen(entry, tree) || this.#isOpen(tree.before[page]!, tree)) continue;
+      if (machine.operation < 0) continue;
+      this.#opened(tree.isDerived ? this.#pageOf[frameOf(entry)]! : page);
     }
+  }
+
+  /** The operation has made a page of the slot writable. */
+  #opened(page: number): void {
+    if (this.#marked[page] === 1) return;
+    if (this.#opener[page] === 0) {
+      this.#open[this.#openCount] = page;
+      this.#openCount += 1;
+    }
+    this.#opener[page] = this.#scene.machine.operation + 1;
   }
 
   /** Another operation that has not ended made the page writable and is to mark it. */
@@ -321,11 +345,21 @@ class DirtyLog implements Oracle {
     if (this.#marked[page] === 1 || this.#queued[page]! > 0) return false;
     for (const tree of machine.tables.trees) {
       if (!tree.loadable || tree.regime !== Regime.Guest) continue;
-      if (!this.#isOpen(tree.entries[page]!, tree)) continue;
-      report.add('dirty-log', 'writable-unmarked', 'log', { page, found: tree.entries[page]! });
+      const found = tree.isDerived ? this.#entryFor(tree, page) : tree.entries[page]!;
+      if (!this.#isOpen(found, tree)) continue;
+      report.add('dirty-log', 'writable-unmarked', 'log', { page, found });
       return true;
     }
     return false;
+  }
+
+  /** An entry of a derived tree through which a page of the slot may be written; 0 when there is none. */
+  #entryFor(tree: Tree, page: number): number {
+    for (let at = 0; at < tree.entries.length; at += 1) {
+      const entry = tree.entries[at]!;
+      if (this.#isOpen(entry, tree) && this.#pageOf[frameOf(entry)] === page) return entry;
+    }
+    return 0;
   }
 
   #roundEnded(): void {
@@ -343,8 +377,12 @@ class DirtyLog implements Oracle {
       if (held.isTable || held.regime !== Regime.Guest || (held.word & WRITE) === 0) continue;
       const tree = liveTreeOf(machine, held);
       if (tree === undefined || !this.#isOpen(held.word, tree)) continue;
-      const end = Math.min(this.#end, held.first + (1 << held.bits));
-      for (let page = Math.max(this.#first, held.first); page < end; page += 1) {
+      const { isDerived } = tree;
+      const last = held.first + (1 << held.bits);
+      const end = isDerived ? last : Math.min(this.#end, last);
+      for (let i = isDerived ? held.first : Math.max(this.#first, held.first); i < end; i += 1) {
+        const page = isDerived ? this.#pageOf[frameOf(held.word) + i - held.first]! : i;
+        if (page < this.#first || page >= this.#end) continue;
         if (this.#marked[page] === 1 || this.#queued[page]! > 0 || this.#isOpenByOther(page))
           continue;
         report.add('dirty-log', 'writable-cached', 'log', {

@@ -168,6 +168,25 @@ export const BUGS = [
     caughtBy: ['system-invariant'],
   },
   {
+    id: 'S11-log-flushes-own-number-only',
+    title:
+      'a round of the dirty log invalidates the guest’s own translations, and not those of shadows',
+    upstream: 'spec/arm.md 5.6, amendment E1: a suspicion',
+    caughtBy: ['dirty-log', 'stale-translation'],
+  },
+  {
+    id: 'S12-round-leaves-shadows-writable',
+    title: 'a round of the dirty log protects the guest’s own table only',
+    upstream: 'spec/arm.md N6',
+    caughtBy: ['dirty-log'],
+  },
+  {
+    id: 'S13-other-page-marked',
+    title: 'a fault on a shadow marks the page of the guest’s guest in the dirty log',
+    upstream: 'spec/arm.md 5.4 step 6',
+    caughtBy: ['dirty-log'],
+  },
+  {
     id: 'R01-vmid-is-the-key',
     title:
       'an MMU is found by the VMID alone, and by its low bits: vCPUs run with what another table made',

@@ -6,9 +6,17 @@ import { type Card, Change, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { EXEC, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
-import { EXIT_CARD, keepsLeaf, NO_CARD, SHARED_ACCESS_CARD } from '../kvm-arm64/cards.ts';
+import {
+  COLLECT_LOG_CARD,
+  EXIT_CARD,
+  keepsLeaf,
+  NO_CARD,
+  START_LOG_CARD as OWN_START_LOG_CARD,
+  SHARED_ACCESS_CARD,
+  STOP_LOG_CARD,
+} from '../kvm-arm64/cards.ts';
 
-export { EXIT_CARD, NO_CARD };
+export { EXIT_CARD, NO_CARD, STOP_LOG_CARD };
 
 const EVERY_TREE = { tree: 0, everyGuestTree: true } as const;
 
@@ -79,3 +87,15 @@ export const RUN_WITH_CARD: Card = {
 
 /** 5.6: no table of the guest changes; a page of the host's may be made. */
 export const VNCR_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.NoMemory] };
+
+/** 4.5, 5.6, N6: as without shadows, for every tree; nothing when the VM is gone. */
+export const START_LOG_CARD: Card = {
+  ...OWN_START_LOG_CARD,
+  ...EVERY_TREE,
+  results: [...OWN_START_LOG_CARD.results, Result.Refused],
+};
+export const NESTED_COLLECT_CARD: Card = {
+  ...COLLECT_LOG_CARD,
+  ...EVERY_TREE,
+  results: [...COLLECT_LOG_CARD.results, Result.Refused],
+};

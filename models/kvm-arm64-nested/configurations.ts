@@ -21,6 +21,7 @@ const PARAMETERS: readonly RunParameter[] = [
     default: 2,
     max: 3,
   },
+  { name: 'logging', title: 'the slot is being logged when the run begins', default: 0, max: 1 },
   {
     name: 'ids',
     title:

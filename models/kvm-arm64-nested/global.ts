@@ -35,7 +35,9 @@ export const releaseSites = sites('release', [
   'clearRoot',
   'clearShadowBase',
   'waitDestroyed',
+  'lockSlots',
   'unregister',
+  'unlockSlots',
   'awaitNotifiers',
   'freeArray',
   'enterNotifier',
@@ -90,7 +92,10 @@ function* destroyVm(self: Actor, world: NestedWorld): Operation<void> {
   if (!world.bug('A31-array-freed-at-release')) {
     yield* self.waitFor(at.waitDestroyed, world.alive, 0);
   }
+  // who works on the slots has a reference to the VM
+  yield* self.acquire(at.lockSlots, world.host.lock.Slots, Mode.Exclusive);
   yield* self.store(at.unregister, world.isNotified, 0);
+  yield* self.release(at.unlockSlots, world.host.lock.Slots);
   const waits = !world.bug('A31b-notifiers-not-awaited');
   if (waits) yield* self.gracePeriod(at.awaitNotifiers, NOTIFIER_DOMAIN);
   const array = yield* self.readOnce(at.readArray, world.arrayBase);

@@ -2,6 +2,7 @@
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
 import { attributeSites } from '../kvm-arm64/attributes.ts';
 import { countSites } from '../kvm-arm64/counts.ts';
+import { logSites } from '../kvm-arm64/dirty-log.ts';
 import { entrySites } from '../kvm-arm64/entries.ts';
 import { faultSites } from '../kvm-arm64/fault.ts';
 import { flushSites } from '../kvm-arm64/flush.ts';
@@ -20,6 +21,7 @@ import { CONFIGURATIONS } from './configurations.ts';
 import { releaseSites } from './global.ts';
 import { guestTableSites, stage1FlushSites } from './guest-hypervisor.ts';
 import { guestWalkSites } from './guest-walk.ts';
+import { nestedLogSites } from './log.ts';
 import { nestedMachine } from './machine.ts';
 import { arraySites } from './mmu-array.ts';
 import { nestedFaultSites } from './nested-fault.ts';
@@ -58,7 +60,9 @@ export const kvmArm64Nested = defineSystem({
     guestWalkSites,
     hardwareSites,
     hostSites,
+    logSites,
     nestedFaultSites,
+    nestedLogSites,
     notifierSites,
     putSites,
     rangeSites,

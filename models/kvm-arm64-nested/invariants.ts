@@ -92,7 +92,9 @@ function vncrInvariants(world: NestedWorld, words: VncrWords): readonly Invarian
     lock: Lock.Mmu,
     broken: () => (vcpus.every(holds) ? HOLDS : 0),
   });
-  const isValid = (vcpu: number): boolean => load(words.valid, vcpu) !== 0;
+  // when no vCPU can run any more, what is left of its entry is nothing to anybody
+  const isValid = (vcpu: number): boolean =>
+    load(words.valid, vcpu) !== 0 && memory.load(world.host.users) !== 0;
   return [
     rule('vncr-complete', 'a valid VNCR entry has a size', (vcpu) => {
       return !isValid(vcpu) || load(words.size, vcpu) !== 0;

@@ -17,7 +17,7 @@ import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { relaxPage } from '../kvm-arm64/attributes.ts';
-import { fillCache, isCacheShort } from '../kvm-arm64/fault.ts';
+import { fillCache, isCacheShort, markDirty } from '../kvm-arm64/fault.ts';
 import { blockPages, regionOf } from '../kvm-arm64/geometry.ts';
 import { isBlock, resolvePage } from '../kvm-arm64/host-memory.ts';
 import { WALKS_DOMAIN } from '../kvm-arm64/machine.ts';
@@ -31,6 +31,7 @@ import type { NestedWorld } from './world.ts';
 
 export const nestedFaultSites = sites('nested-fault', [
   'countInvalidations',
+  'readLogging',
   'readSequence',
   'lock',
   'readInProgress',
@@ -72,6 +73,9 @@ export function* repairNested(
     if (!(yield* fillCache(self, host))) return Result.NoMemory;
   }
 
+  const isLogging = (yield* self.readOnce(at.readLogging, host.logging)) !== 0;
+  const isWritable = intent === Intent.Write || !isLogging;
+
   // f5-f8
   const sequence = yield* self.readOnce(at.readSequence, host.sequence);
   const frame = yield* resolvePage(self, host, found.page);
@@ -90,7 +94,7 @@ export function* repairNested(
 
   // f11, step 4: no larger than the guest's leaf
   let pages = 1;
-  if (found.level < LAST_LEVEL || world.bug('S05-larger-than-guests-leaf')) {
+  if (!isLogging && (found.level < LAST_LEVEL || world.bug('S05-larger-than-guests-leaf'))) {
     const region = host.hostBlock + regionOf(world.configuration.geometry, found.page);
     if (isBlock(yield* self.readOnce(at.readHostBlock, region)))
       pages = blockPages(world.configuration.geometry);
@@ -98,7 +102,7 @@ export function* repairNested(
   const first = alignDown(page, pages);
 
   // f12-f13
-  const asked = READ | WRITE | (intent === Intent.Execute ? EXEC : 0);
+  const asked = READ | (isWritable ? WRITE : 0) | (intent === Intent.Execute ? EXEC : 0);
   const rights = world.bug('S06-guests-rights-not-kept') ? asked : asked & found.rights;
   yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
   const base = world.isRfc ? 0 : yield* self.readOnce(at.readArray, world.arrayBase);
@@ -125,6 +129,10 @@ export function* repairNested(
       );
   if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
   yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
+  if (isWritable && isLogging && outcome === Result.Ok) {
+    // the log is about the guest hypervisor's pages
+    yield* markDirty(self, host, world.bug('S13-other-page-marked') ? page : found.page);
+  }
   yield* self.release(at.unlock, Lock.Mmu);
   if (outcome === Result.Again) self.claim(Claim.FaultRetry, RetryReason.Moved, page, 0);
   else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);

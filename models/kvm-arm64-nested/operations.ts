@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Card } from '../../sim/card.ts';
 import { Intent } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
+import { stopLog } from '../kvm-arm64/dirty-log.ts';
 import { count, exitCount, insideWindow, page } from '../kvm-arm64/parameters.ts';
 import { runCallbacks } from '../kvm-arm64/unlinked.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
@@ -11,6 +12,7 @@ import type { NestedConfiguration } from './configurations.ts';
 import { exitOwner, unmapFromHost } from './global.ts';
 import { changeBlock, changePage, flushGuest, flushGuestStage1 } from './guest-hypervisor.ts';
 import { GIVES_ALL, GIVES_READ, GUEST_TABLES } from './guest-tables.ts';
+import { collectLog, startLog } from './log.ts';
 import { accessNested, accessOwn, chooseContext, putVcpu, scheduleOut } from './run.ts';
 import { moveVncr, useVncr } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
@@ -219,6 +221,36 @@ const ALL: readonly Spec[] = [
     card: card.UNMAP_CARD,
     weight: 10,
     start: (self, world, [at = 0, pages = 1]) => unmapFromHost(self, world, at, pages),
+  },
+  {
+    id: 'log-start',
+    title: 'dirty logging starts: publish, wait for readers, write-protect all trees, flush',
+    roles: ['host'],
+    parameters: [],
+    card: card.START_LOG_CARD,
+    weight: 4,
+    isIn: isToday,
+    start: (self, world) => startLog(self, world),
+  },
+  {
+    id: 'log-collect',
+    title: 'one round of the dirty log: take marks, write-protect all trees, flush, report',
+    roles: ['host'],
+    parameters: [],
+    card: card.NESTED_COLLECT_CARD,
+    weight: 4,
+    isIn: isToday,
+    start: (self, world) => collectLog(self, world),
+  },
+  {
+    id: 'log-stop',
+    title: 'dirty logging stops',
+    roles: ['host'],
+    parameters: [],
+    card: card.STOP_LOG_CARD,
+    weight: 2,
+    isIn: isToday,
+    start: (self, world) => stopLog(self, world.host),
   },
   {
     id: 'exit',

@@ -150,7 +150,8 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
   return Result.Ok;
 }
 
-function* takeMarks(self: Actor, world: KvmWorld, index: number): Operation<number> {
+/** Takes the marks of a word of the bitmap, which are gone there. */
+export function* takeMarks(self: Actor, world: KvmWorld, index: number): Operation<number> {
   const marks = yield* self.exchange(at.takeMarks, world.bitmap + index, 0);
   self.claim(Claim.LogTaken, index * 32, marks, 0);
   return marks;

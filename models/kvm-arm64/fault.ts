@@ -236,7 +236,8 @@ export function* fillCache(self: Actor, world: KvmWorld): Operation<boolean> {
   return true;
 }
 
-function* markDirty(self: Actor, world: KvmWorld, page: number): Operation<void> {
+/** Marks a page in the dirty log. */
+export function* markDirty(self: Actor, world: KvmWorld, page: number): Operation<void> {
   yield* self.or(at.markDirty, world.bitmap + (page >>> 5), 1 << (page & 31));
   self.claim(Claim.LogMarked, page, 0, 0);
 }

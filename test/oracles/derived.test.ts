@@ -1,12 +1,13 @@
 /** Trees that software makes from a table of the guest's own: their input pages are not the host's. */
 import test from 'ava';
 import { context } from '../../oracles/context.ts';
+import { dirtyLog } from '../../oracles/dirty-log.ts';
 import { freedPage } from '../../oracles/freed-page.ts';
 import type { OracleSpec } from '../../oracles/oracle.ts';
 import { progress } from '../../oracles/progress.ts';
 import { baseRegister, FaultClass } from '../../sim/access.ts';
 import { Claim } from '../../sim/claims.ts';
-import { Intent } from '../../sim/descriptor.ts';
+import { frameOf, Intent, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
 import { Tlbi } from '../../sim/invalidation.ts';
 import { Role } from '../../sim/pages.ts';
@@ -110,5 +111,47 @@ test('an operation on all trees invalidates each with its own number, and no oth
     stage.emit(Event.InvalidateIssue, Tlbi.Ipas2e1 | (1 << 8) | (vmid << 16), 0, 1);
     if (isFine) passes(t, stage);
     else reports(t, stage, 'wrong-vmid');
+  }
+});
+
+// ---- the dirty log ----
+
+/** Page 5 is logged, and the derived tree has an entry for it at another input page, made before. */
+function logged(attributes: number, isMarked: boolean): Stage {
+  const { stage, frame } = running(dirtyLog);
+  stage.unheard(() => stage.map(NESTED, frame, attributes, Shadow));
+  stage.as(Who.Host0, 1);
+  if (isMarked) stage.claim(Claim.LogMarked, 5);
+  stage.claim(Claim.LogStarted, 0, 16);
+  return stage;
+}
+
+test('a page of the slot that may be written through a derived tree needs a mark of its own', (t) => {
+  const open = logged(READ_WRITE, false);
+  reports(t, open, 'writable-unmarked');
+  t.is(open.scene.report.violation?.page, 5);
+  passes(t, logged(READ_WRITE, true));
+  passes(t, logged(READ_ONLY, false));
+});
+
+test('a write through a derived tree is one to the page of the slot', (t) => {
+  const stage = logged(READ_ONLY, false);
+  const entry = stage.machine.tables.trees[Shadow]!.entries[NESTED]!;
+  stage.as(Who.Vcpu0, 0).emit(Event.Use, NESTED, frameOf(entry), Intent.Write);
+  reports(t, stage, 'write-lost');
+  t.is(stage.scene.report.violation?.page, 5);
+});
+
+test('what a PE has cached of a derived tree is writable under the page of the slot', (t) => {
+  for (const isMarked of [true, false]) {
+    const { stage, frame } = running(dirtyLog);
+    const word = stage.unheard(() => stage.map(NESTED, frame, READ_WRITE, Shadow));
+    stage.cache(0, word);
+    stage.unheard(() => stage.store(word, stage.load(word) & ~WRITE));
+    stage.as(Who.Host0, 1);
+    if (isMarked) stage.claim(Claim.LogMarked, 5);
+    stage.claim(Claim.LogStarted, 0, 16);
+    if (isMarked) passes(t, stage);
+    else reports(t, stage, 'writable-cached');
   }
 });
