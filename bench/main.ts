@@ -43,7 +43,7 @@ export interface BenchOptions {
 }
 
 export function bench(options: BenchOptions): unknown {
-  const sets = ['kvm-arm64', 'kvm-x86-tdp', 'xen-arm'].map((id): ProgramSet => {
+  const sets = ['kvm-arm64', 'kvm-x86-tdp', 'xen-arm', 'pkvm'].map((id): ProgramSet => {
     const file = new URL(`programs/${id}.json`, import.meta.url);
     return JSON.parse(readFileSync(file, 'utf8')) as ProgramSet;
   });

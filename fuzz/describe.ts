@@ -122,6 +122,8 @@ function claimText(claim: number, x: number, y: number, z: number): string {
       return `says that the fault at ${hex(x)} is handled`;
     case Claim.FaultRetry:
       return `lets the guest retry ${hex(y)}`;
+    case Claim.OwnershipChanged:
+      return `page ${x} belongs to component ${y}; may reach it: 0b${z.toString(2)}`;
     case Claim.WorkBegins:
       return `begins to work: ${WORK_NAMES[y]}`;
     case Claim.ChangeJudged:

@@ -130,6 +130,8 @@ function dutyOf(
   args: readonly number[],
 ): Duty {
   const card = spec.cardIn?.(configuration, actor) ?? spec.card;
+  if (card.everyTree === true)
+    return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: Number.MAX_SAFE_INTEGER };
   if (card.tree < 0 || card.pages === undefined) {
     return { card, args, first: 0, count: 0, reachFirst: 0, reachCount: 0 };
   }

@@ -2,6 +2,7 @@
 import type { Violation } from '../oracles/oracle.ts';
 import { RESULT_NAMES, WORK_NAMES } from '../sim/card.ts';
 import { describe } from '../sim/descriptor.ts';
+import { PAGE_STATE_NAMES } from '../sim/ownership.ts';
 import { formatOperation } from './case-text.ts';
 import { hex } from './describe.ts';
 import type { Session } from './session.ts';
@@ -26,6 +27,15 @@ export function shortName({ machine }: Session, operation: number): string {
 export function operationName(session: Session, operation: number): string {
   if (operation < 0) return 'boot';
   return `${shortName(session, operation)} (${operationText(session, operation)})`;
+}
+
+/** Name of a component that pages may belong to. */
+function component({ scene }: Session, index = -1): string {
+  return scene.ownership?.components[index] ?? 'nobody';
+}
+
+function state(value = -1): string {
+  return PAGE_STATE_NAMES[value as 0] ?? 'nothing';
 }
 
 /** What was wrong, in one sentence made from the facts. */
@@ -175,6 +185,40 @@ export function sentence(session: Session, violation: Violation): string {
       return `table page ${frame} is on the recovery list, and its flag is not set`;
     case 'system-invariant/frozen-entry-changed':
       return `table page ${frame} is freed and holds an entry that was frozen or emptied before`;
+    case 'ownership/used':
+      return `page ${frame} was used${at}${on} by ${component(session, found)}; it is the page of ${component(session, expected)}`;
+    case 'ownership/mapped':
+      return `page ${frame} was mapped at${at} for ${component(session, found)}; it is the page of ${component(session, expected)}`;
+    case 'ownership/still-mapped':
+      return `page ${frame} goes out of reach of ${component(session, found)}, whose table still maps it at${at}`;
+    case 'ownership/still-reachable':
+      return `page ${frame} goes out of reach of ${component(session, found)}, and PE ${pe} still has a translation of${at} to it`;
+    case 'ownership/not-memory':
+      return `page ${frame} changes hands, and is no memory`;
+    case 'ownership/given-while-shared':
+      return `page ${frame} goes from ${component(session, expected)} to ${component(session, found)} while others may reach it`;
+    case 'ownership/given-while-referenced':
+      return `page ${frame} is given away with ${found} references`;
+    case 'ownership/referenced':
+      return `page ${frame} belongs to one component alone and is referenced ${found} times`;
+    case 'ownership/cleared':
+      return `the hypervisor clears page ${frame}, which ${component(session, expected)} may use`;
+    case 'ownership/records-differ':
+      return `${component(session, page)} has written down "${state(found)}" for page ${frame}; what was said makes "${state(expected)}"`;
+    case 'content/not-cleared':
+      return `page ${frame} goes to ${component(session, found)} with what its owner wrote`;
+    case 'content/table-not-cleared':
+      return `page ${frame} becomes a table with what somebody wrote into it`;
+    case 'cache-maintenance/stale-instructions':
+      return `the hypervisor goes on at page ${hex(page ?? 0)}${on} with instructions that were fetched while its regime did not translate`;
+    case 'cache-maintenance/regime-not-in-effect':
+      return `the hypervisor goes on at page ${hex(page ?? 0)}${on} before its regime translates`;
+    case 'break-before-make/regime-switched-live':
+      return `the tables of the hypervisor's regime were exchanged${on} while it translates`;
+    case 'break-before-make/regime-switched-while-cached':
+      return `PE ${pe} still holds a translation of${at} from other tables than those that it translates with (${entry})`;
+    case 'progress/fatal':
+      return `the system stops for good (reason ${found}, about page ${page})`;
     case 'progress/retries-for-ever':
       return `the operation tried again ${found} times while nobody else changed anything`;
     case 'progress/faults-again':

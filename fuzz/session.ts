@@ -117,6 +117,7 @@ export class Session {
       duties: [],
       countBase: this.world.countBase,
       invariants: this.world.invariants ?? [],
+      ownership: this.world.ownership,
     };
     this.scene = scene;
     const oracles = new Map<string, Oracle>();

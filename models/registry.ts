@@ -3,6 +3,7 @@ import { canary } from './canary/index.ts';
 import { kvmArm64 } from './kvm-arm64/index.ts';
 import { kvmArm64Nested } from './kvm-arm64-nested/index.ts';
 import { kvmX86Tdp } from './kvm-x86-tdp/index.ts';
+import { pkvm } from './pkvm/index.ts';
 import type { System } from './system.ts';
 import { xenArm } from './xen-arm/index.ts';
 
@@ -12,6 +13,7 @@ export const SYSTEMS: readonly System[] = Object.freeze([
   kvmArm64Nested,
   kvmX86Tdp,
   xenArm,
+  pkvm,
   canary,
 ]);
 

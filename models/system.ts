@@ -11,6 +11,7 @@ import type { GoalStep } from '../sim/goal-steps.ts';
 import type { Invariant } from '../sim/invariant.ts';
 import type { Machine } from '../sim/machine.ts';
 import type { WordAddress } from '../sim/memory.ts';
+import type { Ownership } from '../sim/ownership.ts';
 import type { Sites } from '../sim/site.ts';
 import type { MachineSpec } from '../sim/spec.ts';
 
@@ -110,6 +111,8 @@ export interface World {
   readonly countBase: WordAddress;
   /** What is always true of its own data; see sim/invariant.ts. */
   readonly invariants?: readonly Invariant[];
+  /** Who owns which page, where components do not trust each other; see sim/ownership.ts. */
+  readonly ownership?: Ownership;
   /** Name of a kernel word, for people; undefined where it has none. */
   nameWord?(word: WordAddress): string | undefined;
   /** An entry of a tree at a level (the machine's), in the fields that the system's authors know. */

@@ -1,6 +1,7 @@
 /**
  * Claim: no descriptor becomes valid while a TLB may still hold, or still holds, a conflicting one
- * for the same input pages: the old one was made invalid and invalidated everywhere before.
+ * for the same input pages: the old one was made invalid and invalidated everywhere before. The tables of a whole regime are
+ * exchanged only while it does not translate, and with nothing cached of the old ones when it does again.
  *
  * Why it matters: with both in a TLB the result of an access is either, a mix, or a conflict abort.
  * Blind to: hardware that allows it (x86); TLBs of devices (what they hold is invalidated later, before anything is freed); descriptors in tables that are not linked (until they are), trees that no PE can load,
@@ -9,6 +10,7 @@
  * when one read-only leaf takes the place of another.
  * Source: spec/arm.md 1.10, amendments E4, E5, E26.
  */
+import { Register } from '../sim/access.ts';
 import {
   ACCESSED,
   CONTIGUOUS,
@@ -23,7 +25,7 @@ import {
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL, levelPages, levelShift } from '../sim/geometry.ts';
 import { type Machine, placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
-import type { Tree } from '../sim/tables.ts';
+import { Regime, type Tree } from '../sim/tables.ts';
 import { conflicts, samePage } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { nextTranslation, Translation } from './translations.ts';
@@ -31,7 +33,7 @@ import { nextTranslation, Translation } from './translations.ts';
 export const breakBeforeMake: OracleSpec = {
   id: 'break-before-make',
   claim: 'a valid descriptor is made only after the conflicting old one was broken and invalidated',
-  listens: [Event.Descriptor],
+  listens: [Event.Descriptor, Event.Register, Event.RegisterEffect],
   create: (scene) => new BreakBeforeMake(scene),
 };
 
@@ -73,17 +75,69 @@ class BreakBeforeMake implements Oracle {
   readonly #scene: Scene;
   readonly #held = new Translation();
 
+  /** By PE: root of the hypervisor's regime when it translated last, or 0. */
+  readonly #root: Int32Array;
+
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#root = new Int32Array(scene.machine.pes.length);
   }
 
-  reset(): void {}
+  reset(): void {
+    this.#root.fill(0);
+  }
 
-  onEvent(_kind: EventCode, word: number, old: number, next: number, where: number): void {
+  onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    if (kind === Event.Descriptor) this.#stored(a, b, c, d);
+    else if (a !== Register.Vttbr) this.#registerWritten(kind, a, c);
+  }
+
+  /** Where register writes are delayed, what counts is the effect. */
+  #registerWritten(kind: EventCode, register: number, pe: number): void {
+    const { machine } = this.#scene;
+    if (kind === Event.RegisterEffect) this.#switched(register, pe);
+    else if (!machine.delaysRegisters) this.#switched(register, machine.actors[machine.actor]!.pe);
+  }
+
+  /** A whole regime may change its tables only while it does not translate, and with nothing left of the old ones. */
+  #switched(register: number, index: number): void {
+    const { machine, report } = this.#scene;
+    const { mmu, ttbr0 } = machine.pes[index]!;
+    if (!mmu) return;
+    const root = ttbr0 >>> 8;
+    const before = this.#root[index]!;
+    this.#root[index] = root;
+    this.judgements += 1;
+    if (register === Register.Ttbr0El2 && before !== 0 && before !== root) {
+      report.add('break-before-make', 'regime-switched-live', 'translation', { pe: index });
+      return;
+    }
+    const { tables, memory } = machine;
+    const held = this.#held;
+    for (
+      let at = nextTranslation(machine, 0, held);
+      at >= 0;
+      at = nextTranslation(machine, at, held)
+    ) {
+      if (held.pe !== index || held.regime !== Regime.Hypervisor) continue;
+      const tree = tables.treeOf[memory.frame(held.address)]!;
+      if (tree < 0 || tables.trees[tree]!.root === root) continue;
+      report.add('break-before-make', 'regime-switched-while-cached', 'translation', {
+        page: held.first,
+        pe: index,
+        survivor: held.row,
+        found: held.word,
+      });
+      return;
+    }
+  }
+
+  #stored(word: number, old: number, next: number, where: number): void {
     if (!isValid(next) || placeIsHardware(where)) return;
     const { machine, report } = this.#scene;
     const tree = machine.tables.trees[placeTree(where)]!;
-    if (!tree.live || !machine.hardware.breaksBeforeMake) return;
+    // no PE can use a tree that is not loadable (E4)
+    if (!tree.live || !tree.loadable || !machine.hardware.breaksBeforeMake) return;
     this.judgements += 1;
     const level = placeLevel(where);
     const first = machine.tables.changedFirst;

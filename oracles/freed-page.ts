@@ -67,6 +67,8 @@ class FreedPage implements Oracle {
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
+    // where pages have owners, nothing is granted by input page (ownership.ts)
+    if (this.#scene.ownership !== undefined) return;
     if (kind === Event.Use) {
       if (c >>> 4 === Regime.Guest) this.#used(a, b, d);
     } else if (kind === Event.Descriptor) {

@@ -8,6 +8,7 @@ import type { ClaimCode } from '../sim/claims.ts';
 import type { EventCode } from '../sim/event.ts';
 import type { Invariant } from '../sim/invariant.ts';
 import type { Machine } from '../sim/machine.ts';
+import type { Ownership } from '../sim/ownership.ts';
 import type { Listener } from '../sim/spec.ts';
 
 /** An operation of the loaded program, as far as oracles know it. */
@@ -127,6 +128,8 @@ export interface Scene {
   readonly countBase: number;
   /** What the system states about its own data. */
   readonly invariants: readonly Invariant[];
+  /** Who owns which page; undefined where nobody does. */
+  readonly ownership?: Ownership | undefined;
 }
 
 /** An oracle attached to one machine; reset for every run. */

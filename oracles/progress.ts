@@ -1,5 +1,5 @@
 /**
- * Claim: every program finishes in the fair tail; no retry loop goes round while nobody else changes
+ * Claim: every program finishes in the fair tail, and none comes to a state that it says it cannot go on from; no retry loop goes round while nobody else changes
  * anything; a guest access faults again after its fault was handled only if somebody changed the
  * entry in between (a few spurious faults are allowed); when the handler of a permission fault is done
  * and the table permits the access, the PE does not hold the translation any more that made the fault; no leaf is
@@ -43,7 +43,7 @@ export const progress: OracleSpec = {
     Event.OperationEnd,
     Event.RunEnd,
   ],
-  claims: [Claim.FaultHandled, Claim.FaultRetry],
+  claims: [Claim.FaultHandled, Claim.FaultRetry, Claim.Fatal],
   create: (scene) => new Progress(scene),
 };
 
@@ -194,6 +194,9 @@ class Progress implements Oracle {
         if (a === Claim.FaultHandled) {
           this.#faultIsGone(actor, b);
           this.#handledFault(actor, b, c !== 0);
+        } else if (a === Claim.Fatal) {
+          this.judgements += 1;
+          report.add('progress', 'fatal', 'actor', { found: b, page: c });
         } else if (a === Claim.FaultRetry) {
           if (b === RetryReason.Moved) this.#faultIsGone(actor, c);
           this.#page[actor] = -1;

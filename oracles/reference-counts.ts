@@ -182,7 +182,7 @@ class ReferenceCounts implements Oracle {
       const frame = this.#touched[i]!;
       const index = machine.tables.treeOf[frame]!;
       const tree = index < 0 ? undefined : machine.tables.trees[index]!;
-      if (tree?.live === true && tree.lock !== lock) {
+      if (tree?.live === true && (tree.lock !== lock || !tree.counts)) {
         this.#touched[kept] = frame;
         kept += 1;
         continue;

@@ -2,6 +2,8 @@
 import { abstractMap } from './abstract-map.ts';
 import { accessedBit } from './accessed-bit.ts';
 import { breakBeforeMake } from './break-before-make.ts';
+import { cacheMaintenance } from './cache-maintenance.ts';
+import { content } from './content.ts';
 import { context } from './context.ts';
 import { deadlock } from './deadlock.ts';
 import { dirtyLog } from './dirty-log.ts';
@@ -9,6 +11,7 @@ import { freedPage } from './freed-page.ts';
 import { freedTable } from './freed-table.ts';
 import { iterator } from './iterator.ts';
 import type { OracleSpec } from './oracle.ts';
+import { ownership } from './ownership.ts';
 import { permissions } from './permissions.ts';
 import { progress } from './progress.ts';
 import { referenceCounts } from './reference-counts.ts';
@@ -23,6 +26,9 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   breakBeforeMake,
   staleTranslation,
   freedPage,
+  ownership,
+  content,
+  cacheMaintenance,
   context,
   tableShape,
   permissions,

@@ -196,6 +196,8 @@ class StaleTranslation implements Oracle {
     const { machine } = this.#scene;
     if (!machine.hardware.keepsTags) return;
     const { vmid, regime } = machine.tables.trees[index]!;
+    // the hypervisor's regime has no tag: its tables are exchanged as a whole (break-before-make)
+    if (vmid < 0) return;
     this.judgements += 1;
     const held = this.#held;
     let at = nextTranslation(machine, 0, held);

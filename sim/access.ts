@@ -37,6 +37,10 @@ export const Access = {
   GuestEnter: 29,
   FreeLater: 30,
   Mask: 31,
+  Assign: 32,
+  Zero: 33,
+  Prefetch: 34,
+  Fetch: 35,
 } as const;
 export type Access = (typeof Access)[keyof typeof Access];
 
@@ -81,6 +85,10 @@ export const ACCESS_TABLE: readonly AccessKind[] = Object.freeze([
   kind('guest entry', 300),
   kind('free later', 20),
   kind('interrupt mask', 10),
+  kind('assign page', 20),
+  kind('zero page', 100),
+  kind('prefetch', 20),
+  kind('fetch', 20),
 ]);
 
 /** Latency by access kind, for the hot path. */
@@ -123,10 +131,10 @@ export function isFull(domain: Domain): boolean {
 }
 
 /** System registers of a PE. */
-export const Register = { Invalid: 0, Vttbr: 1, Ttbr0El2: 2, WriteLog: 3 } as const;
+export const Register = { Invalid: 0, Vttbr: 1, Ttbr0El2: 2, WriteLog: 3, SctlrEl2: 4 } as const;
 export type Register = (typeof Register)[keyof typeof Register];
 
-export const REGISTER_NAMES = ['none', 'VTTBR_EL2', 'TTBR0_EL2', 'write log'] as const;
+export const REGISTER_NAMES = ['none', 'VTTBR_EL2', 'TTBR0_EL2', 'write log', 'SCTLR_EL2'] as const;
 
 /**
  * Fault classes, as a guest access reports them; 0 is no fault. `Interrupted` is none either: the PE was

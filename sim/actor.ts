@@ -5,11 +5,11 @@
  * iterator: `next` asks the machine whether the actor goes on and, if so, performs the access at
  * once, without suspending the generators above it and without allocating (design: docs/architecture.md).
  */
-import { Access, Domain, type Register } from './access.ts';
+import { Access, Domain, Register } from './access.ts';
 import { assert } from './assert.ts';
 import type { ClaimCode } from './claims.ts';
 import type { Intent } from './descriptor.ts';
-import type { Shareability, Tlbi } from './invalidation.ts';
+import { type Shareability, Tlbi } from './invalidation.ts';
 import type { Mode } from './locks.ts';
 import type { Machine } from './machine.ts';
 import type { WordAddress } from './memory.ts';
@@ -268,6 +268,19 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return this.#request(Access.FreeLater, site, frame, domain, 0, 0);
   }
 
+  /**
+   * A page that the system hands out itself gets another role: `Pooled` is free, `Cached` taken and not in use,
+   * others are uses.
+   */
+  assign(site: Site, frame: number, role: Role): Step<number> {
+    return this.#request(Access.Assign, site, frame, role, 0, 0);
+  }
+
+  /** Every word of a page becomes zero, in one step. */
+  zeroPage(site: Site, frame: number): Step<number> {
+    return this.#request(Access.Zero, site, frame, 0, 0, 0);
+  }
+
   // ---- guests and hardware ----
 
   /** The PE enters the guest, where hardware does not do so by itself. */
@@ -313,9 +326,34 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
     return this.#request(Access.GuestExit, site, 0, 0, 0, 0);
   }
 
+  /** The PE takes an exception to the hypervisor; walks in flight on it go on (T8). */
+  trap(site: Site): Step<number> {
+    return this.#request(Access.GuestExit, site, 1, 0, 0, 0);
+  }
+
   /** The walker of this PE translates a page nobody asked for; waits until the PE runs a guest. */
   speculate(site: Site, page: number): Step<number> {
     return this.#request(Access.Speculate, site, page, 0, 0, Regime.Guest);
+  }
+
+  /** The same in the hypervisor's own regime; waits until the PE translates there. */
+  speculateHypervisor(site: Site, page: number): Step<number> {
+    return this.#request(Access.Speculate, site, page, 0, 0, Regime.Hypervisor);
+  }
+
+  /** The PE fetches instructions ahead while the hypervisor's regime does not translate; waits for that. */
+  prefetch(site: Site): Step<number> {
+    return this.#request(Access.Prefetch, site, 0, 0, 0, 0);
+  }
+
+  /** The hypervisor goes on at a page of its address space; `isIdentity` where that is the physical page, too. */
+  fetch(site: Site, page: number, isIdentity: boolean): Step<number> {
+    return this.#request(Access.Fetch, site, page, isIdentity ? 1 : 0, 0, 0);
+  }
+
+  /** Every instruction that this PE has cached goes; asynchronous until a full DSB. */
+  invalidateInstructions(site: Site): Step<number> {
+    return this.#request(Access.Invalidate, site, Tlbi.Iciallu, 0, 0, 0);
   }
 
   /** One TLB entry for the page vanishes; waits until there is one. */
@@ -333,7 +371,8 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   /** A register of this PE; private, so reading it is no access. */
   get vttbr(): number {
     const { delayed, vttbr } = this.machine.pes[this.pe]!;
-    return delayed.isPending[0] === true ? delayed.value[0]! : vttbr;
+    const isPending = delayed.isPending[0] === true && delayed.register[0] === Register.Vttbr;
+    return isPending ? delayed.value[0]! : vttbr;
   }
 
   /** The thread goes on on another PE, in the step that was made last. */

@@ -8,6 +8,7 @@ import { walkInFlight } from './hardware.ts';
 import type { Machine } from './machine.ts';
 import type { Pe } from './pe.ts';
 import { WAIT_FOR_STORES, waitsForStores } from './stores.ts';
+import { Regime } from './tables.ts';
 import { samePage } from './tlb.ts';
 import { Phase } from './walk.ts';
 
@@ -21,11 +22,18 @@ const ON_LOCKS = [
   Access.Callback,
   Access.FreeLater,
 ];
-const ON_ANYTHING = [Access.Barrier, Access.GuestExit, Access.Wait, Access.Speculate, Access.Evict];
+const ON_ANYTHING = [
+  Access.Barrier,
+  Access.GuestExit,
+  Access.Wait,
+  Access.Speculate,
+  Access.Evict,
+  Access.Prefetch,
+];
 
 /** By access kind, for a machine that delays stores or does not; a front end may hold anything back. */
 export function canBlock(delays: boolean, hasFrontEnd: boolean): Uint8Array {
-  const table = new Uint8Array(32);
+  const table = new Uint8Array(64);
   if (hasFrontEnd) return table.fill(CanBlock.OnAnything);
   for (const access of ON_LOCKS) table[access] = CanBlock.OnLocks;
   for (const access of ON_ANYTHING) table[access] = CanBlock.OnAnything;
@@ -53,7 +61,8 @@ export function isBlocked(machine: Machine, actor: Actor): boolean {
         ? invalidations.pendingOn(actor.pe, actor.pe)
         : pe.outstanding > 0;
     case Access.GuestExit:
-      return walkInFlight(machine, actor.pe, actor.index);
+      // an exception alone does not wait for walks
+      return actor.x === 0 && walkInFlight(machine, actor.pe, actor.index);
     case Access.Wait:
       return machine.memory.load(actor.x) !== actor.y;
     case Access.GracePeriod:
@@ -62,7 +71,10 @@ export function isBlocked(machine: Machine, actor: Actor): boolean {
       // when nobody is left who could defer one, the wait ends without
       return sections.deferred === 0 ? machine.mayDefer : !sections.isDue(actor.x);
     case Access.Speculate:
-      return actor.walk.phase === Phase.Lookup && !mayWalk(pe);
+      if (actor.walk.phase !== Phase.Lookup) return false;
+      return actor.w === Regime.Guest ? !mayWalk(pe) : pe.guest || !pe.mmu;
+    case Access.Prefetch:
+      return pe.mmu;
     case Access.Invalidate:
     case Access.FreeLater:
       // the queue is full: the PE waits until one of its invalidations has arrived

@@ -14,12 +14,17 @@ export const Result = {
   NoMemory: 2,
   Invalid: 3,
   Range: 4,
-  /** The access was not served by the table (such as a page outside every slot). */
+  /** The access was not served by the table (such as a page outside every slot); the caller may not. */
   Refused: 5,
   /** There is no entry to work on, or no table could be made for it. */
   NoEntry: 6,
   /** What is there would have to be taken apart first, which is not done. */
   Unsupported: 7,
+  Busy: 8,
+  TooBig: 9,
+  Exists: 10,
+  /** Pages set aside for it are used up. */
+  Exhausted: 11,
 } as const;
 export type Result = (typeof Result)[keyof typeof Result];
 
@@ -32,6 +37,10 @@ export const RESULT_NAMES = [
   'refused',
   'no entry',
   'not supported',
+  'busy',
+  'too big',
+  'exists',
+  'exhausted',
 ] as const;
 
 /** Ways in which an abstract entry may change (the vocabulary of cards). */
@@ -109,6 +118,8 @@ export interface Card {
   readonly tree: number;
   /** It may change every tree of the guest regime; `tree` is then the one whose geometry counts. */
   readonly everyGuestTree?: true;
+  /** It may change any tree in the ways of `outside`, wherever; `tree` is -1. */
+  readonly everyTree?: true;
   /** Mode in which the tree's lock is held for every store to a linked table. */
   readonly lock: 'exclusive' | 'shared' | 'none';
   /** Input pages that the arguments name: [first, count]; undefined when none. */
@@ -150,5 +161,6 @@ export interface Card {
 
 /** Whether the card speaks about the tree. */
 export function concerns(card: Card, tree: Tree): boolean {
+  if (card.everyTree === true) return true;
   return card.tree === tree.index || (card.everyGuestTree === true && tree.regime === Regime.Guest);
 }

@@ -26,7 +26,10 @@ export const Claim = {
   YoungAnswered: 9,
   /** Tree x can no longer be loaded by any PE. */
   ContextRetired: 10,
-  /** Frame x changes owner to y. */
+  /**
+   * From now on component y owns frame x, and nobody but the components in the bit mask z may reach it
+   * (ownership.ts).
+   */
   OwnershipChanged: 11,
   /** The fault handler gives up on input page y and lets the guest retry; x is a `RetryReason`. */
   FaultRetry: 12,
@@ -36,7 +39,7 @@ export const Claim = {
   WorkBegins: 14,
   /**
    * Page y becomes the root of tree x, with no entries. Bit 0 of z: the hardware logs guest writes through it
-   * when they set the dirty flag.
+   * when they set the dirty flag; bit 1: no PE can load it yet; bit 2: references to its tables are not counted yet.
    */
   ContextCreated: 15,
   /** No PE uses tree x any more, and none will without having dropped what it cached of it. */
@@ -74,6 +77,12 @@ export const Claim = {
    * is, z the level of the entry, and above its two bits 1 for one of a contiguous group.
    */
   ChangeJudged: 31,
+  /** The system finds that it cannot go on and stops for good; x says why, in its own numbers. */
+  Fatal: 32,
+  /** PEs may load tree x from now on. */
+  ContextLoadable: 33,
+  /** References to the tables of tree x are counted from now on. */
+  ContextCounted: 34,
 } as const;
 /** One of the claims. */
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
@@ -111,6 +120,9 @@ export const CLAIM_NAMES = [
   'context tagged',
   'device pages',
   'change judged',
+  'fatal',
+  'context loadable',
+  'context counted',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

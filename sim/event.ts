@@ -54,6 +54,8 @@ export const Event = {
   FreeRequested: 48,
   Masked: 49,
   Moved: 50,
+  Prefetch: 51,
+  Fetch: 52,
 } as const;
 /** One of the kinds of events. */
 export type EventCode = (typeof Event)[keyof typeof Event];
@@ -151,4 +153,6 @@ export const EVENT_TABLE: readonly EventKind[] = Object.freeze([
   kind('free requested', 'frame', 'count'),
   kind('interrupts masked', 'pe', 'count'),
   kind('moves', 'pe'),
+  kind('fetches ahead', 'pe'),
+  kind('goes on at', 'page', 'count', 'count', 'pe'),
 ]);

@@ -1,15 +1,13 @@
 /**
  * Footprints: the objects that an event touches, and whether it writes them. Two events depend on each
  * other iff one actor makes both or their footprints conflict; swapping two adjacent independent events changes
- * neither the final state nor a finding (test/sim/footprint.test.ts). Everything that asks about
- * dependence (coverage, canonical order, exhaustive exploration) reads it from here.
+ * neither the final state nor a finding (test/sim/footprint.test.ts). Everything that asks about dependence reads it here.
  *
  * An event is a group of trace rows; its footprint is the union of theirs. What oracles look at when they
  * judge belongs to it (the end of an operation reads tables and TLBs), and what decides whether the
  * event is enabled.
  *
- * Objects are small integers, dense per machine, so that an explorer keeps what it knows about each
- * in arrays.
+ * Objects are small integers, dense per machine, so that explorers keep what they know of each in arrays.
  */
 import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
 import { Intent } from './descriptor.ts';
@@ -20,9 +18,9 @@ import { Regime } from './tables.ts';
 import type { Trace } from './trace.ts';
 
 /** Families of claims: what is said in one is of no interest to the others. */
-const Family = { Host: 0, Log: 1, Age: 2, Other: 3, Fault: 4 } as const;
+const Family = { Host: 0, Log: 1, Age: 2, Other: 3, Owner: 4, Fault: 5 } as const;
 type Family = (typeof Family)[keyof typeof Family];
-const FAMILIES = 4;
+const FAMILIES = 5;
 
 const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
   switch (claim) {
@@ -39,6 +37,8 @@ const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
       return Family.Log;
     case Claim.YoungAnswered:
       return Family.Age;
+    case Claim.OwnershipChanged:
+      return Family.Owner;
     case Claim.FaultRetry:
     case Claim.FaultHandled:
       return Family.Fault;
@@ -263,6 +263,7 @@ export class Footprint {
       case Event.Descriptor:
         this.#write(this.#tree + placeTree(d));
         this.#read(this.#claims + Family.Age);
+        this.#read(this.#claims + Family.Owner);
         if ((this.#guestTrees & (1 << placeTree(d))) === 0) return;
         this.#read(this.#claims + Family.Host);
         this.#read(this.#claims + Family.Log);
@@ -302,6 +303,8 @@ export class Footprint {
       case Event.Fault:
       case Event.GuestExit:
       case Event.GuestEnter:
+      case Event.Prefetch:
+      case Event.Fetch:
         this.#read(this.#register + pe);
         this.#write(this.#tlb + pe);
         return;
@@ -315,6 +318,7 @@ export class Footprint {
         this.#write(this.#tlb + pe);
         this.#read(this.#claims + Family.Host);
         this.#read(this.#claims + Family.Log);
+        this.#read(this.#claims + Family.Owner);
         if (b >= this.#machine.memory.frames) return;
         if (c === Intent.Write) this.#writeWord(this.#machine.memory.address(b, 0));
         else this.#readWord(this.#machine.memory.address(b, 0));
@@ -325,6 +329,7 @@ export class Footprint {
       case Event.LockDrop:
         this.#write(this.#lock + a);
         this.#judgesUnder(a);
+        this.#read(this.#claims + Family.Owner);
         return;
       case Event.Allocate:
         this.#write(this.#page + a);
@@ -386,7 +391,7 @@ export class Footprint {
         if (FAMILY[a] === Family.Fault) this.#read(this.#tlb + pe);
         else this.#write(this.#claims + FAMILY[a]!);
         if (LOOKS_AT_ENTRIES.has(a as ClaimCode)) this.#judgesTrees(this.#guestTrees);
-        else if (FAMILY[a] === Family.Other) this.#judgesTrees(-1);
+        else if (FAMILY[a] === Family.Other || FAMILY[a] === Family.Owner) this.#judgesTrees(-1);
         return;
       default:
         // private to the actor, or about the run as a whole

@@ -70,10 +70,13 @@ function guestStep(machine: Machine, actor: Actor): boolean {
 
 function speculateStep(machine: Machine, actor: Actor): boolean {
   const { walk } = actor;
+  // a walk of a regime that does not translate any more is given up (spec/arm.md 6.2 step 1)
+  const isOver = walk.phase !== Phase.Lookup && actor.w === Regime.Hypervisor;
+  if (isOver && !machine.pes[actor.pe]!.mmu) return endWalk(machine, actor, 0);
   if (walk.phase === Phase.Descend) return descend(machine, actor, true);
   if (walk.phase === Phase.SetAccessed) return setFlag(machine, actor, ACCESSED, true);
   const pe = machine.pes[actor.pe]!;
-  assert(pe.guest, 'walks start while the PE executes the guest');
+  assert(actor.w === Regime.Hypervisor || pe.guest, 'walks start in the regime that executes');
   startWalk(machine, actor, Intent.Read);
   return false;
 }

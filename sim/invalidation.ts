@@ -34,6 +34,8 @@ export const Tlbi = {
   Kick: 12,
   /** Arm: what the TLBs of devices hold of the VMID, by range of input pages, leaf or not. */
   DeviceRange: 13,
+  /** Instructions cached by the PE itself. */
+  Iciallu: 14,
 } as const;
 export type Tlbi = (typeof Tlbi)[keyof typeof Tlbi];
 
@@ -52,6 +54,7 @@ export const TLBI_NAMES = [
   'flush range',
   'kick',
   'device range',
+  'IC IALLU',
 ] as const;
 
 /** Whether an invalidation is for this PE only or for all. */

@@ -120,7 +120,7 @@ export class Machine implements Scheduling {
 
   readonly #canBlock: Uint8Array;
   /** By access kind that can block: actors that may be parked at one, as a bit mask. */
-  readonly #asked = new Int32Array(32);
+  readonly #asked = new Int32Array(64);
   readonly #position: Int32Array;
   readonly #readyAt: Float64Array;
   #scheduler: Scheduler | undefined;
@@ -145,7 +145,7 @@ export class Machine implements Scheduling {
     this.spec = spec;
     this.hardware = spec.hardware ?? armHardware;
     this.memory = new Memory(spec.frames, wordBits, spec.backedPages);
-    this.pages = new Pages(spec.frames, spec.kernelFrames);
+    this.pages = new Pages(spec.frames, spec.kernelFrames, spec.reserved);
     this.tables = new Tables(
       this.memory,
       {
@@ -461,9 +461,13 @@ export class Machine implements Scheduling {
     if (claim === Claim.ContextRetired) this.tables.uproot(x);
     else if (claim === Claim.ContextTagged) this.tables.tag(x, y);
     else if (claim === Claim.ContextObsolete) this.tables.trees[x]!.loadable = false;
+    else if (claim === Claim.ContextCounted) this.tables.trees[x]!.counts = true;
+    else if (claim === Claim.ContextLoadable) this.tables.trees[x]!.loadable = true;
     else if (claim === Claim.ContextCreated) {
       this.pages.role[y] = Role.Table;
       this.tables.plant(x, y);
+      if ((z & 2) !== 0) this.tables.trees[x]!.loadable = false;
+      if ((z & 4) !== 0) this.tables.trees[x]!.counts = false;
     }
     this.emit(Event.Claim, this.#site(), claim, x, y, z);
   }

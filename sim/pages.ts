@@ -5,10 +5,35 @@
 import { assert } from './assert.ts';
 
 /** What a page of memory is used for now. */
-export const Role = { Invalid: 0, Free: 1, Cached: 2, Table: 3, Data: 4, Kernel: 5 } as const;
+export const Role = {
+  Invalid: 0,
+  Free: 1,
+  Cached: 2,
+  Table: 3,
+  Data: 4,
+  Kernel: 5,
+  /** Free in a pool of the system's own, whose allocator keeps its list nodes in it. */
+  Pooled: 6,
+} as const;
 export type Role = (typeof Role)[keyof typeof Role];
 
-export const ROLE_NAMES = ['invalid', 'free', 'cached', 'table', 'data', 'kernel'] as const;
+export const ROLE_NAMES = [
+  'invalid',
+  'free',
+  'cached',
+  'table',
+  'data',
+  'kernel',
+  'pooled',
+] as const;
+
+/** Adjacent pages that never enter the machine's pool: the system under test hands them out itself. */
+export interface Reserved {
+  readonly first: number;
+  readonly count: number;
+  /** Their role at boot. */
+  readonly role: Role;
+}
 
 export class Pages {
   readonly count: number;
@@ -21,16 +46,20 @@ export class Pages {
   readonly #roleAtBoot: Uint8Array;
   #poolCount = 0;
 
-  /** @param kernelFrames the first frames, which never enter the pool */
-  constructor(count: number, kernelFrames: number) {
+  /** @param kernelFrames the first frames, which never enter the pool, as the reserved ones */
+  constructor(count: number, kernelFrames: number, reserved: readonly Reserved[] = []) {
     assert(kernelFrames > 0 && kernelFrames < count, 'there are kernel frames and others');
     this.count = count;
     this.role = new Uint8Array(count);
     this.generation = new Int32Array(count);
     this.#roleAtBoot = new Uint8Array(count).fill(Role.Free);
     this.#roleAtBoot.fill(Role.Kernel, 0, kernelFrames);
-    this.#poolAtBoot = new Int32Array(count - kernelFrames);
-    for (let i = 0; i < this.#poolAtBoot.length; i += 1) this.#poolAtBoot[i] = count - 1 - i;
+    for (const { first, count: pages, role } of reserved)
+      this.#roleAtBoot.fill(role, first, first + pages);
+    const free: number[] = [];
+    for (let frame = count - 1; frame >= 0; frame -= 1)
+      if (this.#roleAtBoot[frame] === Role.Free) free.push(frame);
+    this.#poolAtBoot = Int32Array.from(free);
     this.#pool = new Int32Array(count);
     this.reset();
   }
@@ -93,6 +122,13 @@ export class Pages {
     this.#pool[this.#poolCount] = frame;
     this.#poolCount += 1;
     return true;
+  }
+
+  /** A page of the system's own gets another role. One that is pooled again is another page from then on. */
+  assign(frame: number, role: Role): void {
+    assert(this.role[frame] !== Role.Free && role !== Role.Free, 'the page is reserved');
+    this.role[frame] = role;
+    if (role === Role.Pooled) this.generation[frame]! += 1;
   }
 
   reset(): void {

@@ -1,9 +1,10 @@
 /** One processing element: registers, TLB, regime, and its invalidations that are not complete. */
 import { Tlb } from './tlb.ts';
 
-/** Writes of VTTBR_EL2 (0) and TTBR0_EL2 (1) that have no effect yet. */
+/** Writes of VTTBR_EL2 or SCTLR_EL2 (0), which nobody has both pending, and TTBR0_EL2 (1) that have no effect yet. */
 export class DelayedRegisters {
   readonly isPending = [false, false];
+  readonly register = [0, 0];
   readonly value = [0, 0];
   readonly generation = [0, 0];
   readonly actor = [0, 0];
@@ -43,6 +44,10 @@ export class Pe {
   writeLog = -1;
   writeLogSize = 0;
   logsWrites = false;
+  /** The hypervisor's regime translates (SCTLR_EL2.M). */
+  mmu = true;
+  /** Instructions fetched while it did not translate: bit 0 in the instruction cache, bit 1 ahead of execution. */
+  fetched = 0;
   readonly delayed = new DelayedRegisters();
   /** Newest instance at the last context synchronisation: faults may be as old as that (F2). */
   synchronisedAt = 0;
@@ -68,6 +73,8 @@ export class Pe {
     this.ttbr0 = 0;
     this.ttbr0Generation = 0;
     this.logsWrites = false;
+    this.mmu = true;
+    this.fetched = 0;
     this.delayed.reset();
     this.synchronisedAt = 0;
     this.outstanding = 0;

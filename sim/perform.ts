@@ -3,7 +3,7 @@
  * dispatch is a switch on small integers. Where stores and register writes are delayed (F2, tso), their
  * effect is in stores.ts.
  */
-import { Access, Domain, isFull, Register } from './access.ts';
+import { Access, Domain, isFull, type Register } from './access.ts';
 import type { Actor } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
@@ -13,7 +13,14 @@ import type { Machine } from './machine.ts';
 import { RETRY_BOUND } from './machine.ts';
 import { Role } from './pages.ts';
 import { type Site, siteOf } from './site.ts';
-import { issueRegister, issueStore, issueZero, synchronise } from './stores.ts';
+import {
+  issueRegister,
+  issueStore,
+  issueZero,
+  setRegister,
+  synchronise,
+  zeroPage,
+} from './stores.ts';
 import { samePage } from './tlb.ts';
 
 const ALLOCATION_FAILS = siteOf('choice.allocationFails');
@@ -46,6 +53,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
       return true;
     case Access.Synchronise:
       if (machine.delaysRegisters) synchronise(machine, machine.pes[actor.pe]!);
+      machine.pes[actor.pe]!.fetched &= ~2;
       machine.emit(Event.Synchronise, site, 0, 0, 0, 0);
       return true;
     case Access.Register:
@@ -99,6 +107,19 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.FreeLater:
       machine.reclaimer.request(machine, actor);
       return true;
+    case Access.Assign:
+      assign(machine, actor);
+      return true;
+    case Access.Zero:
+      zeroPage(machine, site, x);
+      return true;
+    case Access.Prefetch:
+      machine.pes[actor.pe]!.fetched = 3;
+      machine.emit(Event.Prefetch, site, actor.pe, 0, 0, 0);
+      return true;
+    case Access.Fetch:
+      fetch(machine, actor);
+      return true;
     case Access.Evict:
       evict(machine, actor);
       return true;
@@ -127,8 +148,28 @@ function touch(machine: Machine, actor: Actor): void {
   const frame = machine.memory.frame(actor.x);
   const role = machine.pages.role[frame];
   if (role !== Role.Table && role !== Role.Kernel && role !== Role.Cached) {
+    if (role === Role.Pooled && holdsPool(machine, actor.index)) return;
     machine.emit(Event.TouchFreed, actor.site, actor.x, frame, 0, 0);
   }
+}
+
+/** Who holds the lock of a pool may use the list nodes in its free pages. */
+function holdsPool(machine: Machine, actor: number): boolean {
+  const { poolLocks } = machine.spec;
+  if (poolLocks === undefined) return false;
+  return poolLocks.some((lock) => machine.locks.owner[lock] === actor);
+}
+
+function assign(machine: Machine, { site, x: frame, y }: Actor): void {
+  const role = y as Role;
+  const { pages } = machine;
+  if (role === Role.Pooled) {
+    const old = pages.role[frame]!;
+    if (old === Role.Pooled) machine.emit(Event.DoubleFree, site, frame, 0, 0, 0);
+    // listeners judge while the page still has its role
+    else machine.emit(Event.Free, site, frame, old, 0, 0);
+  } else machine.emit(Event.Allocate, site, frame, role, 0, 0);
+  pages.assign(frame, role);
 }
 
 function readModifyWrite(machine: Machine, actor: Actor): void {
@@ -151,20 +192,14 @@ function readModifyWrite(machine: Machine, actor: Actor): void {
   machine.write(site, x, value, false);
 }
 
-function writeRegister(machine: Machine, actor: Actor): void {
-  const pe = machine.pes[actor.pe]!;
-  const value = actor.y;
-  if (actor.x === Register.Vttbr) {
-    pe.vttbr = value;
-    pe.vttbrGeneration = machine.pages.generation[value >>> 8]!;
-  } else if (actor.x === Register.WriteLog) {
-    pe.logsWrites = value !== 0;
-  } else {
-    assert(actor.x === Register.Ttbr0El2, 'a known register is written');
-    pe.ttbr0 = value;
-    pe.ttbr0Generation = machine.pages.generation[value >>> 8]!;
-  }
-  machine.emit(Event.Register, actor.site, actor.x, value, 0, 0);
+function writeRegister(machine: Machine, { pe, x, y, site }: Actor): void {
+  const generation = machine.pages.generation[y >>> 8]!;
+  setRegister(machine, machine.pes[pe]!, x as Register, y, generation);
+  machine.emit(Event.Register, site, x, y, 0, 0);
+}
+
+function fetch(machine: Machine, { pe, x, y, site }: Actor): void {
+  machine.emit(Event.Fetch, site, x, y, machine.pes[pe]!.fetched, pe);
 }
 
 function lock(machine: Machine, actor: Actor): void {

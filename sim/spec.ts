@@ -6,6 +6,7 @@ import type { Actor, ActorRole, Operation } from './actor.ts';
 import type { EventCode } from './event.ts';
 import type { TranslationHardware } from './hardware.ts';
 import type { LockSpec } from './locks.ts';
+import type { Reserved } from './pages.ts';
 import type { StoreOrder } from './stores.ts';
 import type { TreeSpec } from './tables.ts';
 
@@ -51,6 +52,10 @@ export interface MachineSpec {
    * this holds. It is asked again after each event that sets `stirred`.
    */
   readonly admits?: (actor: Actor) => boolean;
+  /** Pages that the system hands out itself. */
+  readonly reserved?: readonly Reserved[];
+  /** Locks of such allocators: their holders may use the list nodes in free pages. */
+  readonly poolLocks?: readonly number[];
 }
 
 /** One keyed operation of a program, ready to run. */

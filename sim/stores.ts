@@ -199,11 +199,12 @@ export function issueZero(machine: Machine, actor: Actor, frame: number): void {
 
 export function issueRegister(machine: Machine, actor: Actor): void {
   const pe = machine.pes[actor.pe]!;
-  const slot = actor.x === Register.Vttbr ? 0 : 1;
+  const slot = actor.x === Register.Ttbr0El2 ? 1 : 0;
   const { delayed } = pe;
   // one write of a register is pending at a time: the older one has had its effect
   if (delayed.isPending[slot] === true) takeRegisterEffect(machine, pe, slot);
   delayed.isPending[slot] = true;
+  delayed.register[slot] = actor.x;
   delayed.value[slot] = actor.y;
   delayed.generation[slot] = machine.pages.generation[actor.y >>> 8]!;
   delayed.actor[slot] = actor.index;
@@ -260,7 +261,8 @@ export function takeEffect(machine: Machine, pe: number, index: number): void {
   machine.stirred = true;
 }
 
-function zeroPage(machine: Machine, site: Site, frame: number): void {
+/** Every word of a page becomes zero for everybody. */
+export function zeroPage(machine: Machine, site: Site, frame: number): void {
   const { memory } = machine;
   // a page that is part of a tree already changes entry by entry
   if (machine.tables.treeOf[frame]! >= 0) {
@@ -276,16 +278,33 @@ function takeRegisterEffect(machine: Machine, pe: Pe, slot: number): void {
   const { delayed } = pe;
   delayed.isPending[slot] = false;
   const value = delayed.value[slot]!;
-  if (slot === 0) {
-    pe.vttbr = value;
-    pe.vttbrGeneration = delayed.generation[slot]!;
-  } else {
-    pe.ttbr0 = value;
-    pe.ttbr0Generation = delayed.generation[slot]!;
-  }
-  const register = slot === 0 ? Register.Vttbr : Register.Ttbr0El2;
+  const register = delayed.register[slot]! as Register;
+  setRegister(machine, pe, register, value, delayed.generation[slot]!);
   machine.setReady(machine.delayedSource(pe.index, STORE_SLOTS + slot), false);
   machine.emit(Event.RegisterEffect, delayed.site[slot]!, register, value, pe.index, 0);
+}
+
+/** @param generation of the root page that the value names, where it does */
+export function setRegister(
+  machine: Machine,
+  pe: Pe,
+  register: Register,
+  value: number,
+  generation: number,
+): void {
+  if (register === Register.Vttbr) {
+    pe.vttbr = value;
+    pe.vttbrGeneration = generation;
+  } else if (register === Register.Ttbr0El2) {
+    pe.ttbr0 = value;
+    pe.ttbr0Generation = generation;
+  } else if (register === Register.WriteLog) {
+    pe.logsWrites = value !== 0;
+  } else {
+    assert(register === Register.SctlrEl2, 'a known register is written');
+    pe.mmu = (value & 1) !== 0;
+    machine.stirred = true;
+  }
 }
 
 /** A context synchronisation event: register writes have their effect; faults are fresh from here on. */
@@ -335,6 +354,8 @@ export function waitsForStores(machine: Machine, actor: Actor): boolean {
     case Access.Barrier:
     case Access.Release:
     case Access.Free:
+    case Access.Assign:
+    case Access.Zero:
     case Access.AllocateRun:
       return count > 0;
     default:
@@ -359,6 +380,8 @@ export const WAIT_FOR_STORES: readonly Access[] = [
   Access.Barrier,
   Access.Release,
   Access.Free,
+  Access.Assign,
+  Access.Zero,
   Access.AllocateRun,
   Access.GracePeriod,
 ];

@@ -56,6 +56,8 @@ export interface TreeSpec {
   readonly together?: readonly number[];
   /** Kinds of work that need the lock exclusively, as a bit mask; none when not given. */
   readonly alone?: number;
+  /** Who runs with this tree, where pages have owners (ownership.ts); -1 or absent: nobody of them. */
+  readonly component?: number;
 }
 
 export class Tree {
@@ -78,11 +80,14 @@ export class Tree {
   readonly readers: number | undefined;
   readonly together: readonly number[] | undefined;
   readonly alone: number;
+  readonly component: number;
   root = 0;
   /** False from the moment when nobody can find it any more, and before it is planted. */
   live = false;
   /** False from the moment when no PE can use it any more, though software may still walk it. */
   loadable = false;
+  /** References to its tables are counted now; always, but for trees that begin without. */
+  counts = true;
   /** Abstract entry per input page: a leaf advanced to the page, an annotation, or 0. */
   readonly entries: Int32Array;
   /** The entries of the range that the last update changed, as they were. */
@@ -112,6 +117,7 @@ export class Tree {
     this.readers = spec.readers;
     this.together = spec.together;
     this.alone = spec.alone ?? 0;
+    this.component = spec.component ?? -1;
     const pages = spec.geometry.windowPages;
     this.entries = new Int32Array(pages);
     this.before = new Int32Array(pages);
@@ -187,6 +193,7 @@ export class Tables {
     }
     tree.root = root;
     tree.live = true;
+    tree.counts = true;
     tree.loadable = true;
   }
 

@@ -78,7 +78,8 @@ function treeOfOperation(machine: Machine, operation: number): Tree {
 }
 
 function hasWork(machine: Machine, slot: number, pe: number, tree: Tree): boolean {
-  const { tlb } = machine.pes[pe]!;
+  const { tlb, fetched } = machine.pes[pe]!;
+  if (machine.invalidations.operation[slot] === Tlbi.Iciallu) return (fetched & 1) !== 0;
   for (let i = 0; i < tlb.count; i += 1) {
     if (removes(machine, slot, tree, pe, i)) return true;
   }
@@ -146,6 +147,7 @@ export function arrive(machine: Machine, slot: number, pe: number): void {
     return;
   }
   const tree = treeOfOperation(machine, queue.operation[slot]!);
+  if (queue.operation[slot] === Tlbi.Iciallu) machine.pes[pe]!.fetched &= ~1;
   for (let i = tlb.count - 1; i >= 0; i -= 1) {
     if (removes(machine, slot, tree, pe, i)) tlbDrop(machine, pe, i, site);
   }

@@ -90,7 +90,7 @@ for (const { system, configuration } of TOYS) {
       undeclared.map((site) => session.directory.name(site)),
       [],
     );
-    t.true(sites.size > 20);
+    t.true(sites.size > 15);
   });
 }
 

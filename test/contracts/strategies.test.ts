@@ -19,6 +19,9 @@ const PROGRAMS = 24;
 /** Every kind of choice is answered both ways now and then. */
 const RESTLESS: Temper = { failure: 16, hardware: 64, other: 128 };
 
+/** Configurations in which nothing can go two ways but the order of events. */
+const ASKS_NOTHING: readonly string[] = ['pool-8', 'pool-8-exclusive', 'pool-7'];
+
 const TOYS = SYSTEMS.flatMap((system) =>
   system.configurations
     .filter(({ isReal }) => !isReal)
@@ -72,7 +75,8 @@ for (const spec of STRATEGIES) {
         t.deepEqual(read, answers, where);
         t.is(formatAnswers(read!, actorCount), text);
       }
-      t.true(replies > 0, `${configuration.id}: no choice was ever answered otherwise`);
+      const asks = !ASKS_NOTHING.includes(configuration.id);
+      t.is(replies > 0, asks, `${configuration.id}: choices that were answered otherwise`);
     }
   });
 

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { Break, breakBeforeMake, breakNeeded } from '../../oracles/break-before-make.ts';
+import { baseRegister, Register } from '../../sim/access.ts';
 import { Claim } from '../../sim/claims.ts';
 import {
   ACCESSED,
@@ -14,6 +15,7 @@ import {
   VALID,
   WRITE,
 } from '../../sim/descriptor.ts';
+import { Event } from '../../sim/event.ts';
 import { Role } from '../../sim/pages.ts';
 import { TlbKind } from '../../sim/tlb.ts';
 import {
@@ -466,4 +468,43 @@ test('a read-only page with other contents is cached (E26)', (t) => {
   stage.store(word, 0);
   stage.store(word, leaf(other, READ_ONLY));
   reports(t, stage, 'made-while-cached');
+});
+
+// ---- a whole regime ----
+
+function registerWritten(stage: Stage, register: Register, value: number): void {
+  const pe = stage.machine.pes[0]!;
+  if (register === Register.Ttbr0El2) pe.ttbr0 = value;
+  else pe.mmu = value !== 0;
+  stage.as(Who.Vcpu0, 1);
+  stage.emit(Event.Register, register, value);
+}
+
+test('other tables for the whole regime, while it does not translate', (t) => {
+  const stage = new Stage(breakBeforeMake);
+  const { root } = stage.tree(TreeIndex.Hypervisor);
+  registerWritten(stage, Register.SctlrEl2, 1);
+  registerWritten(stage, Register.SctlrEl2, 0);
+  registerWritten(stage, Register.Ttbr0El2, baseRegister(root + 1, 0));
+  registerWritten(stage, Register.SctlrEl2, 1);
+  passes(t, stage);
+});
+
+test('... but not while it translates', (t) => {
+  const stage = new Stage(breakBeforeMake);
+  const { root } = stage.tree(TreeIndex.Hypervisor);
+  registerWritten(stage, Register.SctlrEl2, 1);
+  registerWritten(stage, Register.Ttbr0El2, baseRegister(root + 1, 0));
+  reports(t, stage, 'regime-switched-live');
+});
+
+test('... and not with translations of the old ones left', (t) => {
+  const stage = new Stage(breakBeforeMake);
+  const { root } = stage.tree(TreeIndex.Hypervisor);
+  const word = stage.unheard(() => stage.map(3, 40, READ_WRITE, TreeIndex.Hypervisor));
+  stage.cache(0, word, { kind: TlbKind.Leaf2, vmid: -1 });
+  registerWritten(stage, Register.SctlrEl2, 0);
+  registerWritten(stage, Register.Ttbr0El2, baseRegister(root + 1, 0));
+  registerWritten(stage, Register.SctlrEl2, 1);
+  reports(t, stage, 'regime-switched-while-cached');
 });

@@ -22,6 +22,7 @@ import type { TranslationHardware } from '../../sim/hardware.ts';
 import type { Invariant } from '../../sim/invariant.ts';
 import { LockKind, Mode } from '../../sim/locks.ts';
 import { Machine } from '../../sim/machine.ts';
+import type { Ownership } from '../../sim/ownership.ts';
 import { Role } from '../../sim/pages.ts';
 import { siteOf } from '../../sim/site.ts';
 import type { MachineSpec } from '../../sim/spec.ts';
@@ -114,6 +115,8 @@ export interface StageOptions {
   readonly delays?: boolean;
   /** First count word; -1 for a system that counts nothing. */
   readonly countBase?: number;
+  /** Pages have owners: the trees belong to components 0, 1 and 2, in this order. */
+  readonly ownership?: Ownership;
 }
 
 function machineSpec(options: StageOptions): MachineSpec {
@@ -142,6 +145,7 @@ function machineSpec(options: StageOptions): MachineSpec {
     trees: [
       {
         name: 'guest',
+        component: 0,
         geometry: GUEST_GEOMETRY,
         regime: Regime.Guest,
         vmid: GUEST_VMID,
@@ -153,6 +157,7 @@ function machineSpec(options: StageOptions): MachineSpec {
       },
       {
         name: 'hypervisor',
+        component: 1,
         geometry: SMALL_GEOMETRY,
         regime: Regime.Hypervisor,
         vmid: -1,
@@ -162,6 +167,7 @@ function machineSpec(options: StageOptions): MachineSpec {
       },
       {
         name: 'shadow',
+        component: 2,
         geometry: SMALL_GEOMETRY,
         regime: Regime.Guest,
         vmid: SHADOW_VMID,
@@ -197,11 +203,13 @@ export class Stage {
   /** By operation instance; the scenes of all oracles share it. */
   readonly duties: Duty[] = [];
   readonly invariants: Invariant[] = [];
+  readonly #ownership: Ownership | undefined;
   readonly #others: { readonly oracle: Oracle; readonly report: Report }[] = [];
   #isListening = true;
 
   constructor(spec: OracleSpec, options: StageOptions = {}) {
     this.spec = spec;
+    this.#ownership = options.ownership;
     this.machine = new Machine(machineSpec(options));
     this.scene = this.#sceneOf(options.countBase ?? COUNT_BASE);
     this.oracle = this.#attach(spec, this.scene);
@@ -217,7 +225,14 @@ export class Stage {
 
   #sceneOf(countBase: number): Scene {
     const { machine, duties } = this;
-    return { machine, report: new Report(machine), duties, countBase, invariants: this.invariants };
+    return {
+      machine,
+      report: new Report(machine),
+      duties,
+      countBase,
+      invariants: this.invariants,
+      ownership: this.#ownership,
+    };
   }
 
   #attach(spec: OracleSpec, scene: Scene): Oracle {

@@ -1,0 +1,78 @@
+/** Configurations of pkvm: which part of the hypervisor runs, and what a case may vary. */
+import type { Configuration, RunParameter } from '../system.ts';
+import { GUEST_GEOMETRY } from './layout.ts';
+
+export interface PkvmConfiguration extends Configuration {
+  /** The allocator alone, the boot flow, or page ownership after boot. */
+  readonly part: 'pool' | 'boot' | 'ownership';
+  /** How a pool writes down its largest order: exclusive before 2025, inclusive since. */
+  readonly orderBound: 'exclusive' | 'inclusive';
+  /** Pages of the hypervisor's pool: a power of two, or not. */
+  readonly poolPages: number;
+}
+
+const FIRST: RunParameter = {
+  name: 'first',
+  title:
+    'the first memory page: 0 host, 1 hypervisor, 2 shared with it, 3 shared over FF-A, 4 shared with the guest, 5 the guest’s, 6 shared by the guest, 7 the host’s and a block elsewhere is shared with the guest',
+  default: 0,
+  max: 7,
+};
+const SECOND: RunParameter = {
+  ...FIRST,
+  name: 'second',
+  title: 'the second memory page, likewise, but 7 the host’s, taken from guest 0 by force',
+};
+
+const GUESTS: RunParameter = {
+  name: 'guests',
+  title: 'guests at boot: 0 both, 1 guest 0 dying, 2 guest 1 dying, 3 no guest 1',
+  default: 0,
+  max: 3,
+};
+
+function configuration(
+  id: string,
+  title: string,
+  rest: Partial<PkvmConfiguration> = {},
+): PkvmConfiguration {
+  return {
+    id,
+    title,
+    kind: 'correct',
+    geometry: GUEST_GEOMETRY,
+    isReal: false,
+    fidelity: 'F1',
+    vcpus: 2,
+    hosts: 1,
+    weight: 100,
+    parameters: [FIRST, SECOND, GUESTS],
+    part: 'ownership',
+    orderBound: 'inclusive',
+    poolPages: 8,
+    ...rest,
+  };
+}
+
+const BOOT: Partial<PkvmConfiguration> = { part: 'boot', hosts: 0, weight: 30, parameters: [] };
+
+const POOL: Partial<PkvmConfiguration> = { part: 'pool', hosts: 0, weight: 20, parameters: [] };
+
+export const CONFIGURATIONS: readonly PkvmConfiguration[] = Object.freeze([
+  configuration('ownership', 'three CPUs of a hostile host, a protected and a plain guest'),
+  configuration('boot', 'the boot flow; other CPUs come in at any time', BOOT),
+  configuration('boot-delayed', 'the same with pending stores and late registers (F2)', {
+    ...BOOT,
+    fidelity: 'F2',
+  }),
+  configuration('pool-8', 'the allocator alone: 8 pages, inclusive bound', POOL),
+  configuration('pool-8-exclusive', 'the allocator alone: 8 pages, exclusive bound', {
+    ...POOL,
+    orderBound: 'exclusive',
+  }),
+  configuration('pool-7', 'the allocator alone: 7 pages, exclusive bound', {
+    ...POOL,
+    orderBound: 'exclusive',
+    poolPages: 7,
+  }),
+]);
