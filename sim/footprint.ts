@@ -9,51 +9,14 @@
  *
  * Objects are small integers, dense per machine, so that explorers keep what they know of each in arrays.
  */
-import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
+import { FAMILIES, FAMILY, Family, LOOKS_AT_ENTRIES } from './claim-families.ts';
+import type { ClaimCode } from './claims.ts';
 import { Intent } from './descriptor.ts';
 import { Event, type EventCode } from './event.ts';
 import type { Machine } from './machine.ts';
 import { placeTree } from './machine.ts';
 import { Regime } from './tables.ts';
 import type { Trace } from './trace.ts';
-
-/** Families of claims: what is said in one is of no interest to the others. */
-const Family = { Host: 0, Log: 1, Age: 2, Other: 3, Owner: 4, Fault: 5 } as const;
-type Family = (typeof Family)[keyof typeof Family];
-const FAMILIES = 5;
-
-const FAMILY: readonly Family[] = CLAIM_NAMES.map((_, claim): Family => {
-  switch (claim) {
-    case Claim.HostGrants:
-    case Claim.HostRevokes:
-    case Claim.RevocationReturned:
-      return Family.Host;
-    case Claim.LogStarted:
-    case Claim.LogMarked:
-    case Claim.LogTaken:
-    case Claim.LogHarvested:
-    case Claim.LogStopped:
-    case Claim.LogQueued:
-      return Family.Log;
-    case Claim.YoungAnswered:
-      return Family.Age;
-    case Claim.OwnershipChanged:
-      return Family.Owner;
-    case Claim.FaultRetry:
-    case Claim.FaultHandled:
-      return Family.Fault;
-    default:
-      return Family.Other;
-  }
-});
-
-/** Claims of those families at which oracles look at what guests' trees say; at those of Other they may look at all. */
-const LOOKS_AT_ENTRIES: ReadonlySet<ClaimCode> = new Set([
-  Claim.LogStarted,
-  Claim.LogHarvested,
-  Claim.FaultRetry,
-  Claim.FaultHandled,
-]);
 
 const ALL = (): number => -1;
 
