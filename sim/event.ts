@@ -60,7 +60,7 @@ export const Event = {
 /** One of the kinds of events. */
 export type EventCode = (typeof Event)[keyof typeof Event];
 
-export const EVENT_KINDS = 51;
+export const EVENT_KINDS = 53;
 
 /** Field kinds, so that a reader can format numbers as what they are. */
 export type Field =
