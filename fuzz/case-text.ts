@@ -243,8 +243,13 @@ function nearest(name: string, names: readonly string[]): string {
   return same.length === 0 ? '' : ` (${list(same)})`;
 }
 
+/** Names that an error lists at most. */
+const LISTED_MAX = 24;
+
 function list(ids: readonly string[]): string {
-  return ids.length <= 12 ? ids.join(', ') : `${ids.slice(0, 12).join(', ')}, ...`;
+  return ids.length <= LISTED_MAX
+    ? ids.join(', ')
+    : `${ids.slice(0, LISTED_MAX).join(', ')}, ...`;
 }
 
 function leadingComment(text: string): string {
