@@ -247,9 +247,7 @@ function nearest(name: string, names: readonly string[]): string {
 const LISTED_MAX = 24;
 
 function list(ids: readonly string[]): string {
-  return ids.length <= LISTED_MAX
-    ? ids.join(', ')
-    : `${ids.slice(0, LISTED_MAX).join(', ')}, ...`;
+  return ids.length <= LISTED_MAX ? ids.join(', ') : `${ids.slice(0, LISTED_MAX).join(', ')}, ...`;
 }
 
 function leadingComment(text: string): string {
