@@ -1,10 +1,10 @@
 /**
- * Claim: every program finishes in the fair tail, and none comes to a state that it says it cannot go on from; no retry loop goes round while nobody else changes
- * anything; a guest access faults again after its fault was handled only if somebody changed the
- * entry in between (a few spurious faults are allowed); when the handler of a permission fault is done
- * and the table permits the access, the PE does not hold the translation any more that made the fault; no leaf is
- * broken and made again for its rights alone where the card says so; and an
- * operation whose access faulted ends well only when the access was made after all.
+ * Claim: every program finishes in the fair tail, and none comes to a state that it says it cannot go on from; no
+ * retry loop goes round while nobody else changes anything; a guest access faults again after its fault was handled
+ * only if somebody changed the entry in between (a few spurious faults are allowed); when the handler of a permission
+ * fault is done and the table permits the access, the PE does not hold the translation any more that made the fault;
+ * no leaf is broken and made again for its rights alone where the card says so; and an operation whose access faulted
+ * ends well only when the access was made after all.
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
@@ -353,12 +353,8 @@ class Progress implements Oracle {
       if (tlb.row[i]! > this.#deniedRow[actor]! || !samePage(page, tlb.first[i]!, tlb.bits[i]!))
         continue;
       if (permits(tlb.word[i]!, this.#wanted[actor] as Intent)) continue;
-      report.add('progress', 'faulting-entry-left', 'translation', {
-        page,
-        pe,
-        survivor: tlb.row[i]!,
-        found: tlb.word[i]!,
-      });
+      const facts = { page, pe, survivor: tlb.row[i]!, found: tlb.word[i]! };
+      report.add('progress', 'faulting-entry-left', 'translation', facts);
       return;
     }
   }
