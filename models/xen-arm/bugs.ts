@@ -178,6 +178,14 @@ export const BUGS = [
     configuration: 'pt-toy*',
     caughtBy: ['system-invariant'],
   },
+  {
+    id: 'R01-size-in-alignment-mask',
+    title: 'a request whose size is no multiple of a block is mapped with pages from its start',
+    upstream:
+      'xen/arm: mm: Allow other mapping size in xen_pt_update_entry(), RFC of November 2020 (seed document 002)',
+    configuration: 'pt-rfc',
+    caughtBy: ['abstract-map'],
+  },
 ] as const satisfies readonly Bug[];
 
 export type BugId = (typeof BUGS)[number]['id'];
