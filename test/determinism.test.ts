@@ -121,6 +121,12 @@ const PINNED: Readonly<Record<string, string>> = {
   'xen-arm p2m-toy-shared': '195a67ad25209389',
   'xen-arm p2m-4k': '109eca6739225781',
   'xen-arm pt-rfc': '3618deed25f4ee03',
+  'pkvm ownership': '1615dd0918e8318d',
+  'pkvm boot': '08716ebd355b01dd',
+  'pkvm boot-delayed': '3f3623a9232a0621',
+  'pkvm pool-8': '17403a9d0ef4a12f',
+  'pkvm pool-8-exclusive': '2db9f9a91f5e3c7b',
+  'pkvm pool-7': '39e24985061802e5',
   'canary canary': '3163f29d32305157',
 };
 
