@@ -50,7 +50,7 @@ export class Hunt {
 }
 
 /** Learns as a campaign does (campaign/learner.ts), from some of the signals. */
-class Pupil {
+export class Pupil {
   readonly #executor: Executor;
   readonly #signals: readonly Signal[];
   readonly #looks: Map<Session, Coverage>;

@@ -1,9 +1,9 @@
 /** What a campaign learns: epochs, the corpus, mutants of it, and that executions depend on nothing else. */
 import test from 'ava';
 import { configurationsOf } from '../../campaign/options.ts';
-import { Executor } from '../../fuzz/execution.ts';
+import { Executor, SCHEDULES } from '../../fuzz/execution.ts';
 import { actorNames, Generator } from '../../fuzz/generate.ts';
-import { EPOCH, epochOf, epochStart } from '../../fuzz/guided/epochs.ts';
+import { EPOCH, EPOCH_MAX, epochOf, epochStart } from '../../fuzz/guided/epochs.ts';
 import { type Fold, folded, NOTHING_LEARNT, type Seed } from '../../fuzz/guided/fold.ts';
 import { learn } from '../../fuzz/guided/learn.ts';
 import { mutated, tidied } from '../../fuzz/guided/mutate.ts';
@@ -17,14 +17,19 @@ import { CALM } from '../../fuzz/temper.ts';
 import { findSystem, SYSTEMS } from '../../models/registry.ts';
 import type { Answers } from '../../sim/scheduler.ts';
 
-test('epochs follow each other without a gap, and are of one length in the end', (t) => {
+test('epochs follow each other without a gap, and grow with the campaign', (t) => {
   t.is(epochStart(0), 0);
-  for (let epoch = 0; epoch < 40; epoch += 1) {
+  const lengths = [0, 1, 2, 3, 4].map((epoch) => epochStart(epoch + 1) - epochStart(epoch));
+  t.deepEqual(lengths, [256, 256, 512, 1024, 2048]);
+  for (let epoch = 0; epoch < 140; epoch += 1) {
     const [start, end] = [epochStart(epoch), epochStart(epoch + 1)];
     t.true(end > start);
     t.is(epochOf(start), epoch);
     t.is(epochOf(end - 1), epoch);
-    if (epoch > 5) t.is(end - start, EPOCH);
+    t.is(start % SCHEDULES, 0, 'schedules of a program are in one epoch');
+    if (epoch < 5) continue;
+    t.is((end - start) % EPOCH, 0);
+    t.true(end - start <= Math.max(EPOCH, start / 16) && end - start <= EPOCH_MAX);
   }
 });
 
