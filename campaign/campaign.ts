@@ -11,7 +11,7 @@ import { catalogue } from './catalogue.ts';
 import { type Engine, LocalEngine, runFinding, runShard } from './engine.ts';
 import { Flights } from './flights.ts';
 import type { CampaignFolder } from './folder.ts';
-import { Learner } from './learner.ts';
+import { knownFor, Learner } from './learner.ts';
 import { type CampaignPlan, planOf, type ShardResult } from './task.ts';
 import { Batch, type Finding, Totals } from './totals.ts';
 
@@ -55,6 +55,12 @@ export interface CampaignResult {
   readonly health: CanaryHealth | undefined;
 }
 
+/** A finding to be minimised, and what its execution knew. */
+interface Waiting {
+  readonly finding: Finding;
+  readonly fold: string | null;
+}
+
 /** How far shards may be ahead of the one that is merged next, per worker. */
 const AHEAD = 8;
 /** Shards that are in flight when a campaign is stopped are cut after this time. */
@@ -74,7 +80,7 @@ export class Campaign {
   readonly #flights = new Flights();
   readonly #totals: Totals;
   /** Findings that nobody minimises yet, and those that are minimised but not kept yet. */
-  readonly #waiting: Finding[];
+  readonly #waiting: Waiting[];
   #unkept: Finding[] = [];
   #minimising = 0;
   readonly #canary: Canary | undefined;
@@ -115,9 +121,18 @@ export class Campaign {
     this.#next = this.#totals.executions;
     this.#batch = new Batch(this.#next);
     if (hasCanary(this.#plan)) this.#canary = new Canary(this.#plan, folder?.history.canary);
-    if (first !== undefined) this.#learner = this.#learnerFrom(first, folder?.history.steps ?? []);
     const known = [...this.#totals.findings.values()];
-    this.#waiting = known.filter(({ found }) => found === undefined);
+    const steps = folder?.history.takeSteps() ?? [];
+    if (first !== undefined) this.#learner = this.#learnerFrom(first, steps);
+    this.#waiting = known
+      .filter(({ found }) => found === undefined)
+      .map((finding) => {
+        const { index } = finding.failure;
+        return {
+          finding,
+          fold: first === undefined ? null : JSON.stringify(knownFor(steps, index)),
+        };
+      });
     const isLate = options.seconds !== undefined && options.seconds <= 0;
     this.#isStopping = isLate || (options.stopOnFinding && known.length > 0);
   }
@@ -285,7 +300,8 @@ export class Campaign {
 
   #merge(result: ShardResult): void {
     const { findings, coverage } = this.#totals.merge(result, this.#seconds);
-    this.#waiting.push(...findings);
+    for (const finding of findings)
+      this.#waiting.push({ finding, fold: this.#foldFor(finding.failure.index) });
     this.#batch.add(result, coverage);
     if (this.#learner !== undefined)
       this.#unlearnt.push(...this.#learner.advance(this.#totals.executions));
@@ -325,14 +341,14 @@ export class Campaign {
     return true;
   }
 
-  async #minimise(finding: Finding): Promise<void> {
+  async #minimise({ finding, fold }: Waiting): Promise<void> {
     this.#minimising += 1;
     const { index } = finding.failure;
     const { result } = await runFinding(this.#engine, {
       kind: 'finding',
       plan: this.#plan,
       index,
-      fold: this.#foldFor(index),
+      fold,
       budget: this.#options.minimiseBudget ?? null,
     });
     finding.found = result;

@@ -35,7 +35,8 @@ const manifestSchema = z.strictObject({
       )
       .readonly(),
     strategy: z.string().nullable(),
-    learns: z.boolean(),
+    /** Campaigns of older versions do not say. */
+    learns: z.boolean().default(false),
   }),
   /** What was asked for first; `--resume` may ask for other limits. */
   runs: z.int().min(1).nullable(),

@@ -79,6 +79,11 @@ export class History {
     }
   }
 
+  /** What was learnt, once: it is large, and a campaign that goes on knows it. */
+  takeSteps(): readonly FoldStep[] {
+    return this.steps.splice(0);
+  }
+
   /** Adds a point to the curve for what the totals are now. */
   notePoint(): void {
     const { executions, seconds, findings, coverage } = this.totals;

@@ -14,16 +14,16 @@ import { Sessions } from '../fuzz/sessions.ts';
 import { CoverageCounter, CoverageTotals } from './coverage.ts';
 import { type CampaignPlan, isLookedAt, targetsOfPlan } from './task.ts';
 
-/** Folds that are kept; older ones are made again from their steps. */
+/** Folds that are kept: executions of older epochs are merged. */
 const KEPT = LAG + 2;
 
 export class Learner {
-  /** What was learnt, one step per epoch; the first is what the campaign started from. */
-  readonly steps: FoldStep[] = [];
   readonly #executor: Executor;
   readonly #coverage: CoverageTotals;
-  /** By epoch: what is known after it, and the same as text. */
-  readonly #folds = new Map<number, { readonly fold: Fold; readonly text: string }>();
+  /** Steps so far: the first is what the campaign started from, then one per epoch. */
+  #count = 0;
+  /** By number of steps: what is known after them, and the same as text once somebody asked. */
+  readonly #folds = new Map<number, { readonly fold: Fold; text?: string }>();
 
   /** @param steps the first one, and those that were made before the campaign was resumed */
   constructor(
@@ -39,57 +39,58 @@ export class Learner {
     for (const step of steps) this.#add(step);
   }
 
-  /** What executions of this epoch depend on is known. */
+  /** What the execution depends on is known. */
   isReady(index: number): boolean {
-    return this.steps.length >= epochOf(index) - LAG + 2;
+    return this.#count >= stepsBefore(index);
   }
 
-  /** What an execution depends on, as text. */
+  /** What an execution depends on, as text. Those that were merged long ago are not known any more. */
   textFor(index: number): string {
-    return this.#after(epochOf(index) - LAG).text;
+    const known = this.#folds.get(stepsBefore(index))!;
+    known.text ??= JSON.stringify(known.fold);
+    return known.text;
+  }
+
+  foldFor(index: number): Fold {
+    return this.#folds.get(stepsBefore(index))!.fold;
   }
 
   /** Seeds that are known now. */
   get size(): number {
-    return this.#after(this.steps.length - 2).fold.seeds.length;
-  }
-
-  foldFor(index: number): Fold {
-    return this.#after(epochOf(index) - LAG).fold;
+    return this.#folds.get(this.#count)!.fold.seeds.length;
   }
 
   /** @param merged all executions below are @returns steps of epochs that are complete now */
   advance(merged: number): readonly FoldStep[] {
     const added: FoldStep[] = [];
     for (;;) {
-      const epoch = this.steps.length - 1;
+      const epoch = this.#count - 1;
       const end = epochStart(epoch + 1);
       if (merged < end) return added;
       const fresh = this.#coverage.takeFresh(end);
-      const { fold } = this.#after(epoch - LAG);
+      const fold = this.foldFor(end - 1);
       const step = guarded(() => learn(this.#executor, fold, epoch, fresh));
       this.#add(step);
       added.push(step);
     }
   }
 
-  /** What is known after an epoch; after the first step when it is before all epochs. */
-  #after(epoch: number): { readonly fold: Fold; readonly text: string } {
-    const count = Math.max(0, epoch + 1);
-    const known = this.#folds.get(count);
-    if (known !== undefined) return known;
-    const fold = this.steps.slice(0, count + 1).reduce(folded, NOTHING_LEARNT);
-    return { fold, text: JSON.stringify(fold) };
-  }
-
   #add(step: FoldStep): void {
-    const count = this.steps.length;
-    const before = this.#folds.get(count - 1)?.fold ?? NOTHING_LEARNT;
-    this.steps.push(step);
-    const fold = folded(before, step);
-    this.#folds.set(count, { fold, text: JSON.stringify(fold) });
-    this.#folds.delete(count - KEPT);
+    const fold = folded(this.#folds.get(this.#count)?.fold ?? NOTHING_LEARNT, step);
+    this.#count += 1;
+    this.#folds.set(this.#count, { fold });
+    this.#folds.delete(this.#count - KEPT);
   }
+}
+
+/** Steps that executions of an epoch depend on: the first, and those of epochs long enough before. */
+function stepsBefore(index: number): number {
+  return 1 + Math.max(0, epochOf(index) - LAG + 1);
+}
+
+/** What an execution of a campaign that was kept depends on. */
+export function knownFor(steps: readonly FoldStep[], index: number): Fold {
+  return steps.slice(0, stepsBefore(index)).reduce(folded, NOTHING_LEARNT);
 }
 
 /** What execution `index` of a plan depends on: makes those before it, in this process. */

@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue, openSessions } from '../campaign/catalogue.ts';
 import { readCase, writeCase, writeWhole } from '../campaign/corpus.ts';
-import { CoverageTotals } from '../campaign/coverage.ts';
 import { CampaignFolder } from '../campaign/folder.ts';
-import { Learner, learntBefore } from '../campaign/learner.ts';
+import { knownFor, learntBefore } from '../campaign/learner.ts';
 import { parseSeed, systemsNamed, targetsOf, UsageError } from '../campaign/options.ts';
 import { startOf } from '../campaign/start.ts';
 import { type CampaignPlan, planOf, targetsOfPlan } from '../campaign/task.ts';
@@ -152,7 +151,7 @@ function executionOf(
     const fold =
       steps === undefined || steps.length === 0
         ? learntBefore(plan, catalogue(), first, index)
-        : new Learner(plan, catalogue(), new CoverageTotals(), steps).foldFor(index);
+        : knownFor(steps, index);
     executor.use(fold);
   }
   return executor.run(index);

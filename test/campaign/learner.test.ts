@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import { Campaign, type CampaignOptions } from '../../campaign/campaign.ts';
 import { catalogue } from '../../campaign/catalogue.ts';
-import { CoverageTotals } from '../../campaign/coverage.ts';
 import { CampaignFolder } from '../../campaign/folder.ts';
 import { readJournal } from '../../campaign/journal.ts';
-import { Learner, learntBefore } from '../../campaign/learner.ts';
+import { knownFor, learntBefore } from '../../campaign/learner.ts';
 import { targetsOf } from '../../campaign/options.ts';
 import { startOf } from '../../campaign/start.ts';
 import { planOf } from '../../campaign/task.ts';
@@ -88,9 +87,9 @@ test('stopped and resumed, it knows what it knew; what the journal lost of it is
     for (const runs of [531, 1100]) await run(CampaignFolder.resume(folder), runs);
     t.deepEqual(await run(CampaignFolder.resume(folder), 1200), await alone);
     const { history } = CampaignFolder.read(folder);
-    const learner = new Learner(PLAN, catalogue(), new CoverageTotals(), history.steps);
-    t.deepEqual(learner.foldFor(1199), learntBefore(PLAN, catalogue(), START, 1199));
-    t.true(learner.foldFor(1199).seeds.length > 10);
+    const known = knownFor(history.steps, 1199);
+    t.deepEqual(known, learntBefore(PLAN, catalogue(), START, 1199));
+    t.true(known.seeds.length > 10);
   });
 });
 
