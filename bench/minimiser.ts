@@ -150,6 +150,7 @@ function sampleOf(bug: string, seed: number): Sample | undefined {
   const again = minimise(new Sessions(), hit.session, hit.plan, hit.answers, {
     budget: MINIMISE_BUDGET,
   });
+  const repeats = again !== undefined && formatCase(caseOf(again, '')) === text;
   const best = optimum(hit, made, signature);
   return {
     bug,
@@ -162,7 +163,7 @@ function sampleOf(bug: string, seed: number): Sample | undefined {
     executions: made.executions,
     firstMs,
     slipped: signature !== hit.signature,
-    repeats: again !== undefined && formatCase(caseOf(again, '')) === text,
+    repeats,
   };
 }
 

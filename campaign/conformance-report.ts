@@ -4,7 +4,7 @@ import { type Comparison, expectedVerdict, isReached, isUnsound, SETTINGS } from
 const LABELS = ['F', 'A-translation', 'A-weakmem', 'A-unclassified', 'R', 'N', '?'];
 
 export interface Effort {
-  /** Runs after which a search for all executions is given up, and runs of the sample that follows. */
+  /** Runs after which a search for all executions is given up, and executions of the sample that follows. */
   readonly exploreRuns: number;
   readonly sampleRuns: number;
 }
@@ -21,7 +21,7 @@ export function conformanceReport(all: readonly Comparison[], effort: Effort): s
     "that Arm's own model permits. F1: program order. F2: stores become visible later, translations are read earlier.",
     'F3: instructions as far out of order as the architecture allows (models/litmus/gates.ts).',
     '',
-    `Every inequivalent execution was looked at, within ${effort.exploreRuns} runs; beyond, ${effort.sampleRuns} random runs were made.`,
+    `Every inequivalent execution was looked at, within ${effort.exploreRuns} runs; beyond, ${effort.sampleRuns} random executions were made.`,
     '',
     '## Soundness and completeness',
     '',

@@ -35,6 +35,8 @@ export interface Answer {
   readonly breaks: boolean;
 }
 
+/** Runs for an execution of a sample. */
+const VOID_MAX = 20;
 const LIMITS = { steps: 10_000, tail: 10_000 };
 const CACHE_LEAF = siteOf('walk.cacheLeaf');
 
@@ -193,8 +195,11 @@ export class LitmusSearch {
     return collector.answer(!guide.hasNext);
   }
 
-  /** A number of random runs. */
-  sample(random: Random, runs: number): Answer {
+  /**
+   * So many random executions. Runs that count for nothing are made besides, but no more than VOID_MAX for each: a test
+   * that ends so rarely has fewer.
+   */
+  sample(random: Random, executions: number): Answer {
     const decisions: number[] = [];
     const draw = (count: number): number => {
       const choice = random.below(count);
@@ -206,7 +211,9 @@ export class LitmusSearch {
     };
     const guide = { decisions, begin, event: draw, answer: draw };
     const collector = new Collector(this.#judge);
-    while (collector.runs < runs) runOnce(this.#litmus, guide, collector);
+    const runsMax = executions * VOID_MAX;
+    while (collector.executions < executions && collector.runs < runsMax)
+      runOnce(this.#litmus, guide, collector);
     return collector.answer(false);
   }
 

@@ -20,7 +20,7 @@ export type LitmusVerdict = (typeof LitmusVerdict)[keyof typeof LitmusVerdict];
 export interface SearchPlan {
   /** Runs that visiting every state may take; 0: do not try. */
   readonly exploreRuns: number;
-  /** Random runs when not every state was visited; 0: none. */
+  /** Random executions when not every state was visited; 0: none. */
   readonly sampleRuns: number;
   readonly seed: number;
 }

@@ -7,14 +7,21 @@ import { shrinkChoices, shrinkOrder } from './lists.ts';
 import { isReachable, withoutUnreachable } from './reachable.ts';
 
 /** Executions that it may take. */
-const EXPLORE_RUNS = 800;
+const EXPLORE_RUNS = 600;
 
 export function fewerSwitches(work: Attempts): void {
+  exchange(work, 1, 0);
+  // an answer more is worth two switches
+  exchange(work, 2, 1);
+}
+
+/** Looks for a schedule with at least `gain` fewer switches and at most so many answers more. */
+function exchange(work: Attempts, gain: number, answersMore: number): void {
   const { session, best } = work;
   const { switches } = runPlan(session, best).recorder;
-  // exploring covers F1; with none there is nothing to gain, and real geometries take too long
-  if (switches === 0 || session.machine.delays || session.configuration.isReal) return;
-  const found = firstWithin(work, switches - 1);
+  // exploring covers F1, and real geometries take too long
+  if (switches < gain || session.machine.delays || session.configuration.isReal) return;
+  const found = firstWithin(work, switches - gain, best.choices.length + answersMore);
   if (found === undefined) return;
   const plain: Plan = { ...best, order: [], choices: [] };
   const run = runAnswers(session, plain, found.answers);
@@ -26,16 +33,23 @@ export function fewerSwitches(work: Attempts): void {
   shrinkOrder(work);
   // a schedule that the correct model cannot follow is no better, nor is one with more to say
   const isBetter =
-    work.best.order.length <= best.order.length &&
-    runPlan(session, work.best).recorder.switches < switches &&
+    sayings(work.best) <= sayings(best) &&
+    runPlan(session, work.best).recorder.switches <= switches - gain &&
     isReachable(work, work.best);
   if (!isBetter) work.best = best;
 }
 
-/** The first failure of ours among the schedules with at most so many switches and no more choices: none has fewer switches. */
-function firstWithin(work: Attempts, switches: number): ExploredFinding | undefined {
+function sayings({ order, choices }: Plan): number {
+  return order.length + choices.length;
+}
+
+/** The first failure of ours among the schedules within these bounds: none has fewer switches. */
+function firstWithin(
+  work: Attempts,
+  switches: number,
+  answers: number,
+): ExploredFinding | undefined {
   const executions = Math.min(EXPLORE_RUNS, work.left);
-  const answers = work.best.choices.length;
   const explorer = new Explorer(work.session, work.best, { switches, answers, executions });
   let known = 0;
   let ours: ExploredFinding | undefined;

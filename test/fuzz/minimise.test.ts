@@ -129,13 +129,12 @@ for (const { name, value } of FAILING) {
     const sessions = new Sessions();
     t.is(replayCase(sessions, again).verdict, Verdict.Reproduced);
     const [stored, now] = [sizes(value), sizes(one.plan)];
-    t.true(now.choices! <= stored.choices!);
     if (now.operations! < stored.operations!) {
       // a case of the corpus is "fixed" without its bug; a smaller one may be only "stale"
       t.is(replayCase(sessions, again, true).verdict, Verdict.Stale);
       return;
     }
-    t.true(now.order! <= stored.order!);
+    t.true(now.order! + now.choices! <= stored.order! + stored.choices!);
     t.deepEqual({ ...now, order: 0, choices: 0 }, { ...stored, order: 0, choices: 0 });
   });
 }
