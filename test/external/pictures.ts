@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCase } from '../../campaign/corpus.ts';
 import { viewerPage } from '../../cli/viewer.ts';
-import { explain } from '../../fuzz/explain.ts';
 import { replayCase } from '../../fuzz/replay.ts';
 import { Sessions } from '../../fuzz/sessions.ts';
+import { REPLAYS, withReplays } from '../replays.ts';
 import { newPage, openBrowser } from './browser.ts';
 
 interface Picture {
@@ -44,18 +44,9 @@ const PICTURES: readonly Picture[] = [
   },
 ];
 
-const REPLAYS = 'docs/replays.md';
-const REPLAY = /(<!-- replay: (\S+) -->\n```\n)[^`]*(```)/g;
-
 /** Puts the replay of each named case into the block below its name. */
 function writeReplays(): void {
-  const text = readFileSync(REPLAYS, 'utf8');
-  const written = text.replace(REPLAY, (_, head: string, file: string, end: string) => {
-    const value = readCase(file);
-    const { session, run } = replayCase(new Sessions(), value);
-    return `${head}${explain(session, value, run).join('\n')}\n${end}`;
-  });
-  writeFileSync(REPLAYS, written);
+  writeFileSync(REPLAYS, withReplays(readFileSync(REPLAYS, 'utf8')));
   process.stdout.write(`${REPLAYS}\n`);
 }
 
