@@ -1,9 +1,11 @@
 /**
  * `npm run bench`: steps per second of each system with every oracle on, as a ratio to the bare
  * generator loop measured in turns in the same run. Medians of several rounds; read the ratios.
- * `-- --configuration ID` runs the same programs in another configuration.
+ * `-- SYSTEM...` measures these only, and longer; `-- --configuration ID` runs the same programs in another
+ * configuration.
  */
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { operationCount, type Program } from '../fuzz/program.ts';
 import { Random } from '../fuzz/random.ts';
 import { Recorder } from '../fuzz/recorder.ts';
@@ -32,18 +34,26 @@ interface Measure {
 }
 
 const ROUNDS = 7;
+/** Systems that have a set of programs in `bench/programs/`. */
+const MEASURED = ['kvm-arm64', 'kvm-x86-tdp', 'xen-arm', 'pkvm'];
+/** What all measurements together take. */
+const BUDGET_MILLISECONDS = 40_000;
 const PCT_DEPTH = 3;
 
 export interface BenchOptions {
-  /** Milliseconds per measurement. */
-  readonly slice: number;
+  readonly systems: readonly string[];
+  /** Milliseconds per measurement; without it, what keeps all of them within the budget. */
+  readonly slice?: number;
   readonly rounds: number;
   /** Another configuration for the same programs. */
   readonly configuration?: string | undefined;
 }
 
 export function bench(options: BenchOptions): unknown {
-  const sets = ['kvm-arm64', 'kvm-x86-tdp', 'xen-arm', 'pkvm'].map((id): ProgramSet => {
+  // of each system and strategy: one to warm up, the rounds, and a baseline before, between and after them
+  const slice =
+    options.slice ?? BUDGET_MILLISECONDS / (options.systems.length * 2 * (2 * options.rounds + 2));
+  const sets = options.systems.map((id): ProgramSet => {
     const file = new URL(`programs/${id}.json`, import.meta.url);
     return JSON.parse(readFileSync(file, 'utf8')) as ProgramSet;
   });
@@ -55,16 +65,18 @@ export function bench(options: BenchOptions): unknown {
     if (configuration === undefined) throw new Error(`${set.system} has no configuration "${id}"`);
     const session = new Session(system, configuration);
     return ['random', 'pct'].map((strategy) => {
-      measure(session, set, strategy, options.slice);
+      measure(session, set, strategy, slice);
       const ratios: number[] = [];
       const rates: Measure[] = [];
+      let before = baseline(slice);
+      baselines.push(before);
       for (let round = 0; round < options.rounds; round += 1) {
-        const before = baseline(options.slice);
-        const rate = measure(session, set, strategy, options.slice);
-        const after = baseline(options.slice);
-        baselines.push(before, after);
+        const rate = measure(session, set, strategy, slice);
+        const after = baseline(slice);
+        baselines.push(after);
         ratios.push(rate.rate / ((before + after) / 2));
         rates.push(rate);
+        before = after;
       }
       const middle = rates.sort((a, b) => a.rate - b.rate)[Math.floor(rates.length / 2)]!;
       const executionsPerSecond = (middle.rate * middle.executions) / middle.steps;
@@ -181,11 +193,19 @@ interface BenchReport {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const named = process.argv.indexOf('--configuration');
-  const configuration = named < 0 ? undefined : process.argv[named + 1];
-  const report = bench({ slice: 700, rounds: ROUNDS, configuration }) as BenchReport;
-  if (process.argv.includes('--json'))
-    process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { configuration: { type: 'string' }, json: { type: 'boolean' } },
+  });
+  const unknown = positionals.find((id) => !MEASURED.includes(id));
+  if (unknown !== undefined) {
+    process.stderr.write(`bench: no programs of "${unknown}"; there are ${MEASURED.join(', ')}\n`);
+    process.exit(2);
+  }
+  const systems = positionals.length > 0 ? positionals : MEASURED;
+  const { configuration } = values;
+  const report = bench({ systems, rounds: ROUNDS, configuration }) as BenchReport;
+  if (values.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {
     process.stdout.write(
       `baseline: ${(report.baseline.stepsPerSecond / 1e6).toFixed(1)} M steps/s\n`,
