@@ -32,6 +32,7 @@ export interface RunResult {
   readonly violation: Violation | undefined;
   readonly steps: number;
   readonly events: number;
+  /** Of the trace; asked for before the session's next run, or never: most executions need none. */
   readonly digest: string;
   /** Nothing finished, or guest accesses without a fault: the run shows nothing. */
   readonly vacuous: boolean;
@@ -220,7 +221,8 @@ class Result implements RunResult {
   readonly steps: number;
   readonly events: number;
   readonly vacuous: boolean;
-  readonly #digest: () => string;
+  readonly #later: () => string;
+  #digest: string | undefined;
 
   constructor(
     violation: Violation | undefined,
@@ -233,11 +235,12 @@ class Result implements RunResult {
     this.steps = steps;
     this.events = events;
     this.vacuous = vacuous;
-    this.#digest = digest;
+    this.#later = digest;
   }
 
   get digest(): string {
-    return this.#digest();
+    this.#digest ??= this.#later();
+    return this.#digest;
   }
 }
 

@@ -1,7 +1,9 @@
 /**
  * The trace of one run: numbers in one typed array, formatted only when someone looks, and a
- * rolling 64-bit digest (two 32-bit lanes) with a checkpoint every 256 events.
+ * rolling 64-bit digest (two 32-bit lanes) with a checkpoint every 256 events. The digest is made of the rows
+ * when it is asked for: nobody asks for that of most executions.
  */
+import { assert } from './assert.ts';
 import type { EventCode } from './event.ts';
 
 /** kind, step, actor, operation, site, a, b, c, d: the fields of a row, in this order. */
@@ -37,10 +39,16 @@ export class Trace {
   #checkpoints = new Int32Array(64);
   #high = SEED_HIGH;
   #low = SEED_LOW;
+  /** Rows that are in the two lanes. */
+  #digested = 0;
+  /** Runs so far: a digest is of one of them. */
+  #run = 0;
   count = 0;
 
   reset(): void {
     this.count = 0;
+    this.#digested = 0;
+    this.#run += 1;
     this.#high = SEED_HIGH;
     this.#low = SEED_LOW;
   }
@@ -60,44 +68,35 @@ export class Trace {
     const at = row * ROW_WORDS;
     if (at === this.#rows.length) this.#grow();
     const rows = this.#rows;
-    const who = kind | ((actor + 1) << 8) | ((operation + 1) << 16);
-    rows[at] = who;
+    rows[at] = kind | ((actor + 1) << 8) | ((operation + 1) << 16);
     rows[at + 1] = step;
     rows[at + 2] = site;
     rows[at + 3] = a;
     rows[at + 4] = b;
     rows[at + 5] = c;
     rows[at + 6] = d;
-
-    // the row folded into three words, one mixing step each; the second lane follows the first
-    const x = Math.imul(who, 0x2c1b3c6d) ^ site;
-    const y = Math.imul(a, 0x3c6ef373) + b;
-    const z = Math.imul(c, 0x7f4a7c15) + d;
-    let high = Math.imul(this.#high ^ x, 0x5bd1e995);
-    high = Math.imul(((high << 13) | (high >>> 19)) + y, 0x2545f491);
-    high = ((high << 11) | (high >>> 21)) ^ z;
-    this.#high = high;
-    this.#low = Math.imul(this.#low ^ (high >>> 9) ^ (y + z), 0x297a2d39) + high;
-
     this.count = row + 1;
-    if ((this.count & (CHECKPOINT_EVENTS - 1)) === 0) this.#checkpoint();
     return row;
   }
 
   /** 16 hexadecimal digits. */
   get digest(): string {
+    this.#digestRows();
     return hex(this.#high) + hex(this.#low);
   }
 
-  /** The digest as it is now, written out when somebody asks. */
+  /** The digest of this run, for somebody who may ask before the next one. */
   get digestLater(): () => string {
-    const high = this.#high;
-    const low = this.#low;
-    return () => hex(high) + hex(low);
+    const run = this.#run;
+    return () => {
+      assert(run === this.#run, 'a digest is asked for before the next run');
+      return this.digest;
+    };
   }
 
   /** Digest lanes after each full block of CHECKPOINT_EVENTS events. */
   get checkpoints(): Int32Array {
+    this.#digestRows();
     return this.#checkpoints.slice(0, Math.floor(this.count / CHECKPOINT_EVENTS) * 2);
   }
 
@@ -152,15 +151,38 @@ export class Trace {
     };
   }
 
-  #checkpoint(): void {
-    const at = (this.count / CHECKPOINT_EVENTS - 1) * 2;
+  /** Takes the rows that are new into the lanes: each folded into three words, and mixed in one step a word. */
+  #digestRows(): void {
+    const rows = this.#rows;
+    let high = this.#high;
+    let low = this.#low;
+    for (let row = this.#digested; row < this.count; row += 1) {
+      const at = row * ROW_WORDS;
+      const who = rows[at]! & ~LOOKED;
+      const x = Math.imul(who, 0x2c1b3c6d) ^ rows[at + 2]!;
+      const y = Math.imul(rows[at + 3]!, 0x3c6ef373) + rows[at + 4]!;
+      const z = Math.imul(rows[at + 5]!, 0x7f4a7c15) + rows[at + 6]!;
+      high = Math.imul(high ^ x, 0x5bd1e995);
+      high = Math.imul(((high << 13) | (high >>> 19)) + y, 0x2545f491);
+      high = ((high << 11) | (high >>> 21)) ^ z;
+      // the second lane follows the first
+      low = Math.imul(low ^ (high >>> 9) ^ (y + z), 0x297a2d39) + high;
+      if ((row + 1) % CHECKPOINT_EVENTS === 0) this.#checkpoint(row + 1, high, low);
+    }
+    this.#high = high;
+    this.#low = low;
+    this.#digested = this.count;
+  }
+
+  #checkpoint(count: number, high: number, low: number): void {
+    const at = (count / CHECKPOINT_EVENTS - 1) * 2;
     if (at + 2 > this.#checkpoints.length) {
       const wider = new Int32Array(this.#checkpoints.length * 2);
       wider.set(this.#checkpoints);
       this.#checkpoints = wider;
     }
-    this.#checkpoints[at] = this.#high;
-    this.#checkpoints[at + 1] = this.#low;
+    this.#checkpoints[at] = high;
+    this.#checkpoints[at + 1] = low;
   }
 
   #grow(): void {

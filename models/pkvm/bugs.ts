@@ -7,14 +7,14 @@ export const BUGS = [
     title: 'a tree that is destroyed in pieces loses a table that has entries left',
     upstream:
       'Reverted in 6.17: Split kvm_pgtable_stage2_destroy; KVM: arm64: Only drop references on empty tables, 156f70afcfec (v6.19, 2025)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['freed-table', 'reference-counts'],
   },
   {
     id: 'A46-root-counted-as-one',
     title: 'the second page of a root of two is not counted for itself',
     upstream: 'KVM: arm64: Fix host stage-2 PGD refcount (v5.15, 2021)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['reference-counts', 'freed-table'],
   },
   {
@@ -22,21 +22,21 @@ export const BUGS = [
     title: 'a vCPU that cannot be set up leaves its page pinned',
     upstream:
       'KVM: arm64: Fix pin leak and publication ordering in __pkvm_init_vcpu, 73b9c1e5da84 (v7.1, 2026)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['system-invariant', 'ownership'],
   },
   {
     id: 'A48-offered-page-misaligned',
     title: 'a page for tables is cleared from where the host points to, in the middle of a page',
     upstream: 'KVM: arm64: Fix alignment of kvm_hyp_memcache allocations (v6.14, 2025)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
     id: 'A49a-root-referenced-after-failure',
     title: 'a guest that is not made gives its root pages back while they are referenced',
     upstream: 'KVM: arm64: VM-init error path, 20d2753295b1 (v7.2, 2026)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['reference-counts', 'ownership'],
   },
   {
@@ -44,7 +44,7 @@ export const BUGS = [
     title: 'of a range that changes hands only the first page is checked to be memory',
     upstream:
       'KVM: arm64: Fix memory check in host_stage2_set_owner_locked, 3949e28786cd (v6.15, 2025)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
@@ -52,7 +52,7 @@ export const BUGS = [
     title: 'what the host has not mapped changes hands although it is no memory',
     upstream:
       'KVM: arm64: Prevent unconditional donation of unmapped regions from the host, CVE-2023-21264 (v6.4, 2023)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
@@ -60,56 +60,56 @@ export const BUGS = [
     title: 'the stacks of the hypervisor, mapped apart from their pages, stay the host’s',
     upstream:
       'KVM: arm64: Transfer the hyp stack pages out of the host stage-2, 3a8c562892b9 (7.3-rc, 2026)',
-    configuration: 'boot',
+    configuration: 'boot-toy',
     caughtBy: ['system-invariant'],
   },
   {
     id: 'A58-spurious-abort-is-fatal',
     title: 'an abort that another CPU has repaired meanwhile stops the hypervisor',
     upstream: 'Ghost in the Android Shell (SOSP 2025): host page-fault race',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['progress'],
   },
   {
     id: 'M18-counts-not-fixed',
     title: 'entries made before the pool was there are never counted',
     upstream: 'shape M18 of spec/arm.md 8; KVM: arm64: Fixup hyp stage-1 refcount (v5.17)',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['freed-table', 'reference-counts'],
   },
   {
     id: 'M20a-shared-before-cache-check',
     title: 'a page is written down as shared before the last check, which fails',
     upstream: 'shape M20 of spec/arm.md 8',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
     id: 'M20b-cache-not-checked',
     title: 'nobody checks that there are pages for tables before a page is given to a guest',
     upstream: 'shape M20 of spec/arm.md 8',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
     id: 'M21-unshare-of-any-shared-page',
     title: 'a share with the secure world can be ended that is one with somebody else',
     upstream: 'shape M21 of spec/arm.md 8',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
     id: 'V01-unshare-ignores-pins',
     title: 'a shared page on which the hypervisor relies is unshared',
     upstream: 'variant: the check of 6.7 left out',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['ownership'],
   },
   {
     id: 'V02-returned-uncleared',
     title: 'a page of a protected guest goes back to the host with what it holds',
     upstream: 'variant: the clearing of 6.7 left out',
-    configuration: 'ownership',
+    configuration: 'pkvm-toy',
     caughtBy: ['content'],
   },
   {
@@ -144,7 +144,7 @@ export const BUGS = [
     id: 'M17a-instructions-not-waited-for',
     title: 'the switch does not wait for the invalidation of its instruction cache',
     upstream: 'seed document 004: review of March 2021; shape M17',
-    configuration: 'boot',
+    configuration: 'boot-toy',
     caughtBy: ['cache-maintenance'],
   },
   {
@@ -158,14 +158,14 @@ export const BUGS = [
     id: 'M17c-mmu-on-not-synchronised',
     title: 'instructions are invalidated before the MMU is known to be on',
     upstream: 'seed document 004: review of March 2021; shape M17',
-    configuration: 'boot-delayed',
+    configuration: 'boot-toy-delayed',
     caughtBy: ['cache-maintenance'],
   },
   {
     id: 'V03-finalised-without-lock',
     title: 'the pool begins and counts are made up for without the lock of the tables',
     upstream: 'seed document 004: what if a second CPU enters meanwhile',
-    configuration: 'boot',
+    configuration: 'boot-toy',
     // needs four operations around one moment of a long boot: kept as a case
     isHidden: true,
     caughtBy: ['reference-counts', 'freed-table', 'system-invariant', 'table-shape'],
@@ -174,14 +174,14 @@ export const BUGS = [
     id: 'V04-pool-freed-after-switch',
     title: 'the host frees what it reserved when initialisation fails after the switch',
     upstream: 'seed document 004: what the host may free then',
-    configuration: 'boot',
+    configuration: 'boot-toy',
     caughtBy: ['freed-table'],
   },
   {
     id: 'V05-mapped-before-finalised',
     title: 'a CPU that came in early has pages mapped by the early allocator',
     upstream: 'seed document 004: what if a second CPU enters meanwhile',
-    configuration: 'boot',
+    configuration: 'boot-toy',
     caughtBy: ['reference-counts', 'freed-table', 'system-invariant', 'table-shape'],
   },
 ] as const satisfies readonly Bug[];

@@ -59,9 +59,9 @@ const BOOT: Partial<PkvmConfiguration> = { part: 'boot', hosts: 0, weight: 30, p
 const POOL: Partial<PkvmConfiguration> = { part: 'pool', hosts: 0, weight: 20, parameters: [] };
 
 export const CONFIGURATIONS: readonly PkvmConfiguration[] = Object.freeze([
-  configuration('ownership', 'three CPUs of a hostile host, a protected and a plain guest'),
-  configuration('boot', 'the boot flow; other CPUs come in at any time', BOOT),
-  configuration('boot-delayed', 'the same with pending stores and late registers (F2)', {
+  configuration('pkvm-toy', 'three CPUs of a hostile host, a protected and a plain guest'),
+  configuration('boot-toy', 'the boot flow; other CPUs come in at any time', BOOT),
+  configuration('boot-toy-delayed', 'the same with pending stores and late registers (F2)', {
     ...BOOT,
     fidelity: 'F2',
   }),

@@ -15,7 +15,7 @@ import { Event } from '../../sim/event.ts';
 import { PageState } from '../../sim/ownership.ts';
 
 const system = findSystem('pkvm')!;
-const configuration = system.configurations.find(({ id }) => id === 'ownership')!;
+const configuration = system.configurations.find(({ id }) => id === 'pkvm-toy')!;
 
 const PAGE = MEMORY;
 /** Where guests have the page, and a place where they have nothing. */

@@ -30,7 +30,7 @@ test('the mask of an aligned address says the same as the remainder, for every p
   t.notThrows(() => fc.assert(property, { numRuns: 2000, seed: 4 }));
 });
 
-for (const id of ['boot', 'boot-delayed']) {
+for (const id of ['boot-toy', 'boot-toy-delayed']) {
   test(`${id}: the new tables map what was asked for and nothing else`, (t) => {
     const { machine } = booted(id);
     const { entries } = machine.tables.trees[Tree.Hyp]!;
@@ -52,7 +52,7 @@ for (const id of ['boot', 'boot-delayed']) {
 }
 
 test('K1, K4: nothing is writable and executable, and nothing lies below a stack', (t) => {
-  const { machine } = booted('boot');
+  const { machine } = booted('boot-toy');
   const { entries } = machine.tables.trees[Tree.Hyp]!;
   for (const entry of entries) t.false((entry & WRITE) !== 0 && (entry & EXEC) !== 0);
   for (let cpu = 0; cpu < machine.spec.pes; cpu += 1) {
