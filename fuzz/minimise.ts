@@ -85,6 +85,7 @@ function shrink(work: Attempts, { improved }: MinimiseOptions): Minimised {
     shrinkOrder(work);
     report();
   }
+  fewerSwitches(work);
   shrinkConfiguration(work);
   preferReachable(work);
   shrinkChoices(work);

@@ -92,6 +92,14 @@ export class Attempts {
     this.others.set(signature, { session: this.session, plan: plan() });
   }
 
+  /** True the first time that somebody asks this about the plan's program. */
+  isNew(question: string, plan: Plan): boolean {
+    const key = `${question} ${searchText(plan)}`;
+    if (this.#searched.has(key)) return false;
+    this.#searched.add(key);
+    return true;
+  }
+
   /** Names of the events that the correct model reaches with the plan's program; found once by `find`. */
   reached(plan: Plan, find: () => ReadonlySet<string>): ReadonlySet<string> {
     const key = searchText(plan);
@@ -116,9 +124,7 @@ export class Attempts {
     }
     if (!this.hasBudget) return false;
     // the order plays no part in a search: it would find the same again
-    const key = searchText(plan);
-    if (this.#searched.has(key)) return false;
-    this.#searched.add(key);
+    if (!this.isNew('search', plan)) return false;
     const found = this.failing(plan, RESEARCH_RUNS, 1)[0];
     if (found === undefined || !this.accept(found)) return false;
     this.best = withoutUnreachable(this, this.best);

@@ -1,8 +1,9 @@
 /** Passes over the program, its arguments, the parameters and the configuration. */
 import { operationCount, type ProgramOperation } from '../program.ts';
-import type { Plan } from '../schedule.ts';
+import { type Plan, runPlan } from '../schedule.ts';
 import type { Attempts } from './attempts.ts';
 import { fits, smallerThan, withProgram } from './plans.ts';
+import { fewerSwitches } from './switches.ts';
 
 /** Actors first, then single operations. */
 export function shrinkProgram(work: Attempts): void {
@@ -99,15 +100,24 @@ export function shrinkParameters(work: Attempts): void {
   }
 }
 
-/** The first configuration of the system in which the program runs and still fails. */
+/** Switches that a simpler configuration may cost. */
+const SWITCHES_MORE = 1;
+
+/** The first configuration of the system in which the program runs and still fails, without many switches more. */
 export function shrinkConfiguration(work: Attempts): void {
   const { system, configuration, bugs } = work.session;
   for (const simpler of system.configurations) {
     if (simpler === configuration || !work.hasBudget) break;
     if (simpler.kind !== configuration.kind || !fits(work.best, simpler, work.session)) continue;
-    const previous = work.session;
+    const { session, best } = work;
+    const { switches } = runPlan(session, best).recorder;
     work.enter(work.sessions.get(system.id, simpler.id, bugs));
-    if (work.acceptOrSearch(work.best)) return;
-    work.enter(previous);
+    if (work.acceptOrSearch(best)) {
+      if (configuration.isReal) return;
+      fewerSwitches(work);
+      if (runPlan(work.session, work.best).recorder.switches <= switches + SWITCHES_MORE) return;
+    }
+    work.enter(session);
+    work.best = best;
   }
 }

@@ -21,7 +21,9 @@ function exchange(work: Attempts, gain: number, answersMore: number): void {
   const { switches } = runPlan(session, best).recorder;
   // exploring covers F1, and real geometries take too long
   if (switches < gain || session.machine.delays || session.configuration.isReal) return;
-  const found = firstWithin(work, switches - gain, best.choices.length + answersMore);
+  const answers = best.choices.length + answersMore;
+  if (!work.isNew(`at most ${switches - gain} switches, ${answers} answers`, best)) return;
+  const found = firstWithin(work, switches - gain, answers);
   if (found === undefined) return;
   const plain: Plan = { ...best, order: [], choices: [] };
   const run = runAnswers(session, plain, found.answers);
