@@ -114,7 +114,7 @@ test('answers that do not fit the program are not minimised', (t) => {
 // ---- cases that are minimal ----
 
 for (const { name, value } of FAILING) {
-  test(`${name} is minimal among the cases that the correct form excludes; minimising gives the same bytes twice`, (t) => {
+  test(`${value.system}/${name} is minimal among the cases that the correct form excludes; minimising gives the same bytes twice`, (t) => {
     const results = [new Sessions(), new Sessions()].map((sessions) => {
       const session = sessionOf(sessions, value);
       return minimise(sessions, session, value, undefined, { budget: MINIMISE_BUDGET });
