@@ -145,7 +145,11 @@ function casesOf(folder: string): string {
 function outcomeOf(folder: string): string {
   const { totals } = CampaignFolder.read(folder).history;
   const { executions, steps, vacuous, cells } = totals;
-  const findings = [...totals.findings.values()].map(({ seconds, ...rest }) => rest);
+  // what a finding says of its first record depends on how long the shards are
+  const findings = [...totals.findings.values()].map(({ seconds, failure, ...rest }) => ({
+    ...rest,
+    failure: { ...failure, hits: rest.hits, last: rest.last },
+  }));
   const sorted = [...cells].sort(([a], [b]) => (a < b ? -1 : 1));
   const counts = [executions, steps, vacuous, findings, sorted, totals.coverage.all];
   return `${JSON.stringify(counts)}\n${casesOf(folder)}`;
