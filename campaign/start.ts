@@ -32,7 +32,7 @@ function seedsOf({ system: { id }, configurations }: Target): readonly Seed[] {
   const sessions = new Sessions({}, catalogue());
   return caseFiles(folder).flatMap((file): Seed[] => {
     const { system, configuration, program, parameters, recorded } = readCase(file);
-    const isRun = configurations.some((one) => one.id === configuration);
+    const isRun = configurations.some((one) => one.id === configuration && !one.isReal);
     if (system !== id || !isRun || recorded === undefined) return [];
     const { actorCount } = sessions.get(system, configuration, []).machine;
     const answers = parseAnswers(recorded.answers, actorCount);

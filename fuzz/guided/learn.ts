@@ -23,10 +23,10 @@ export function learn(
   return { epoch, seeds, gains: [...gains].sort(([a], [b]) => a - b) };
 }
 
-/** None when the execution fails: its mutants would fail as it does. */
+/** None when the execution fails: its mutants would fail as it does. None in real geometry: its runs are a hundred times as long. */
 function seedOf(executor: Executor, index: number): readonly Seed[] {
   const { target, session, draft, temper, result } = executor.run(index);
-  if (result.violation !== undefined) return [];
+  if (result.violation !== undefined || session.configuration.isReal) return [];
   const { program, parameters } = draft;
   const system = target.system.id;
   const configuration = session.configuration.id;
