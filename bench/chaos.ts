@@ -42,8 +42,9 @@ const started = performance.now();
 
 const BUGS = ['canary-free', 'A07', 'A42'].flatMap((bug) => ['--bug', bug]);
 const PROGRAM = ['--min-semi-space-size=16', 'dist/cli/main.js'];
-/** A blow comes so long after its session began, at most: most sessions have done something by then. */
-const PATIENCE_MS = 2500;
+/** A blow comes so long after its session began, at most: a share of what a whole campaign takes here and now. */
+const PATIENCE_SHARE = 0.25;
+let patience = 2500;
 
 const BLOWS = ['kill', 'interrupt', 'full disk', 'torn record', 'kill worker'] as const;
 type Blow = (typeof BLOWS)[number];
@@ -102,7 +103,7 @@ async function session(
   { words: engine, workers }: Setting,
 ): Promise<boolean> {
   const main = [...PROGRAM, 'fuzz', ...words, ...engine, '--runs', String(EXECUTIONS), '--json'];
-  // a limit on the size of files stands for a disk that fills up while the journal is written
+  // a limit on the size of files stands for a disk that fills up while the journal is written; then it is killed
   const shell = `ulimit -f ${8 + random.below(120)}; exec "$0" "$@"`;
   const child =
     blow === 'full disk'
@@ -112,16 +113,16 @@ async function session(
   const ended = new Promise((resolve) => child.on('close', resolve)).then(() => {
     isOver = true;
   });
-  if (blow !== undefined && blow !== 'full disk') {
-    await Promise.race([ended, pause(200 + random.below(PATIENCE_MS))]);
-    const struck = !isOver;
-    if (blow === 'kill worker') workers!.killOne();
-    else child.kill(blow === 'interrupt' ? 'SIGINT' : 'SIGKILL');
+  if (blow === undefined) {
     await ended;
-    return struck;
+    return false;
   }
+  await Promise.race([ended, pause(200 + random.below(patience))]);
+  const struck = !isOver || blow === 'full disk';
+  if (blow === 'kill worker') workers!.killOne();
+  else child.kill(blow === 'interrupt' ? 'SIGINT' : 'SIGKILL');
   await ended;
-  return blow !== undefined;
+  return struck;
 }
 
 /** Half of a record after the last one, as when the machine goes down while it is written. */
@@ -189,6 +190,7 @@ function compare(folder: string, with_: string, what: string): void {
 
 const through = join(root, 'through');
 await session([...BUGS, '--out', through], undefined, local('1'));
+patience = Math.max(patience, PATIENCE_SHARE * (performance.now() - started));
 const wanted = outcomeOf(through);
 const { totals } = CampaignFolder.read(through).history;
 say(
