@@ -597,8 +597,6 @@ export class Machine implements Scheduling {
   /** An invalidation is on its way to a PE. */
   expectArrival(slot: number, pe: number): void {
     this.pes[pe]!.arrivals += 1;
-    // the last slot is taken: others that are parked at a request cannot go on any more
-    if (this.invalidations.outstanding >= this.invalidations.slots) this.stir();
     const source = this.arrivalSource(slot, pe);
     this.#readyAt[source] = this.clock + ARRIVAL_LATENCY;
     const isHeld = this.reclaimer.isReclaim(slot)
