@@ -18,7 +18,7 @@ const PARAMETERS: readonly RunParameter[] = [
   {
     name: 'huge',
     title: 'bit mask of block-sized regions that the host may back with a block',
-    default: 2,
+    default: 1,
     max: 3,
   },
   { name: 'logging', title: 'the slot is being logged when the run begins', default: 0, max: 1 },

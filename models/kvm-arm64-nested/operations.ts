@@ -43,6 +43,14 @@ const vcpu: Parameter<NestedConfiguration> = {
   max: ({ vcpus }) => vcpus - 1,
 };
 
+/** 1: what is mapped does not allow the access. */
+const isDenied: Parameter<NestedConfiguration> = {
+  name: 'denied',
+  kind: 'count',
+  arbitrary: () => fc.constantFrom(0, 0, 1),
+  max: () => 1,
+};
+
 /** 0 lets it sleep until something happens, 1 preempts it. */
 const isPreempted: Parameter<NestedConfiguration> = {
   name: 'preempted',
@@ -195,8 +203,8 @@ const ALL: readonly Spec[] = [
       'vncr-use',
       'the vCPU uses the page in which its registers lie',
       14,
-      [],
-      (self, world) => useVncr(self, world),
+      [isDenied],
+      (self, world, [denied = 0]) => useVncr(self, world, denied === 1),
       card.VNCR_CARD,
     ),
     isIn: ({ hasVncr }) => hasVncr,

@@ -98,10 +98,14 @@ export function fillVncr({ vncr, machine, configuration, tables }: NestedWorld):
   }
 }
 
-/** The vCPU uses its page: translated and mapped if need be. */
-export function* useVncr(self: Actor, world: NestedWorld): Operation<number> {
+/**
+ * The vCPU uses its page: translated and mapped if need be.
+ * @param isDenied what is mapped lacks the right to do so, and the address is translated anew first
+ */
+export function* useVncr(self: Actor, world: NestedWorld, isDenied: boolean): Operation<number> {
   const words = world.vncr!;
   const vcpu = self.index;
+  if (isDenied && (yield* translate(self, world)) === Result.NoMemory) return Result.NoMemory;
   for (;;) {
     yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
     const isValid = (yield* self.readOnce(at.readValid, words.valid + vcpu)) !== 0;
