@@ -148,6 +148,6 @@ export class GuestTables {
       const rights = page === 2 ? GIVES_READ : GIVES_ALL;
       set(this.pageWord(number, page), leaf((page + shift) % size, rights));
     }
-    set(this.blockWord(number, size), leaf(size, GIVES_ALL));
+    set(this.blockWord(number, size), leaf((number + 1) * size, GIVES_ALL));
   }
 }

@@ -19,6 +19,7 @@ import { defineSystem } from '../system.ts';
 import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { releaseSites } from './global.ts';
+import { GOALS } from './goals.ts';
 import { guestTableSites, stage1FlushSites } from './guest-hypervisor.ts';
 import { guestWalkSites } from './guest-walk.ts';
 import { nestedLogSites } from './log.ts';
@@ -42,7 +43,7 @@ export const kvmArm64Nested = defineSystem({
   operations: OPERATIONS,
   epilogue: { vcpu: 'put', rcu: 'callbacks' },
   bugs: BUGS,
-  goals: [],
+  goals: GOALS,
   sites: [
     walkSites,
     choiceSites,

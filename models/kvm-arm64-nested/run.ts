@@ -16,7 +16,7 @@ import { SLOTS_DOMAIN } from '../kvm-arm64/machine.ts';
 import type { Stage2 } from '../kvm-arm64/stage2.ts';
 import { getMmu, initialiseVcpu, putMmu } from './mmu-array.ts';
 import { repairNested } from './nested-fault.ts';
-import { writeVttbr } from './rfc.ts';
+import { activeMmu, writeVttbr } from './rfc.ts';
 import { beginPending, endPending, unmapShadows, whole } from './shadow-unmap.ts';
 import { putVncr } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
@@ -52,7 +52,7 @@ export function accessNested(
   intent: Intent,
 ): Operation<number> {
   // as first posted: without stage 2 it runs with the guest's own table
-  const hasOwn = world.isRfc && !world.vcpu(self).context.isOn;
+  const hasOwn = world.isRfc && activeMmu(false, world.vcpu(self).context.isOn).mmu === 'own';
   return hasOwn ? accessOwn(self, world, page, intent) : accessShadow(self, world, page, intent);
 }
 
