@@ -35,7 +35,7 @@ interface Measure {
 
 const ROUNDS = 7;
 /** Systems that have a set of programs in `bench/programs/`. */
-const MEASURED = ['kvm-arm64', 'kvm-x86-tdp', 'xen-arm', 'pkvm'];
+const MEASURED = ['kvm-arm64', 'kvm-arm64-nested', 'kvm-x86-tdp', 'xen-arm', 'pkvm'];
 /** What all measurements together take. */
 const BUDGET_MILLISECONDS = 40_000;
 const PCT_DEPTH = 3;

@@ -4,7 +4,8 @@ import type { Card } from '../../sim/card.ts';
 import { Intent } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
 import { stopLog } from '../kvm-arm64/dirty-log.ts';
-import { count, exitCount, insideWindow, page } from '../kvm-arm64/parameters.ts';
+import { blockPages } from '../kvm-arm64/geometry.ts';
+import { page as anyPage, count, exitCount, insideWindow } from '../kvm-arm64/parameters.ts';
 import { runCallbacks } from '../kvm-arm64/unlinked.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
@@ -20,6 +21,16 @@ import type { NestedWorld } from './world.ts';
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
 type Spec = OperationSpec<NestedConfiguration, NestedWorld>;
+
+/** Half of the time the first two pages, and the first of the region that is a block in the guest's tables. */
+const page: Parameter<NestedConfiguration> = {
+  ...anyPage,
+  arbitrary: (configuration) =>
+    fc.oneof(
+      { weight: 1, arbitrary: fc.constantFrom(0, 1, blockPages(configuration.geometry)) },
+      { weight: 1, arbitrary: anyPage.arbitrary(configuration) },
+    ),
+};
 
 const table: Parameter<NestedConfiguration> = {
   name: 'table',
