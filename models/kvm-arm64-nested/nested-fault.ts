@@ -47,20 +47,26 @@ export const nestedFaultSites = sites('nested-fault', [
 ]);
 const at = nestedFaultSites;
 
-/** The handler for one fault. Ok means: re-enter the guest; Refused: the guest hypervisor deals with it. */
-export function* repairNested(
+/** A page of the guest's guest, as its table and the host's memory say. */
+export interface Resolved {
+  readonly found: Finding;
+  readonly frame: number;
+  readonly isLogging: boolean;
+}
+
+/**
+ * The first half of the handler for one fault: finds out what is meant, and takes the MMU lock to install it.
+ * @returns a result without the lock: Ok to re-enter the guest, Refused when the guest hypervisor has to deal with it
+ */
+export function* resolveNested(
   self: Actor,
   world: NestedWorld,
-  shadow: Shadow,
   page: number,
   intent: Intent,
-  result: number,
-): Operation<number> {
+  fault: number,
+): Operation<Resolved | Result> {
   const { host } = world;
   const { context } = world.vcpu(self);
-  const isPermission = faultClass(result) === FaultClass.Permission;
-  const faultPages = levelPages(world.configuration.geometry, faultLevel(result));
-
   // the number is read before the table: an invalidation in between is noticed
   const readsLate = world.bug('M22b-count-read-after-walk');
   let seen = readsLate ? 0 : yield* self.readOnce(at.countInvalidations, world.invalidations);
@@ -69,12 +75,11 @@ export function* repairNested(
   if (!allows(found, intent)) return Result.Refused;
 
   // f2
-  if ((!isPermission || faultPages > 1) && isCacheShort(self, host)) {
+  const isOfPage = faultClass(fault) === FaultClass.Permission && faultPages(world, fault) === 1;
+  if (!isOfPage && isCacheShort(self, host)) {
     if (!(yield* fillCache(self, host))) return Result.NoMemory;
   }
-
   const isLogging = (yield* self.readOnce(at.readLogging, host.logging)) !== 0;
-  const isWritable = intent === Intent.Write || !isLogging;
 
   // f5-f8
   const sequence = yield* self.readOnce(at.readSequence, host.sequence);
@@ -91,52 +96,63 @@ export function* repairNested(
     self.claim(Claim.FaultRetry, RetryReason.Invalidation, page, 0);
     return Result.Ok;
   }
+  return { found, frame, isLogging };
+}
 
+/** The second half: maps the page in the shadow, or gives it what it lacks, and drops the lock. */
+export function* installNested(
+  self: Actor,
+  world: NestedWorld,
+  shadow: Shadow,
+  page: number,
+  intent: Intent,
+  fault: number,
+  { found, frame, isLogging }: Resolved,
+): Operation<Result> {
+  const { host } = world;
   // f11, step 4: no larger than the guest's leaf
   let pages = 1;
   if (!isLogging && (found.level < LAST_LEVEL || world.bug('S05-larger-than-guests-leaf'))) {
-    const region = host.hostBlock + regionOf(world.configuration.geometry, found.page);
-    if (isBlock(yield* self.readOnce(at.readHostBlock, region)))
-      pages = blockPages(world.configuration.geometry);
+    const region = host.hostBlock + regionOf(shadow.geometry, found.page);
+    const isHostBlock = isBlock(yield* self.readOnce(at.readHostBlock, region));
+    if (isHostBlock) pages = blockPages(shadow.geometry);
   }
   const first = alignDown(page, pages);
 
   // f12-f13
+  const isWritable = intent === Intent.Write || !isLogging;
   const asked = READ | (isWritable ? WRITE : 0) | (intent === Intent.Execute ? EXEC : 0);
   const rights = world.bug('S06-guests-rights-not-kept') ? asked : asked & found.rights;
   yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
   const base = world.isRfc ? 0 : yield* self.readOnce(at.readArray, world.arrayBase);
-  const rootWord =
-    base === 0 ? shadow.contextWord : fieldWord(world, base, shadow.slot, Field.Root);
-  const root = yield* self.readOnce(at.readRoot, rootWord);
+  const inArray = fieldWord(world, base, shadow.slot, Field.Root);
+  const root = yield* self.readOnce(at.readRoot, world.isRfc ? shadow.contextWord : inArray);
   // where the guest may have pages that are quarters of the host's, none is as large as what has faulted
   const isSmaller = pages === 1 && world.bug('M26-smaller-granule-offered');
-  const relaxes = isPermission && (isSmaller ? pages / 4 : pages) === faultPages;
+  const isOfSize = (isSmaller ? pages / 4 : pages) === faultPages(world, fault);
+  const relaxes = faultClass(fault) === FaultClass.Permission && isOfSize;
   self.claim(Claim.WorkBegins, shadow.tree, relaxes ? Work.Relax : Work.Map, 0);
-  const level = faultLevel(result);
   const output = frame - (page - first);
+  const attributes = rights | tagOf(found.level);
+  const { Shared } = Mode;
   const outcome = relaxes
-    ? yield* relaxPage(self, shadow, root, first, rights, level, Mode.Shared)
-    : yield* mapRange(
-        self,
-        shadow,
-        root,
-        first,
-        pages,
-        output,
-        rights | tagOf(found.level),
-        Mode.Shared,
-      );
+    ? yield* relaxPage(self, shadow, root, first, rights, faultLevel(fault), Shared)
+    : yield* mapRange(self, shadow, root, first, pages, output, attributes, Shared);
   if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
   yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
+
+  // f14: the log is about the guest hypervisor's pages
   if (isWritable && isLogging && outcome === Result.Ok) {
-    // the log is about the guest hypervisor's pages
     yield* markDirty(self, host, world.bug('S13-other-page-marked') ? page : found.page);
   }
   yield* self.release(at.unlock, Lock.Mmu);
   if (outcome === Result.Again) self.claim(Claim.FaultRetry, RetryReason.Moved, page, 0);
   else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
-  return outcome === Result.Again ? Result.Ok : outcome;
+  return outcome === Result.Again ? Result.Ok : (outcome as Result);
+}
+
+function faultPages({ configuration }: NestedWorld, fault: number): number {
+  return levelPages(configuration.geometry, faultLevel(fault));
 }
 
 /** The guest has not invalidated anything since its table was walked, or the table still says the same. */

@@ -15,7 +15,7 @@ import { guestSites, putSites } from '../kvm-arm64/guest.ts';
 import { SLOTS_DOMAIN } from '../kvm-arm64/machine.ts';
 import type { Stage2 } from '../kvm-arm64/stage2.ts';
 import { getMmu, initialiseVcpu, putMmu } from './mmu-array.ts';
-import { repairNested } from './nested-fault.ts';
+import { installNested, resolveNested } from './nested-fault.ts';
 import { activeMmu, writeVttbr } from './rfc.ts';
 import { beginPending, endPending, unmapShadows, whole } from './shadow-unmap.ts';
 import { putVncr } from './vncr.ts';
@@ -78,7 +78,11 @@ function* accessShadow(
     const result = yield* self.guestAccess(guestSites.use, page, intent, self.operation + 1);
     if (result === 0) return Result.Ok;
     yield* self.enterSection(faultSites.enterSlots, SLOTS_DOMAIN);
-    const outcome = yield* repairNested(self, world, shadow, page, intent, result);
+    const found = yield* resolveNested(self, world, page, intent, result);
+    const outcome =
+      typeof found === 'number'
+        ? found
+        : yield* installNested(self, world, shadow, page, intent, result, found);
     yield* self.exitSection(faultSites.leaveSlots, SLOTS_DOMAIN);
     if (outcome !== Result.Ok) return outcome;
     yield* self.retry(guestSites.reenter);
