@@ -104,7 +104,7 @@ export const GOALS: readonly Goal<NestedConfiguration>[] = Object.freeze([
       changes('b', 'guest-flush.count'),
       unlocks('b', 'shadow-unmap.yieldLock'),
       changes('a', 'mmu-array.setPending'),
-      changes('b', 'stage2-unmap.clearLeaf'),
+      locks('b', 'shadow-unmap.retakeLock'),
     ],
     isIn: isToday,
   },

@@ -9,6 +9,7 @@
 import {
   ACCESSED,
   advance,
+  EXEC,
   isLeaf,
   isTable,
   leaf,
@@ -26,8 +27,8 @@ export const GUEST_TABLES = 2;
 const REGIONS_MAX = 4;
 
 /** Rights that the guest hypervisor gives. */
-export const GIVES_ALL = READ | WRITE | ACCESSED;
-export const GIVES_READ = READ | ACCESSED;
+export const GIVES_READ = READ | EXEC | ACCESSED;
+export const GIVES_ALL = GIVES_READ | WRITE;
 
 /** Regions for which there are tables of pages. */
 function regionsOf(geometry: Geometry): number {
