@@ -8,7 +8,7 @@ import type { Invariant } from '../../sim/invariant.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { grantedFrame } from '../kvm-arm64/host-memory.ts';
 import { Lock } from './machine.ts';
-import { contextOf, Field, fieldWord, keyOf } from './mmu-array.ts';
+import { contextOf, FIELDS, Field, fieldWord, keyOf } from './mmu-array.ts';
 import { listedNodes, Node } from './rfc.ts';
 import { taggedLevel } from './tag.ts';
 import type { VncrWords } from './vncr.ts';
@@ -61,22 +61,44 @@ interface Mmus {
   place(vcpu: Vcpu): number;
 }
 
+/** Every rule looks at the same instant: the words are read once for it. */
 class ArrayMmus implements Mmus {
   readonly #world: NestedWorld;
+  readonly #words: Int32Array;
+  #count = 0;
+  /** Rows of the trace, and the run, when the words were read. */
+  #rows = -1;
+  #run = -1;
 
   constructor(world: NestedWorld) {
     this.#world = world;
+    this.#words = new Int32Array(FIELDS * world.shadows.length);
+  }
+
+  #look(): void {
+    const { machine, runs } = this.#world;
+    if (this.#rows === machine.trace.count && this.#run === runs) return;
+    this.#rows = machine.trace.count;
+    this.#run = runs;
+    const { memory } = machine;
+    const base = memory.load(this.#world.arrayBase);
+    this.#count = memory.load(this.#world.arrayCount);
+    for (let at = 0; at < this.#count; at += 1) {
+      for (let field = 0; field < FIELDS; field += 1) {
+        const word = fieldWord(this.#world, base, at, field as Field);
+        this.#words[at * FIELDS + field] = memory.load(word);
+      }
+    }
   }
 
   get count(): number {
-    return this.#world.machine.memory.load(this.#world.arrayCount);
+    this.#look();
+    return this.#count;
   }
 
   #load(at: number, field: Field): number {
-    const { memory } = this.#world.machine;
-    return at < 0
-      ? 0
-      : memory.load(fieldWord(this.#world, memory.load(this.#world.arrayBase), at, field));
+    this.#look();
+    return at < 0 ? 0 : this.#words[at * FIELDS + field]!;
   }
 
   key(at: number): number {
@@ -168,7 +190,8 @@ function isHeld(mmus: Mmus, vcpu: Vcpu): boolean {
 }
 
 function runPending({ machine }: NestedWorld, mmus: Mmus): number {
-  for (let at = 0; at < mmus.count; at += 1) {
+  const { count } = mmus;
+  for (let at = 0; at < count; at += 1) {
     if (!mmus.isPending(at)) continue;
     const root = mmus.root(at);
     for (const { guest, vttbr } of machine.pes) if (guest && vttbr >>> 8 === root) return root;

@@ -48,7 +48,7 @@ const at = arraySites;
 /** Words of an MMU. */
 export const Field = { Key: 0, References: 1, Pending: 2, Root: 3 } as const;
 export type Field = (typeof Field)[keyof typeof Field];
-const FIELDS = 4;
+export const FIELDS = 4;
 
 /** What a context of the guest is known by: its virtual VTTBR (table and VMID), and whether stage 2 is on. */
 export interface Context {

@@ -65,6 +65,8 @@ export class NestedWorld implements World {
   readonly shadows: readonly Shadow[];
   readonly tables: GuestTables;
   readonly history: History;
+  /** Times that the world was reset. */
+  runs = 0;
   /** A fault walks the guest's table a second time under the lock. */
   walksAgain = false;
   /** MMUs are on a list, by VMID, as first posted. */
@@ -157,6 +159,7 @@ export class NestedWorld implements World {
   }
 
   reset(parameters: Readonly<Record<string, number>>): void {
+    this.runs += 1;
     this.host.reset(parameters);
     this.#vmids = VMIDS[parameters.ids ?? 0]!;
     this.walksAgain = (parameters.rewalk ?? 0) === 1;
