@@ -82,6 +82,9 @@ class Progress implements Oracle {
   readonly #denied: Int32Array;
   readonly #wanted: Uint8Array;
   readonly #deniedRow: Int32Array;
+  /** Words of entries that the hardware has updated in this run; and how many when each actor took its tree's lock. */
+  readonly #byHardware: number[] = [];
+  readonly #lockedAt: Int32Array;
   /** Per actor: the leaf that its operation broke last, and where. */
   readonly #brokenWord: Int32Array;
   readonly #brokenLeaf: Int32Array;
@@ -116,6 +119,7 @@ class Progress implements Oracle {
     this.#wanted = new Uint8Array(actors);
     this.#deniedRow = new Int32Array(actors);
     this.#isRefused = new Uint8Array(actors);
+    this.#lockedAt = new Int32Array(actors);
     this.#brokenWord = new Int32Array(actors);
     this.#brokenLeaf = new Int32Array(actors);
   }
@@ -124,6 +128,8 @@ class Progress implements Oracle {
     this.#version.fill(0);
     this.#isChanged.fill(0);
     this.#changedCount = 0;
+    this.#byHardware.length = 0;
+    this.#lockedAt.fill(0);
     this.#at.fill(-1);
     this.#page.fill(-1);
     this.#spurious.fill(0);
@@ -148,7 +154,10 @@ class Progress implements Oracle {
         this.judgements += 1;
         return;
       case Event.Descriptor:
-        if (placeIsHardware(d)) return;
+        if (placeIsHardware(d)) {
+          this.#byHardware.push(a);
+          return;
+        }
         this.#brokenForRights(a, b, c);
         this.#remember(placeTree(d));
         // without the lock there is nobody to settle it later
@@ -156,6 +165,7 @@ class Progress implements Oracle {
           this.#settle(machine.tables.trees[placeTree(d)]!.lock);
         return;
       case Event.LockTake:
+        if (this.#isTreeLock(actor, a)) this.#lockedAt[actor] = this.#byHardware.length;
         // the handler looks at the entry under the tree's own lock; it may take others after its repair
         if (this.#at[actor]! >= 0 && this.#isTreeLock(actor, a)) this.#look(actor);
         return;
@@ -221,6 +231,8 @@ class Progress implements Oracle {
     if (duties[machine.operation]?.card.keepsLeaf !== true) return;
     this.judgements += 1;
     if (((was ^ next) & ~RIGHTS) !== 0) return;
+    // its accessed flag was perhaps clear when the handler looked
+    if (this.#byHardware.includes(word, this.#lockedAt[actor]!)) return;
     const facts = { page: machine.tables.changedFirst, word, expected: was, found: next };
     report.add('progress', 'broken-for-rights', 'entry', facts);
   }

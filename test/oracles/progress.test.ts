@@ -354,6 +354,23 @@ test('a leaf that is broken and made again for its rights alone, where it is to 
   reports(t, remake(true, leaf(30, READ_ONLY)), 'broken-for-rights');
 });
 
+test('the hardware sets its accessed flag while the handler works: it may have looked before', (t) => {
+  for (const isUnderLock of [true, false]) {
+    const stage = new Stage(progress);
+    stage.duty(0, { tree: TreeIndex.Guest, lock: 'exclusive', keepsLeaf: true });
+    const word = stage.unheard(() => stage.map(PAGE, 30, READ_WRITE & ~ACCESSED));
+    stage.as(Who.Vcpu0, 0).begin();
+    const age = (): void => stage.storeByHardware(word, leaf(30, READ_WRITE));
+    if (!isUnderLock) age();
+    stage.lock(Lock.Mmu);
+    if (isUnderLock) age();
+    stage.store(word, 0);
+    stage.store(word, leaf(30, READ_WRITE));
+    if (isUnderLock) passes(t, stage);
+    else reports(t, stage, 'broken-for-rights');
+  }
+});
+
 test('a leaf that is broken for another page or accessed flag, or where nobody keeps it', (t) => {
   passes(t, remake(true, leaf(31, READ_WRITE)));
   passes(t, remake(true, leaf(30, READ_WRITE & ~ACCESSED)));
