@@ -150,8 +150,9 @@ function* switchVcpu(self: Actor, world: KvmWorld): Operation<void> {
 /** What another vCPU of the guest has cached here is tagged as if it were this one's. */
 function* flushPrivate(self: Actor, world: KvmWorld): Operation<void> {
   const target = world.registerOf(yield* self.readOnce(at.readBase, world.contextWord));
+  // walks of the vCPU that ran here before may be in flight, in the same context
+  yield* self.dsb(at.completeHere, Domain.Local);
   if (self.vttbr !== target) {
-    yield* self.dsb(at.completeHere, Domain.Local);
     yield* self.writeRegister(at.loadContext, Register.Vttbr, target);
     yield* self.isb(at.synchronise);
   }
