@@ -86,6 +86,15 @@ export const BUGS = [
     caughtBy: ['vmid', 'context'],
   },
   {
+    id: 'A11b-generation-without-release',
+    title:
+      'the generation of a guest’s VMID is written last, but may be seen before what is loaded with it',
+    upstream:
+      'KVM: arm/arm64: Fix VMID alloc race by reverting to lock-less (v5.0, 2018): what its ordering is for',
+    configuration: 'guests-toy-delayed',
+    caughtBy: ['vmid', 'context', 'stale-translation', 'freed-page'],
+  },
+  {
     id: 'A12-number-read-before-barrier',
     title: 'an invalidation uses the VMID that the guest had before the changed entry was visible',
     upstream:
@@ -177,6 +186,14 @@ export const BUGS = [
     upstream: 'KVM: arm/arm64: Fix handling of stage2 huge mappings, 3c3736cd32bf (v5.1, 2019)',
     configuration: 'exclusive-*',
     caughtBy: ['reference-counts', 'break-before-make', 'stale-translation'],
+  },
+  {
+    id: 'A27-folded-level-cleared-elsewhere',
+    title:
+      'a block finds a table in its way: pages from the faulting one on are cleared, until the table is gone',
+    upstream: 'KVM: arm64: Do not try to map PUDs when they are folded into PMD (v5.9, 2020)',
+    configuration: 'exclusive-toy',
+    caughtBy: ['progress', 'abstract-map'],
   },
   {
     id: 'A29-mapped-into-deleted-slot',

@@ -13,8 +13,8 @@ import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts'
 import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { Result, Work } from '../../sim/card.ts';
 import { Claim, RetryReason } from '../../sim/claims.ts';
-import { EXEC, Intent, MemoryType, READ, WRITE } from '../../sim/descriptor.ts';
-import { alignDown, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
+import { EXEC, Intent, isTable, MemoryType, READ, WRITE } from '../../sim/descriptor.ts';
+import { alignDown, indexAt, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
@@ -24,6 +24,7 @@ import { blockPages, regionOf, slotRange } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { WALKS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
+import { unmapRange } from './unmap.ts';
 import { type KvmWorld, Slot, Vma } from './world.ts';
 
 export const faultSites = sites('fault', [
@@ -46,6 +47,8 @@ export const faultSites = sites('fault', [
   'lockSpace',
   'readVma',
   'unlockSpace',
+  'readFolded',
+  'clearAgain',
 ]);
 const at = faultSites;
 
@@ -180,6 +183,8 @@ function* handleMissing(
   // the entry may have changed its size since the fault: then what was granted is not what is there
   const level = world.bug('N01-relax-ignores-level') ? ANY_LEVEL : faultLevel(result);
   world.beginWork(self, relaxes ? Work.Relax : Work.Map);
+  if (pages > 1 && !relaxes && world.bug('A27-folded-level-cleared-elsewhere'))
+    yield* clearForBlock(self, world, root, page, pages);
   const outcome = relaxes
     ? yield* relaxPage(self, world, root, first, rights, level, mode)
     : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights | type, mode);
@@ -191,6 +196,26 @@ function* handleMissing(
   claimOutcome(self, page, outcome);
   if (isMarkedLate && marks === MarkTime.AfterUnlock) yield* markDirty(self, world, page);
   return outcome === Result.Again ? Result.Ok : outcome;
+}
+
+/**
+ * What A27 did before a block was mapped: the size of the level above was taken for that of the block, so that the
+ * address is not aligned to the entry. Knows roots of the block's own level only.
+ */
+function* clearForBlock(
+  self: Actor,
+  world: KvmWorld,
+  root: number,
+  page: number,
+  pages: number,
+): Operation<void> {
+  const { geometry, machine } = world;
+  const word = machine.memory.address(root, indexAt(geometry, page, geometry.startLevel));
+  const count = Math.min(pages, geometry.windowPages - page);
+  while (isTable(yield* self.readOnce(at.readFolded, word))) {
+    yield* unmapRange(self, world, root, page, count);
+    yield* self.retry(at.clearAgain);
+  }
 }
 
 /** f11: what the host maps now; nothing can change it while the lock is held. */
