@@ -62,6 +62,20 @@ function killOf(session: Session, value: Case): Kill {
 
 // ---- as text: a line per bug, so that a diff is a sentence ----
 
+/** What stands above the matrix that is kept; lines that begin with # are no part of it. */
+export const KILL_HEADER = `# Which oracles notice which bug: made by "stagewright corpus matrix --out docs/kill-matrix.txt", kept to be reviewed.
+#
+#   SYSTEM BUG: ORACLE-OF-THE-CASE OTHERS (OTHERS-IN-OTHER-SCHEDULES)
+#
+# Each case runs with one oracle at a time, so that none hides another, first in its stored order, then in ${SCHEDULES} other schedules of its
+# program; NOT is an oracle that its case names and that does not notice it alone.
+#
+# Review, line by line, whenever "corpus matrix --base docs/kill-matrix.txt" shows a difference (a test fails when an oracle is gone):
+# - Is each oracle that the bug's entry names here? If not: is the case too small for it (say so in docs/fidelity.md), or is the oracle blind?
+# - An oracle that is new on a line: does it object to this bug, or to something else that its clause takes for one?
+# - An oracle that is gone: was it made blind, or does the case end before it? A bug with one oracle left hangs by it.
+`;
+
 /** `system bug: expected* by-order (by-search)`. */
 export function killText(rows: readonly KillRow[]): string {
   return `${rows.map(killLine).sort(byText).join('\n')}\n`;
@@ -74,13 +88,17 @@ function killLine({ system, bug, expected, kills }: KillRow): string {
   return `${system} ${bug}: ${[first, ...others].join(' ')}`;
 }
 
+function isLine(text: string): boolean {
+  return text !== '' && !text.startsWith('#');
+}
+
 function byText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Lines that differ, with a sign, in the order of their bugs; empty when none does. */
 export function killDiff(before: string, after: string): readonly string[] {
-  const [old, now] = [before, after].map((text) => new Set(text.split('\n').filter(Boolean)));
+  const [old, now] = [before, after].map((text) => new Set(text.split('\n').filter(isLine)));
   const gone = [...old!].filter((line) => !now!.has(line)).map((line) => `- ${line}`);
   const fresh = [...now!].filter((line) => !old!.has(line)).map((line) => `+ ${line}`);
   return [...gone, ...fresh].sort((a, b) => byText(a.slice(2), b.slice(2)) || byText(b, a));

@@ -1,7 +1,7 @@
 /** `corpus matrix`: bugs by oracles, and what differs from a matrix that was kept. */
 import { readFileSync } from 'node:fs';
 import { CORPUS_FOLDER, caseFiles, readCase, writeWhole } from '../campaign/corpus.ts';
-import { killDiff, killPage, killRow, killText } from '../campaign/kill-matrix.ts';
+import { KILL_HEADER, killDiff, killPage, killRow, killText } from '../campaign/kill-matrix.ts';
 import { UsageError } from '../campaign/options.ts';
 import { Exit, print } from './terminal.ts';
 
@@ -19,7 +19,7 @@ export function corpusMatrix(folder: string | undefined, flags: MatrixFlags): nu
   const files = caseFiles(folder ?? CORPUS_FOLDER);
   const rows = files.flatMap((file) => killRow(readCase(file)) ?? []);
   const text = killText(rows);
-  const whole = format === 'html' ? killPage(rows) : text;
+  const whole = format === 'html' ? killPage(rows) : KILL_HEADER + text;
   if (flags.out !== undefined) {
     writeWhole(flags.out, whole);
     print(`wrote ${flags.out}`);

@@ -50,6 +50,7 @@ test('a line tells the oracle of the case, those of its order, and those of othe
 test('a diff has the line before and the line after, and nothing else', (t) => {
   const before = 's A: one\ns B: one two\ns C: one\n';
   t.deepEqual(killDiff(before, before), []);
+  t.deepEqual(killDiff(`# how it is made\n\n${before}`, before), []);
   t.deepEqual(
     killDiff(before, 's A: one\ns B: one\ns C: one\ns D: one\n'),
     ['- s B: one two', '+ s B: one', '+ s D: one'].sort((a, b) =>

@@ -12,6 +12,10 @@ import { NONE } from './spte.ts';
 const LOOKS = ['iterator.readRoot', 'iterator.readChild', 'iterator.readNext'];
 const LEAVES = ['walk.level1', 'walk.level2', 'walk.level3'];
 
+/** Large pages are split because they may not be executable, by rule or in some runs. */
+const mitigates = ({ alwaysMitigates, parameters }: TdpConfiguration): boolean =>
+  alwaysMitigates || parameters.some(({ name }) => name === 'nx');
+
 export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
   {
     id: 'I1-entry-made-under-walk',
@@ -89,13 +93,19 @@ export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
   {
     id: 'flush-write-protect',
     title: 'a leaf is write-protected after a hardware walker has read it',
-    steps: [walks('a', LEAVES, 'e'), changes('b', 'entry.clear', 'e')],
+    steps: [
+      changes('b', 'log.takeMarks'),
+      walks('a', LEAVES, 'e'),
+      changes('b', ['entry.clear', 'entry.store'], 'e'),
+      unlocks('b', 'log.unlock'),
+    ],
   },
   {
     id: 'flush-accessed',
     title:
       'an accessed flag is cleared after the hardware has set it and before the access is made',
     steps: [changes('a', 'walk.setAccessed', 'e'), changes('b', 'age.clear', 'e'), uses('a')],
+    isIn: ({ hardwareAccessed }) => hardwareAccessed,
   },
   {
     id: 'flush-write-added',
@@ -111,6 +121,7 @@ export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
     id: 'K07-victim-gone',
     title: 'recovery finds the parent entry of its victim changed',
     steps: [changes('b', 'entry.set', 'e'), reads('a', 'nx-recovery.readEntry', 'e')],
+    isIn: mitigates,
   },
   {
     id: 'K11-unmap-meets-invalid-root',
@@ -135,6 +146,7 @@ export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
     id: 'K16-candidate-zapped',
     title: 'a table is taken apart before the fault that made it lists it',
     steps: [changes('b', 'detach.clearFlag', 'f'), reads('a', 'map.checkDisallowed', 'f')],
+    isIn: mitigates,
   },
   {
     id: 'K18-entry-changed-before-descent',
@@ -159,6 +171,7 @@ export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
     id: 'K22-log-starts-before-drain',
     title: 'logging starts or stops before a vCPU empties its hardware log',
     steps: [changes('b', 'log.publish', 'l'), reads('a', 'write-log.readLogging', 'l')],
+    isIn: ({ writeLog }) => writeLog > 0,
   },
   {
     id: 'E09-frozen-entry-aged',
@@ -168,5 +181,7 @@ export const GOALS: readonly Goal<TdpConfiguration>[] = Object.freeze([
       changes('b', 'detach.freeze', 'e'),
       changes('a', 'age.clear', 'e'),
     ],
+    // before, aging has the lock to itself
+    isIn: ({ generation, hardwareAccessed }) => generation === '6.17' && hardwareAccessed,
   },
 ]);
