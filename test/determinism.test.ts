@@ -80,6 +80,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 recent-toy-deep': '01fa44973173a64f',
   'kvm-arm64 exclusive-toy-delayed': '1983750f1a26ebb7',
   'kvm-arm64 parallel-toy-delayed': '3f09b62718f5e89d',
+  'kvm-arm64 parallel-toy-retracted': '2f7e55030faf4527',
   'kvm-arm64 parallel-toy-slots': '2b23a4752c505987',
   'kvm-arm64 exclusive-toy-device': '23eaadd1318eb155',
   'kvm-arm64 parallel-toy-device': '28f902e738f1520b',

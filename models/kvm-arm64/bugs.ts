@@ -294,6 +294,15 @@ export const BUGS = [
     caughtBy: ['reference-counts', 'freed-table'],
   },
   {
+    id: 'M13-host-table-walked-with-interrupts',
+    title:
+      'a fault walks the host’s page table with interrupts on: nothing keeps the host from freeing it',
+    upstream:
+      'KVM: arm64: Disable interrupts while walking userspace PTs (v6.3, 2023), shape M13 of spec/arm.md 8',
+    configuration: 'parallel-toy-retracted',
+    caughtBy: ['freed-table'],
+  },
+  {
     id: 'M14-cache-filled-under-lock',
     title: 'the page cache is topped up while the MMU lock is held',
     upstream: 'shape M14 of spec/arm.md 8 (no single commit)',

@@ -20,6 +20,8 @@ export interface KvmConfiguration extends Configuration {
   readonly hasLayout: boolean;
   /** Programs contain accesses, slots that come and go, and replaced pages only. */
   readonly isAboutSlots: boolean;
+  /** The host's page tables are pages, which it may take away. */
+  readonly hasHostTables?: true;
   /** The last region of the window is a device's. */
   readonly hasDevice: boolean;
   /** Guests, each with vCPUs, a host thread and tables of its own, that share PEs and VMIDs when there are two. */
@@ -240,6 +242,12 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
     'parallel faults (6.2 to 6.12); a region of the guest is a device, which is not logged',
     toy(2, 1),
     { generation: PARALLEL, hasDevice: true, parameters: HUGE, weight: 30, frames: 112 },
+  ),
+  configuration(
+    'parallel-toy-retracted',
+    'parallel-toy with two vCPUs; the host takes page tables of its own away, which faults walk',
+    toy(2, 1),
+    { generation: PARALLEL, hasHostTables: true, weight: 30, frames: 112 },
   ),
   configuration(
     'guests-toy',

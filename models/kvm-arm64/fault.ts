@@ -22,6 +22,7 @@ import { ANY_LEVEL, makeYoung, relaxPage } from './attributes.ts';
 import { FaultLock, MarkTime } from './generation.ts';
 import { blockPages, regionOf, slotRange } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
+import { walkHostTable } from './host-tables.ts';
 import { WALKS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
 import { unmapRange } from './unmap.ts';
@@ -162,6 +163,7 @@ function* handleMissing(
   // f11
   let pages = 1;
   if (!isLogging && !isDevice && mayBeBlock(world, page)) {
+    if (world.hostTable !== 0) yield* walkHostTable(self, world, page);
     if (isPermission && faultPages > 1) pages = faultPages;
     else if (isBlockVma || isBlock(yield* readHostBlock(self, world, page)))
       pages = blockPages(geometry);

@@ -13,6 +13,7 @@ import { flushSites } from './flush.ts';
 import { GOALS } from './goals.ts';
 import { guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
+import { hostTableSites } from './host-tables.ts';
 import { hypervisorSites } from './hypervisor.ts';
 import { layoutSites } from './layout.ts';
 import { machineSpec } from './machine.ts';
@@ -58,6 +59,7 @@ export const kvmArm64 = defineSystem({
     guestSites,
     hardwareSites,
     hostSites,
+    hostTableSites,
     hypervisorSites,
     layoutSites,
     logSites,

@@ -27,6 +27,8 @@ export const VMID = 1;
 /** Section domains: memslot readers (SRCU), and walkers that share the MMU lock (RCU). */
 export const SLOTS_DOMAIN = 0;
 export const WALKS_DOMAIN = 1;
+/** PEs that walk the host's page tables with interrupts off, where these tables are modelled. */
+export const INTERRUPTS_DOMAIN = 2;
 
 /** Shape of the hypervisor's own table; toy and page-granular in every configuration. */
 export const HYPERVISOR_GEOMETRY: Geometry = {
@@ -45,8 +47,9 @@ function kernelFrames(configuration: KvmConfiguration): number {
   const wordsPerFrame = 1 << geometry.bitsPerLevel;
   const regions = pages / blockPages(geometry);
   const layout = configuration.hasLayout ? regions + 1 : 0;
+  const tables = configuration.hasHostTables === true ? regions : 0;
   const guest = 64 + pages + regions + Math.ceil(pages / 32);
-  const fixed = guest + layout + frames + (configuration.guests > 1 ? 2 * guest : 0);
+  const fixed = guest + layout + tables + frames + (configuration.guests > 1 ? 2 * guest : 0);
   // counts cover the kernel frames as well: k frames hold fixed + k words
   const variables = Math.ceil((fixed + 64) / (wordsPerFrame - 1));
   return Math.ceil(variables / 4) * 4 + HYPERVISOR_GEOMETRY.windowPages + 4;
@@ -142,7 +145,7 @@ export function machineSpec(configuration: KvmConfiguration): MachineSpec {
       { name: 'hyp table mutex', kind: LockKind.Mutex },
       ...(configuration.guests > 1 ? sharingLocks(configuration) : []),
     ],
-    sectionDomains: 2,
+    sectionDomains: configuration.hasHostTables === true ? 3 : 2,
     trees: [
       stage2Spec(configuration, 'stage-2', Lock.Mmu),
       {

@@ -10,6 +10,7 @@ import { mapDevice } from './devices.ts';
 import { clearLog, collectLog, startLog, stopLog } from './dirty-log.ts';
 import { FaultLock } from './generation.ts';
 import { accessPage, putVcpu } from './guest.ts';
+import { retractTable } from './host-tables.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
 import { changePage, createSlot, deleteSlot, remapRegion } from './layout.ts';
 import { STAGE2, treeOfActor } from './machine.ts';
@@ -193,6 +194,16 @@ const ALL: readonly Spec[] = [
     weight: 4,
     isIn: ({ hasLayout }) => hasLayout,
     start: (self, world) => createSlot(self, world),
+  },
+  {
+    id: 'retract',
+    title: 'the host takes a page table of its own away; the pages stay',
+    roles: ['host'],
+    parameters: [page],
+    card: card.NO_CARD,
+    weight: 10,
+    isIn: ({ hasHostTables }) => hasHostTables === true,
+    start: (self, world, [at = 0]) => retractTable(self, world, at),
   },
   {
     id: 'exit',

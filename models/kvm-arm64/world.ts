@@ -75,6 +75,8 @@ export class KvmWorld implements World, Stage2 {
   /** VMA of each block-sized region, and the slot that comes and goes; see layout.ts. 0 without a layout. */
   readonly vma: WordAddress = 0;
   readonly slot: WordAddress = 0;
+  /** Page of host entries of each block-sized region; see host-tables.ts. 0 where they are not modelled. */
+  readonly hostTable: WordAddress = 0;
 
   /** Its stage 2 among the machine's trees, and its locks. */
   readonly tree: number;
@@ -143,6 +145,10 @@ export class KvmWorld implements World, Stage2 {
     if (configuration.hasLayout) {
       this.vma = this.variables.allocate('VMA', Math.ceil(pages / blockPages(this.geometry)));
       this.slot = this.variables.allocate('slot that comes and goes');
+    }
+    if (configuration.hasHostTables === true) {
+      const regions = Math.ceil(pages / blockPages(this.geometry));
+      this.hostTable = this.variables.allocate('host table', regions);
     }
     this.linearBase = spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages;
     const [deviceFirst, devicePages] = deviceRange(this.geometry);
@@ -266,6 +272,7 @@ export class KvmWorld implements World, Stage2 {
     }
     if (this.device.count > 0) this.#plugIn();
     if (this.slot !== 0) this.#layOut(parameters.vmas ?? 1);
+    if (this.hostTable !== 0) this.#makeHostTables();
     if ((parameters.logging ?? 0) === 0) return;
     machine.memory.store(this.logging, 1, 0);
     machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
@@ -302,6 +309,14 @@ export class KvmWorld implements World, Stage2 {
     for (let i = 0; i < device.count; i += 1) {
       machine.memory.store(this.hostPage + device.first + i, base + i + 1, 0);
       machine.claim(Claim.HostGrants, device.first + i, base + i, 1);
+    }
+  }
+
+  #makeHostTables(): void {
+    const { machine, geometry } = this;
+    for (let region = 0; region < geometry.windowPages / blockPages(geometry); region += 1) {
+      const frame = machine.pages.take(Role.Kernel, true);
+      machine.memory.store(this.hostTable + region, frame, 0);
     }
   }
 
