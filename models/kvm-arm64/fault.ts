@@ -49,7 +49,6 @@ export const faultSites = sites('fault', [
   'readVma',
   'unlockSpace',
   'readFolded',
-  'clearAgain',
 ]);
 const at = faultSites;
 
@@ -214,10 +213,8 @@ function* clearForBlock(
   const { geometry, machine } = world;
   const word = machine.memory.address(root, indexAt(geometry, page, geometry.startLevel));
   const count = Math.min(pages, geometry.windowPages - page);
-  while (isTable(yield* self.readOnce(at.readFolded, word))) {
+  while (isTable(yield* self.readOnce(at.readFolded, word)))
     yield* unmapRange(self, world, root, page, count);
-    yield* self.retry(at.clearAgain);
-  }
 }
 
 /** f11: what the host maps now; nothing can change it while the lock is held. */
