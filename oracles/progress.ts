@@ -15,12 +15,13 @@
 import { FaultClass } from '../sim/access.ts';
 import { Result } from '../sim/card.ts';
 import { Claim, RetryReason } from '../sim/claims.ts';
-import { type Intent, isValid, permits, RIGHTS } from '../sim/descriptor.ts';
+import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Mode } from '../sim/locks.ts';
 import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
+import { KeptLeaves } from './kept-leaves.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { loadedTree } from './translations.ts';
 
@@ -82,12 +83,7 @@ class Progress implements Oracle {
   readonly #denied: Int32Array;
   readonly #wanted: Uint8Array;
   readonly #deniedRow: Int32Array;
-  /** Words of entries that the hardware has updated in this run; and how many when each actor took its tree's lock. */
-  readonly #byHardware: number[] = [];
-  readonly #lockedAt: Int32Array;
-  /** Per actor: the leaf that its operation broke last, and where. */
-  readonly #brokenWord: Int32Array;
-  readonly #brokenLeaf: Int32Array;
+  readonly #kept: KeptLeaves;
   /** Per actor: its last access in the operation that runs ended in a fault. */
   readonly #isRefused: Uint8Array;
 
@@ -119,17 +115,14 @@ class Progress implements Oracle {
     this.#wanted = new Uint8Array(actors);
     this.#deniedRow = new Int32Array(actors);
     this.#isRefused = new Uint8Array(actors);
-    this.#lockedAt = new Int32Array(actors);
-    this.#brokenWord = new Int32Array(actors);
-    this.#brokenLeaf = new Int32Array(actors);
+    this.#kept = new KeptLeaves(scene);
   }
 
   reset(): void {
     this.#version.fill(0);
     this.#isChanged.fill(0);
     this.#changedCount = 0;
-    this.#byHardware.length = 0;
-    this.#lockedAt.fill(0);
+    this.#kept.reset();
     this.#at.fill(-1);
     this.#page.fill(-1);
     this.#spurious.fill(0);
@@ -155,17 +148,17 @@ class Progress implements Oracle {
         return;
       case Event.Descriptor:
         if (placeIsHardware(d)) {
-          this.#byHardware.push(a);
+          this.#kept.updated(a);
           return;
         }
-        this.#brokenForRights(a, b, c);
+        if (this.#kept.judges(a, b, c)) this.judgements += 1;
         this.#remember(placeTree(d));
         // without the lock there is nobody to settle it later
         if (this.#changedCount > 0 && this.#isLockless(placeTree(d)))
           this.#settle(machine.tables.trees[placeTree(d)]!.lock);
         return;
       case Event.LockTake:
-        if (this.#isTreeLock(actor, a)) this.#lockedAt[actor] = this.#byHardware.length;
+        if (this.#isTreeLock(actor, a)) this.#kept.locked(actor);
         // the handler looks at the entry under the tree's own lock; it may take others after its repair
         if (this.#at[actor]! >= 0 && this.#isTreeLock(actor, a)) this.#look(actor);
         return;
@@ -192,7 +185,7 @@ class Progress implements Oracle {
           this.#page[actor] = -1;
           this.#spurious[actor] = 0;
           this.#isRefused[actor] = 0;
-          this.#brokenWord[actor] = 0;
+          this.#kept.begun(actor);
         }
         return;
       case Event.OperationEnd:
@@ -212,29 +205,6 @@ class Progress implements Oracle {
           this.#page[actor] = -1;
         }
     }
-  }
-
-  /** An entry that only lacked rights was taken from everybody who uses it, and given back. */
-  #brokenForRights(word: number, old: number, next: number): void {
-    const { machine, report, duties } = this.#scene;
-    const { actor } = machine;
-    if (actor < 0) return;
-    if (!isValid(next)) {
-      if (!isValid(old)) return;
-      this.#brokenWord[actor] = word;
-      this.#brokenLeaf[actor] = old;
-      return;
-    }
-    if (isValid(old) || this.#brokenWord[actor] !== word) return;
-    this.#brokenWord[actor] = 0;
-    const was = this.#brokenLeaf[actor]!;
-    if (duties[machine.operation]?.card.keepsLeaf !== true) return;
-    this.judgements += 1;
-    if (((was ^ next) & ~RIGHTS) !== 0) return;
-    // its accessed flag was perhaps clear when the handler looked
-    if (this.#byHardware.includes(word, this.#lockedAt[actor]!)) return;
-    const facts = { page: machine.tables.changedFirst, word, expected: was, found: next };
-    report.add('progress', 'broken-for-rights', 'entry', facts);
   }
 
   #remember(index: number): void {

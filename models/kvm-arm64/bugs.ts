@@ -4,8 +4,7 @@ import type { Bug } from '../system.ts';
 export const BUGS = [
   {
     id: 'A01-output-cursor-of-its-own',
-    title:
-      'the map walk keeps a cursor of output pages, which runs ahead when a block becomes a table',
+    title: 'the map walk keeps a cursor of output pages, which runs ahead when a block is split',
     upstream:
       'KVM: arm64: Infer the PA offset from IPA in stage-2 map walker, 1f0f4a2ef7a5 (v6.4, 2023)',
     configuration: 'parallel-toy',
@@ -34,8 +33,7 @@ export const BUGS = [
   },
   {
     id: 'A05-table-flush-deferred',
-    title:
-      'the invalidation for a removed table waits for the end of the walk; the table is freed before',
+    title: 'the flush for a removed table waits for the end of the walk; the table is freed before',
     upstream:
       "KVM: arm64: Don't defer TLB invalidation when zapping table entries, f62d4c3eb687 (v6.9, 2024)",
     configuration: 'parallel-toy',
@@ -87,8 +85,7 @@ export const BUGS = [
   },
   {
     id: 'A11b-generation-without-release',
-    title:
-      'the generation of a guest’s VMID is written last, but may be seen before what is loaded with it',
+    title: 'a guest’s VMID generation is written last, but may be seen before what it stands for',
     upstream:
       'KVM: arm/arm64: Fix VMID alloc race by reverting to lock-less (v5.0, 2018): what its ordering is for',
     configuration: 'guests-toy-delayed',
@@ -122,8 +119,7 @@ export const BUGS = [
   },
   {
     id: 'A17-destroy-drops-table-in-use',
-    title:
-      'destruction in pieces drops a table whenever it leaves it, though a later piece comes back',
+    title: 'destruction in pieces drops a table when it leaves it, though a later one comes back',
     upstream:
       'KVM: arm64: Only drop references on empty tables in stage2_free_walker, 156f70afcfec (v6.19, 2025)',
     configuration: 'recent-toy-deep',
@@ -160,8 +156,7 @@ export const BUGS = [
   },
   {
     id: 'A22-loser-flushes-with-wrong-level',
-    title:
-      'a vCPU whose permission fault another one repaired invalidates with a level it never learnt',
+    title: 'a vCPU whose fault another one repaired invalidates with a level it never learnt',
     upstream:
       'KVM: arm64: unknown TTL when relaxing permissions lost a race (O. Upton, 2026), fixes be097997a273',
     configuration: 'parallel-*',
@@ -190,7 +185,7 @@ export const BUGS = [
   {
     id: 'A27-folded-level-cleared-elsewhere',
     title:
-      'a block finds a table in its way: pages from the faulting one on are cleared, until the table is gone',
+      'a block finds a table in its way, and clears pages from the faulting one on until it is gone',
     upstream: 'KVM: arm64: Do not try to map PUDs when they are folded into PMD (v5.9, 2020)',
     configuration: 'exclusive-toy',
     caughtBy: ['progress', 'abstract-map'],
@@ -229,8 +224,7 @@ export const BUGS = [
   },
   {
     id: 'A39b-exit-not-synchronised',
-    title:
-      'after an invalidation, the guest that is put back may not be loaded yet when others run',
+    title: 'after an invalidation the guest that is put back may not be loaded when others run',
     upstream: 'the other half of A39: c987876a80e7 (v5.1, 2019)',
     configuration: 'guests-toy-delayed',
     caughtBy: ['context'],
@@ -253,8 +247,7 @@ export const BUGS = [
   },
   {
     id: 'A41b-guest-flush-stays-local',
-    title:
-      'an invalidation that a guest means for its PE does not reach PEs where the vCPU ran before',
+    title: 'an invalidation that a guest means for its PE does not reach where the vCPU ran before',
     upstream: 'second mutant of A41 (zoo, amendment E10): HCR_EL2.FB cleared',
     configuration: 'guests-toy',
     caughtBy: ['stale-translation', 'freed-page'],
@@ -295,8 +288,7 @@ export const BUGS = [
   },
   {
     id: 'M13-host-table-walked-with-interrupts',
-    title:
-      'a fault walks the host’s page table with interrupts on: nothing keeps the host from freeing it',
+    title: 'a fault walks the host’s page table with interrupts on, while the host may free it',
     upstream:
       'KVM: arm64: Disable interrupts while walking userspace PTs (v6.3, 2023), shape M13 of spec/arm.md 8',
     configuration: 'parallel-toy-retracted',
@@ -310,8 +302,7 @@ export const BUGS = [
   },
   {
     id: 'M14b-split-without-pages',
-    title:
-      'a permission fault that splits a block under logging does not top up unless it is a write',
+    title: 'a permission fault that splits a block under logging tops up only if it is a write',
     upstream: 'shape M14 of spec/arm.md 8, second half; the rule of 5.10 as specified in 4.2 f2',
     caughtBy: ['abstract-map'],
   },
@@ -329,8 +320,7 @@ export const BUGS = [
   },
   {
     id: 'M15c-no-barrier-between-flushes',
-    title:
-      'nothing waits for the stage-2 half of an invalidation before the stage-1 half is issued',
+    title: 'nothing waits for the stage-2 half of an invalidation before the stage-1 half starts',
     upstream: 'shape M15 of spec/arm.md 8 (no single commit)',
     caughtBy: ['stale-translation'],
   },
@@ -362,8 +352,7 @@ export const BUGS = [
   },
   {
     id: 'N01-relax-ignores-level',
-    title:
-      'a permission fault is repaired in place although the entry has become a block meanwhile',
+    title: 'a permission fault is repaired in place although the entry is a block by now',
     upstream:
       'found with this harness in the fault path as specified (spec/arm.md 4.2 f13); not confirmed upstream',
     caughtBy: ['dirty-log'],
