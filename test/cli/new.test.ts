@@ -17,7 +17,13 @@ import { UsageError } from '../../campaign/usage.ts';
 
 const COPIED = [
   ...['sim', 'models', 'oracles', 'fuzz', 'campaign', 'cli', 'api', 'bench', 'package.json'],
-  ...['tsconfig.json', 'biome.json', 'test/oracles/stage.ts', 'test/setup.ts'],
+  ...[
+    'tsconfig.json',
+    'biome.json',
+    'test/oracles/stage.ts',
+    'test/external/redis.ts',
+    'test/setup.ts',
+  ],
 ];
 const copy = mkdtempSync(join(tmpdir(), 'stagewright-new-'));
 test.after.always(() => rmSync(copy, { recursive: true }));
