@@ -27,6 +27,8 @@ export class Sections {
   reset(): void {
     this.inside.fill(0);
     this.#awaited.fill(0);
+    // most runs defer nothing, and setting a length costs more than asking for it
+    if (this.#domainOf.length === 0) return;
     this.#domainOf.length = 0;
     this.#value.length = 0;
     this.#readers.length = 0;

@@ -104,7 +104,7 @@ export function fillVncr({ vncr, machine, configuration, tables }: NestedWorld):
  */
 export function* useVncr(self: Actor, world: NestedWorld, isDenied: boolean): Operation<number> {
   const words = world.vncr!;
-  const vcpu = self.index;
+  const vcpu = self.pe;
   if (isDenied && (yield* translate(self, world)) === Result.NoMemory) return Result.NoMemory;
   for (;;) {
     yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
@@ -127,7 +127,7 @@ export function* useVncr(self: Actor, world: NestedWorld, isDenied: boolean): Op
 function* translate(self: Actor, world: NestedWorld): Operation<number> {
   const words = world.vncr!;
   const { host } = world;
-  const vcpu = self.index;
+  const vcpu = self.pe;
   // others look at the entry while they hold the lock
   const isLocked = !world.bug('A34-entry-cleared-without-lock');
   if (isLocked) yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
@@ -187,7 +187,7 @@ export function* putVncr(self: Actor, world: NestedWorld): Operation<void> {
   // another vCPU may invalidate the entry at this moment, and unmap the page as well
   const isLocked = !world.bug('A35b-put-without-lock');
   if (isLocked) yield* self.acquire(at.lock, Lock.Mmu, Mode.Exclusive);
-  yield* unmapPage(self, world, self.index, false);
+  yield* unmapPage(self, world, self.pe, false);
   if (isLocked) yield* self.release(at.unlock, Lock.Mmu);
 }
 

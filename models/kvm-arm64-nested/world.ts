@@ -165,10 +165,11 @@ export class NestedWorld implements World {
     this.walksAgain = (parameters.rewalk ?? 0) === 1;
     const { vcpus, shadowsPerVcpu } = this.configuration;
     const late = parameters.late ?? 0;
+    const { actors } = this.machine.spec;
     this.#vcpus.forEach((vcpu, actor) => {
       // as first posted, what a guest runs with begins when its hypervisor says so
       vcpu.context = this.contextFor(this.isRfc ? GUEST_TABLES : 0);
-      vcpu.isInitialised = actor < vcpus - late;
+      vcpu.isInitialised = actors[actor]!.pe < vcpus - late;
       vcpu.slot = -1;
       vcpu.array = 0;
       vcpu.mustUnmap = false;

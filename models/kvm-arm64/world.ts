@@ -290,14 +290,12 @@ export class KvmWorld implements World, Stage2 {
   }
 
   #countUsers(): void {
-    const { actors, memory } = this.machine;
-    const users = actors.filter(
-      ({ index, role, tree }) =>
-        role === ('vcpu' satisfies ActorRole) &&
-        tree === this.tree &&
-        this.machine.takesPart(index),
-    );
-    memory.store(this.users, users.length, 0);
+    let users = 0;
+    for (const { index, role, tree } of this.machine.actors) {
+      const isOurs = role === ('vcpu' satisfies ActorRole) && tree === this.tree;
+      if (isOurs && this.machine.takesPart(index)) users += 1;
+    }
+    this.machine.memory.store(this.users, users, 0);
   }
 
   /** The device's pages are there all the time, and no memory of the host. */

@@ -29,7 +29,6 @@ export const transitionSites = sites('transition', [
   'writeRecord',
   'readPins',
   'writePins',
-  'readLent',
   'writeLent',
   'readSecure',
   'writeSecure',

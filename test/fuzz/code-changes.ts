@@ -257,8 +257,12 @@ function mergedSteps(merged: ReadonlyMap<string, string>): CodeChange {
     system: (system) => ({
       ...system,
       sites: system.sites.map((declared) => {
-        const { group } = groupOf(declared);
-        const own = [...merged].filter(([name]) => name.startsWith(`${group}.`));
+        const { group, names } = groupOf(declared);
+        // two systems may have a group of one name
+        const isOurs = (site: string) => names.some((name) => `${group}.${name}` === site);
+        const own = [...merged].filter(
+          ([second, first]) => isOurs(second) && names.includes(first),
+        );
         return withAliases(declared, new Map(own));
       }),
     }),

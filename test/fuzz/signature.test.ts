@@ -31,7 +31,7 @@ function signaturesOf(value: Case): { coarse: string; fine: string } | undefined
 }
 
 const FORM =
-  /^[a-z-]+:[a-z-]+:[a-z]+@(end|enter|[a-z-]+\/[a-z0-9-]+\.[A-Za-z0-9]+)(<[a-z0-9-]+\.[A-Za-z0-9]+)?$/;
+  /^[a-z-]+:[A-Za-z0-9-]+:[a-z]+@(end|enter|[a-z-]+\/[a-z0-9-]+\.[A-Za-z0-9]+)(<[a-z0-9-]+\.[A-Za-z0-9]+)?$/;
 const PARTIES = ['guest', 'software', 'device', 'pe', 'rcu'];
 
 for (const { name, value } of FAILING) {

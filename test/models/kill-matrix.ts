@@ -58,4 +58,7 @@ export const KILLS: Readonly<Record<string, readonly string[]>> = {
   'V03-active-number-stored': ['vmid'],
   'V04-device-executable': ['permissions'],
   'V05-device-as-memory': ['permissions'],
+  'A11b-generation-without-release': ['vmid'],
+  'A27-folded-level-cleared-elsewhere': ['abstract-map', 'progress'],
+  'M13-host-table-walked-with-interrupts': ['freed-table'],
 };
