@@ -1,4 +1,5 @@
 /** The worker end of a distributed campaign: takes jobs from the queue until it is told to stop. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'bullmq';
 import { loadedFiles } from './catalogue.ts';
@@ -15,6 +16,8 @@ const LOCK_MS = 15_000;
 /** Times that a job may lose its worker. */
 const STALLS_MAX = 5;
 const CHECK_MS = 5000;
+/** For jobs in flight and for Redis, when it is told to stop; who has them longer than this loses them to another. */
+const CLOSE_MS = 15_000;
 
 export interface CrewStatus {
   readonly shards: number;
@@ -75,7 +78,11 @@ export class Crew {
     }, CHECK_MS);
     await this.#end;
     clearInterval(checking);
-    await this.#worker.close();
+    // where Redis is gone for good there is nobody to say goodbye to
+    const patience = new AbortController();
+    const late = pause(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => {});
+    await Promise.race([this.#worker.close(), late]);
+    patience.abort();
     if (this.#fault !== undefined) throw this.#fault;
   }
 

@@ -9,7 +9,7 @@ export interface WorkerFlags {
   readonly jobs?: string;
 }
 
-export async function worker(flags: WorkerFlags): Promise<number> {
+export async function worker(flags: WorkerFlags): Promise<never> {
   const url = flags.redis;
   if (url === undefined) throw new UsageError('worker needs --redis URL: where the campaign is');
   const jobs = parseJobs(flags.jobs);
@@ -27,5 +27,6 @@ export async function worker(flags: WorkerFlags): Promise<number> {
   const line = new StatusLine(false);
   await crew.run(({ shards, failed }) => line.show(`${shards} tasks done, ${failed} given up`));
   line.clear();
-  return Exit.Clean;
+  // connections to a Redis that is gone would keep the process waiting
+  process.exit(Exit.Clean);
 }

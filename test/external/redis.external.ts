@@ -1,5 +1,6 @@
 /** Distributed campaigns against a real Redis: what goes wrong on many machines, on one. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { Queue } from 'bullmq';
@@ -47,15 +48,17 @@ async function withRedis(
   });
 }
 
+const WORKER = ['--import=tsx', 'cli/main.ts', 'worker'];
 const workers: ChildProcess[] = [];
 // a test that fails leaves none behind: they would keep it waiting
 test.afterEach.always(() => {
-  for (const worker of workers.splice(0)) worker.kill('SIGTERM');
+  for (const worker of workers.splice(0)) killAll(worker);
 });
 
 function startWorker(url: string): ChildProcess {
-  const args = ['--import=tsx', 'cli/main.ts', 'worker', '--redis', url, '--jobs', '1'];
-  const worker = spawn(process.execPath, args, { stdio: 'ignore' });
+  const worker = spawn(process.execPath, [...WORKER, '--redis', url, '--jobs', '1'], {
+    stdio: 'ignore',
+  });
   workers.push(worker);
   return worker;
 }
@@ -170,4 +173,17 @@ test.serial('a worker of another version refuses', async (t) => {
         /runs code 0123456789abcdef, and this worker is [0-9a-f]{16}: install the same version/,
     });
   });
+});
+
+test.serial('a worker whose Redis is gone for good ends when it is told to', async (t) => {
+  const ended = await inFolder(async (folder) => {
+    const redis = await TestRedis.start(folder);
+    const worker = spawn(process.execPath, [...WORKER, '--redis', redis.url, '--jobs', '1']);
+    const exit = once(worker, 'exit');
+    await once(worker.stdout, 'data');
+    await redis.stop();
+    worker.kill('SIGTERM');
+    return exit;
+  });
+  t.deepEqual(ended, [0, null]);
 });
