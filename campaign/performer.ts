@@ -8,7 +8,7 @@ import { Coverage } from '../fuzz/coverage.ts';
 import { type Execution, Executor } from '../fuzz/execution.ts';
 import { describeFinding, explain } from '../fuzz/explain.ts';
 import { makeFinding, othersOf } from '../fuzz/finding.ts';
-import { GoalSeeker, goalsIn } from '../fuzz/goals.ts';
+import { GoalSeeker, goalsIn, type SoughtGoal, soughtGoals } from '../fuzz/goals.ts';
 import type { Fold } from '../fuzz/guided/fold.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
 import type { Session } from '../fuzz/session.ts';
@@ -31,8 +31,11 @@ import {
   targetsOfPlan,
 } from './task.ts';
 
-/** Executions between two looks at whether to stop. */
-const SLICE = 16;
+/**
+ * Executions between two looks at whether to stop. Putting the guard up makes V8 forget what it had compiled on the
+ * understanding that nobody touches these functions: seldom is better.
+ */
+const SLICE = 128;
 
 export class Performer {
   readonly #catalogue: Catalogue;
@@ -41,6 +44,7 @@ export class Performer {
   /** The fold of the last task, and its text: tasks of an epoch have the same. */
   #fold: { readonly text: string; readonly value: Fold } | undefined;
   readonly #coverages = new Map<Session, Coverage>();
+  readonly #goals = new Map<Session, readonly SoughtGoal[]>();
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
@@ -55,7 +59,7 @@ export class Performer {
   *#shard(task: ShardTask, isStopped: () => boolean): Generator<void, ShardResult> {
     const { plan, from, to, untilFailure, fold } = task;
     const executor = this.#executor(plan, fold);
-    const counter = new Counter(this.#coverages);
+    const counter = new Counter(this.#coverages, this.#goals);
     let index = from;
     let isOver = false;
     while (!isOver && index < to && !isStopped()) {
@@ -134,9 +138,11 @@ class Counter {
   readonly #failures = new Map<string, Failure>();
   readonly #coverage = new CoverageCounter();
   readonly #coverages: Map<Session, Coverage>;
+  readonly #goals: Map<Session, readonly SoughtGoal[]>;
 
-  constructor(coverages: Map<Session, Coverage>) {
+  constructor(coverages: Map<Session, Coverage>, goals: Map<Session, readonly SoughtGoal[]>) {
     this.#coverages = coverages;
+    this.#goals = goals;
   }
 
   /** @returns whether the execution failed */
@@ -144,8 +150,7 @@ class Counter {
     let tally = this.#tallies.get(session);
     if (tally === undefined) {
       // goals are about the correct model
-      const goals = target.bugs.length > 0 ? [] : goalsIn(session.system, session.configuration);
-      const seeker = new GoalSeeker(goals);
+      const seeker = new GoalSeeker(target.bugs.length > 0 ? [] : this.#goalsOf(session));
       tally = { bugs: target.bugs, executions: 0, steps: 0, vacuous: 0, goals: {}, seeker };
       this.#tallies.set(session, tally);
     }
@@ -166,6 +171,14 @@ class Counter {
     const first = { key, system, bugs: target.bugs, signature, oracle, rule, index, strategy };
     this.#failures.set(key, { ...(known ?? first), hits, last: index });
     return true;
+  }
+
+  #goalsOf(session: Session): readonly SoughtGoal[] {
+    const known = this.#goals.get(session);
+    if (known !== undefined) return known;
+    const goals = soughtGoals(goalsIn(session.system, session.configuration));
+    this.#goals.set(session, goals);
+    return goals;
   }
 
   /** Reads the trace for coverage, and for goals when the run was clean. */

@@ -11,7 +11,7 @@ import {
   type Transition,
   transitionOf,
 } from '../fuzz/coverage.ts';
-import { GoalSeeker, goalsIn } from '../fuzz/goals.ts';
+import { GoalSeeker, goalsIn, soughtGoals } from '../fuzz/goals.ts';
 import { runPlan } from '../fuzz/schedule.ts';
 import type { System } from '../models/system.ts';
 import { SiteDirectory } from '../sim/site.ts';
@@ -121,7 +121,7 @@ function corpusReach(cases: ReachOptions['cases']): CorpusReach {
     const bugs = value.bug === undefined ? [] : [value.bug];
     const session = sessions.get(value.system, value.configuration, bugs);
     runPlan(session, value);
-    const seeker = new GoalSeeker(goalsIn(session.system, session.configuration));
+    const seeker = new GoalSeeker(soughtGoals(goalsIn(session.system, session.configuration)));
     for (const id of seeker.find(session.machine.trace)) if (!goals.has(id)) goals.set(id, file);
     const coverage = new Coverage(session);
     coverage.read();

@@ -12,7 +12,8 @@ interface Step extends Pick<GoalStep, 'who' | 'on' | 'event'> {
   readonly fields: readonly (number | undefined)[];
 }
 
-interface Sought {
+/** A goal with its sites as numbers, which take longer to find than a run takes. */
+export interface SoughtGoal {
   readonly id: string;
   readonly steps: readonly Step[];
 }
@@ -27,19 +28,23 @@ function numbered({ site, a, b, c, d, ...rest }: GoalStep): Step {
   return { ...rest, sites: names.map(siteOf), fields: [a, b, c, d] };
 }
 
+export function soughtGoals(goals: readonly Goal[]): readonly SoughtGoal[] {
+  return goals.map(({ id, steps }) => ({ id, steps: steps.map(numbered) }));
+}
+
 /** Sites are hashes: their low bits tell most of the uninteresting ones apart. */
 const SITE_BITS = 0xfff;
 
 /** Looks for goals that were not found yet; each is found once. */
 export class GoalSeeker {
-  #left: readonly Sought[];
+  #left: readonly SoughtGoal[];
   /** By the low bits of a site: whether a goal that is left may name it. */
   readonly #may = new Uint8Array(SITE_BITS + 1);
   /** By site: its rows in the trace. */
   readonly #rows = new Map<number, number[]>();
 
-  constructor(goals: readonly Goal[]) {
-    this.#left = goals.map(({ id, steps }) => ({ id, steps: steps.map(numbered) }));
+  constructor(goals: readonly SoughtGoal[]) {
+    this.#left = goals;
     this.#collectSites();
   }
 

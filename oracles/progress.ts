@@ -123,9 +123,12 @@ class Progress implements Oracle {
     this.#isChanged.fill(0);
     this.#changedCount = 0;
     this.#kept.reset();
-    // what is about an operation is set when it begins
+    this.#at.fill(-1);
+    this.#page.fill(-1);
+    this.#spurious.fill(0);
     this.#faulted.fill(0);
     this.#denied.fill(0);
+    this.#isRefused.fill(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {

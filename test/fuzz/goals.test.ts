@@ -1,7 +1,7 @@
 import test from 'ava';
 import { readCase } from '../../campaign/corpus.ts';
 import { Executor } from '../../fuzz/execution.ts';
-import { GoalSeeker, goalsIn } from '../../fuzz/goals.ts';
+import { GoalSeeker, goalsIn, soughtGoals } from '../../fuzz/goals.ts';
 import { runPlan } from '../../fuzz/schedule.ts';
 import { Sessions } from '../../fuzz/sessions.ts';
 import { SYSTEMS } from '../../models/registry.ts';
@@ -29,7 +29,7 @@ function traceOf(...rows: readonly (readonly [actor: number, site: string, a?: n
 }
 
 const isFound = (wanted: Goal, trace: Trace): boolean =>
-  new GoalSeeker([wanted]).find(trace).length === 1;
+  new GoalSeeker(soughtGoals([wanted])).find(trace).length === 1;
 
 test('events in the order of the goal, with others in between', (t) => {
   const wanted = goal(at('a', 'x.one'), at('b', 'x.two'), at('a', 'x.three'));
@@ -67,7 +67,7 @@ test('of several sites any will do', (t) => {
 });
 
 test('a goal is found once', (t) => {
-  const seeker = new GoalSeeker([goal(at('a', 'x.one'))]);
+  const seeker = new GoalSeeker(soughtGoals([goal(at('a', 'x.one'))]));
   t.deepEqual(seeker.find(traceOf([0, 'x.two'])), []);
   t.deepEqual(seeker.find(traceOf([0, 'x.one'])), ['goal']);
   t.deepEqual(seeker.find(traceOf([0, 'x.one'])), []);
@@ -109,7 +109,7 @@ test('runs of the correct model reach most goals of a configuration soon', (t) =
   const system = SYSTEMS.find(({ id }) => id === 'kvm-arm64')!;
   const configuration = system.configurations.find(({ id }) => id === 'parallel-toy-soft-af')!;
   const goals = goalsIn(system, configuration);
-  const seeker = new GoalSeeker(goals);
+  const seeker = new GoalSeeker(soughtGoals(goals));
   const targets = [{ system, configurations: [configuration], bugs: [] }];
   const executor = new Executor(3, targets, undefined, new Sessions());
   const found: string[] = [];
