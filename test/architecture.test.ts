@@ -42,7 +42,6 @@ const LINES_MAX = 400;
 /** Files that are longer, and why they are not cut. */
 const LONG: Readonly<Record<string, string>> = {
   'sim/machine.ts': 'the loop, readiness and the fair tail share private state on the hot path',
-  'fuzz/explore/explore.ts': 'one scheduler: its callbacks share the state of the run',
 };
 
 interface Source {

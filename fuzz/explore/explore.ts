@@ -16,7 +16,8 @@ import type { Scheduler, Scheduling } from '../../sim/scheduler.ts';
 import { type Site, siteOf } from '../../sim/site.ts';
 import type { RunLimits } from '../../sim/spec.ts';
 import { limitsFor, type RunResult, type Session } from '../session.ts';
-import { type Fill, Fills } from './fills.ts';
+import { Branches } from './branches.ts';
+import { Fills } from './fills.ts';
 import { Fingerprint, type Lanes, mix } from './fingerprint.ts';
 import { type Exceptions, Frontier, NO_EXCEPTIONS, ROOT } from './frontier.ts';
 import { Harvest } from './harvest.ts';
@@ -33,10 +34,6 @@ export function explore(session: Session, plan: Subject, bounds: Bounds = {}): E
 
 const MANY = 0x7fffffff;
 const REUSE_OLDEST = siteOf('choice.reuseOldest');
-/** Numbers per branch in the list of branches that a run found. */
-const FIELDS = 6;
-/** Questions that a run may ask; more would need other keys. */
-const QUESTIONS_MAX = 0x10000;
 
 /** A search that its owner moves on, one execution at a time. The session is its own meanwhile. */
 export class Explorer implements Scheduler {
@@ -47,12 +44,11 @@ export class Explorer implements Scheduler {
   readonly #bounds: Bounds;
   /** The program has operations of hardware. */
   readonly #hasHardware: boolean;
-  readonly #switchesMax: number;
-  readonly #answersMax: number;
   readonly #fingerprint: Fingerprint;
   readonly #spinners: Spinners;
   readonly #fills: Fills;
   readonly #frontier = new Frontier();
+  readonly #branches: Branches;
   /** Where runs have been: fingerprint and running actor. */
   readonly #known = new KnownKeys();
   readonly #harvest = new Harvest();
@@ -65,12 +61,7 @@ export class Explorer implements Scheduler {
   #passes = 0;
   /** Executions of this pass. */
   #inPass = 0;
-  #isCut = false;
   #level = 0;
-  /** Questions (by schedule and number) whose answer "not cached" was found to matter. */
-  readonly #noticed = new Set<number>();
-  /** Events (by schedule and number) whose alternatives were noted for another answer than the first. */
-  readonly #expandedLate = new Set<number>();
 
   // ---- the run ----
   #item = ROOT;
@@ -94,16 +85,13 @@ export class Explorer implements Scheduler {
   #wasReady = false;
   #switchesBefore = 0;
   readonly #others: number[] = [];
-  /** Branches found by this run: parent, event, question (-1: pick), value, switches, expanded. */
-  readonly #found: number[] = [];
 
   constructor(session: Session, plan: Subject, bounds: Bounds) {
     assert(!session.machine.delays, 'stores are visible at once: exploration covers fidelity F1');
     this.#session = session;
     this.#parameters = plan.parameters;
     this.#bounds = bounds;
-    this.#switchesMax = bounds.switches ?? MANY;
-    this.#answersMax = bounds.answers ?? MANY;
+    this.#branches = new Branches(this.#frontier, bounds.switches ?? MANY, bounds.answers ?? MANY);
     this.#fingerprint = new Fingerprint(session);
     this.#spinners = new Spinners(session.machine);
     this.#fills = new Fills(session.machine);
@@ -177,7 +165,7 @@ export class Explorer implements Scheduler {
     return {
       ended,
       complete,
-      unbounded: complete && !this.#isCut,
+      unbounded: complete && !this.#branches.isCut,
       executions: this.#executions,
       classes: this.#harvest.ends.size,
       pruned: this.#pruned,
@@ -199,10 +187,8 @@ export class Explorer implements Scheduler {
     this.#known.clear();
     this.#harvest.clear();
     this.#inPass = 0;
-    this.#isCut = false;
     this.#level = 0;
-    this.#noticed.clear();
-    this.#expandedLate.clear();
+    this.#branches.clear();
   }
 
   #start(item: number): void {
@@ -220,7 +206,7 @@ export class Explorer implements Scheduler {
     this.#isStopping = false;
     this.#event = -1;
     this.#source = -1;
-    this.#found.length = 0;
+    this.#branches.begin(item, this.#exceptions.line);
   }
 
   // ---- the scheduler ----
@@ -266,8 +252,7 @@ export class Explorer implements Scheduler {
     } else if (this.#fills.isCaching(site) && this.#bounds.isUnpruned !== true) {
       this.#fills.cached(question, this.#event, this.#switches, this.#changed);
     } else if (this.#isFreshQuestion(question) && this.#matters(site)) {
-      if (this.#changed >= this.#answersMax) this.#isCut = true;
-      else for (let other = 1; other < alternatives; other += 1) this.#branch(question, other);
+      this.#branches.answers(this.#event, question, alternatives, this.#switches, this.#changed);
     }
     this.#fingerprint.answered(answer);
     return answer;
@@ -350,9 +335,9 @@ export class Explorer implements Scheduler {
     this.#fills.event();
     const goesOn = this.#wasReady && this.#source === this.#before;
     const isExpanded = !goesOn || isVisible;
-    this.#markExpanded(isExpanded);
+    this.#branches.markExpanded(isExpanded);
     this.#fills.markExpanded(this.#event, isExpanded);
-    if (this.#fills.hasNoticed) for (const fill of this.#fills.take()) this.#notice(fill);
+    if (this.#fills.hasNoticed) this.#noticeFills();
     if (isExpanded) this.#expand(actorCount, this.#others);
     else if (this.#hasHardware) this.#expand(actorCount, this.#hardware());
   }
@@ -365,44 +350,16 @@ export class Explorer implements Scheduler {
 
   /** Notes other sources that might have made the event. */
   #expand(actorCount: number, others: readonly number[]): void {
-    const frontier = this.#frontier;
-    let parent = this.#item;
-    if (this.#event <= frontier.event(parent) && parent !== ROOT) {
-      // the alternatives are an ancestor's, and it knows them, unless its answers made the event invisible
-      const isChanged = frontier.question(parent) >= 0 && this.#event === frontier.event(parent);
-      if (!isChanged || frontier.isExpanded(parent)) return;
-      parent = frontier.ownerOfEvent(this.#exceptions.line, this.#event);
-      const key = parent * QUESTIONS_MAX + this.#event;
-      if (this.#expandedLate.has(key)) return;
-      this.#expandedLate.add(key);
-    }
+    const parent = this.#branches.parentOf(this.#event);
+    if (parent < 0) return;
     for (const other of others) {
       const isSwitch = this.#wasReady && other < actorCount && other !== this.#before;
-      const switches = this.#switchesBefore + (isSwitch ? 1 : 0);
-      if (switches > this.#switchesMax) this.#isCut = true;
-      else this.#found.push(parent, this.#event, -1, other, switches, 0);
+      this.#branches.pick(parent, this.#event, other, this.#switchesBefore + (isSwitch ? 1 : 0));
     }
   }
 
-  /** Something looked at what a question had cached: now "not cached" matters. */
-  #notice({ question, event, switches, changed, isExpanded }: Fill): void {
-    const owner = this.#frontier.ownerOf(this.#exceptions.line, question, event);
-    const key = owner * QUESTIONS_MAX + question;
-    if (this.#noticed.has(key)) return;
-    this.#noticed.add(key);
-    if (changed >= this.#answersMax) this.#isCut = true;
-    else this.#found.push(owner, event, question, 1, switches, isExpanded ? 1 : 0);
-  }
-
-  #branch(question: number, answer: number): void {
-    this.#found.push(this.#item, this.#event, question, answer, this.#switches, -1);
-  }
-
-  /** Tells the branches of this event's questions whether its alternatives were noted. */
-  #markExpanded(isExpanded: boolean): void {
-    const found = this.#found;
-    for (let i = found.length - 1; i > 0 && found[i] === -1; i -= FIELDS)
-      found[i] = isExpanded ? 1 : 0;
+  #noticeFills(): void {
+    for (const fill of this.#fills.take()) this.#branches.notice(fill);
   }
 
   // ---- after the run ----
@@ -413,7 +370,7 @@ export class Explorer implements Scheduler {
       if (!this.#session.machine.inTail) this.#closeEvent();
       if (result.violation !== undefined || this.#session.machine.inTail) {
         this.#fills.noticeAll();
-        for (const fill of this.#fills.take()) this.#notice(fill);
+        this.#noticeFills();
       }
       this.#harvest.add(
         this.#session,
@@ -423,17 +380,7 @@ export class Explorer implements Scheduler {
         this.#changed,
       );
     }
-    const found = this.#found;
-    for (let i = 0; i < found.length; i += FIELDS) {
-      this.#frontier.push({
-        parent: found[i]!,
-        event: found[i + 1]!,
-        question: found[i + 2]!,
-        value: found[i + 3]!,
-        switches: found[i + 4]!,
-        isExpanded: found[i + 5] === 1,
-      });
-    }
+    this.#branches.flush();
   }
 }
 
