@@ -26,6 +26,19 @@ export class CoverageTotals {
     });
   }
 
+  /** The keys of one execution. */
+  see(system: string, index: number, signals: Readonly<Record<Signal, ReadonlySet<number>>>): void {
+    const of = this.#of(system);
+    for (const signal of SIGNALS) {
+      const known = of[signal];
+      for (const key of signals[signal]) {
+        const seen = known.get(key);
+        if (seen === undefined) known.set(key, { count: 1, first: index });
+        else if (seen.count < COUNT_MAX) seen.count += 1;
+      }
+    }
+  }
+
   #mergeKeys(known: Map<number, Seen>, keys: readonly number[]): readonly number[] {
     const news: number[] = [];
     for (let i = 0; i < keys.length; i += 3) {
@@ -109,13 +122,7 @@ export class CoverageCounter {
   readonly #totals = new CoverageTotals();
 
   add(system: string, index: number, signals: Readonly<Record<Signal, ReadonlySet<number>>>): void {
-    const flat = (signal: Signal): number[] => {
-      const keys: number[] = [];
-      for (const key of signals[signal]) keys.push(key, 1, index);
-      return keys;
-    };
-    const keys = { pairs: flat('pairs'), states: flat('states'), segments: flat('segments') };
-    this.#totals.merge([{ system, keys }]);
+    this.#totals.see(system, index, signals);
   }
 
   get result(): readonly SystemCoverage[] {

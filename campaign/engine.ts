@@ -31,8 +31,8 @@ export async function runFinding(engine: Engine, task: FindingTask): Promise<Don
   return (await engine.run(task)) as Done<FoundCase>;
 }
 
-/** Some 25 ms: a stop and a lost worker cost little. */
-export const SHARD = 128;
+/** A fifth of a second: a stop and a lost worker cost little, and those who hand out and merge have little to do. */
+export const SHARD = 1024;
 
 export class LocalEngine implements Engine {
   readonly name = 'local';

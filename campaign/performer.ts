@@ -35,7 +35,7 @@ import {
  * Executions between two looks at whether to stop. Putting the guard up makes V8 forget what it had compiled on the
  * understanding that nobody touches these functions: seldom is better.
  */
-const SLICE = 128;
+const SLICE = 512;
 
 export class Performer {
   readonly #catalogue: Catalogue;

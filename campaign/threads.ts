@@ -19,14 +19,15 @@ const NURSERY_MB = 48;
 
 export class ThreadEngine implements Engine {
   readonly name = 'local';
-  readonly shard = SHARD;
+  readonly shard: number;
   readonly workers: number;
   deaths = 0;
   readonly #pool: Piscina<Task, Reply>;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
 
   /** @param entry file that performs the tasks (tests have one that dies) */
-  constructor(workers: number, entry: URL = ENTRY) {
+  constructor(workers: number, entry: URL = ENTRY, shard: number = SHARD) {
+    this.shard = shard;
     this.workers = workers;
     this.#pool = new Piscina({
       filename: entry.href,

@@ -36,12 +36,19 @@ export interface Execution {
 }
 
 /** Schedules that are run of one program, one after the other: drawing and loading it costs half a run. */
-export const SCHEDULES = 4;
+export const SCHEDULES = 8;
 
-/** A program, and where it is run. */
-export interface Choice {
+/** Programs in a row that are drawn for one configuration: what its machine needs is in the processor's caches then. */
+const STRETCH = 4;
+
+/** Where programs are run. */
+export interface Place {
   readonly target: Target;
   readonly configuration: Configuration;
+}
+
+/** A program, and where it is run. */
+export interface Choice extends Place {
   readonly draft: Draft;
   /** The run that it was mutated from. */
   readonly parent?: { readonly answers: Answers; readonly temper: Temper };
@@ -113,7 +120,7 @@ export class Executor {
     this.#weights = this.#strategies.map(({ weight }) => (isOnly ? 1 : weight));
     this.#weightSum = this.#weights.reduce((sum, weight) => sum + weight, 0);
     this.#sessions = sessions;
-    this.#guide = new Guide(targets, isOnly, (system) => this.#generator(system));
+    this.#guide = new Guide(targets, isOnly);
   }
 
   /** Executions from now on depend on what was learnt; on nothing when undefined. */
@@ -148,15 +155,23 @@ export class Executor {
   #program(number: number): DrawnProgram {
     const last = this.#last;
     if (last?.number === number) return last;
-    const random = new Random(executionSeed(this.#seed, number), 1);
-    const target = this.#targets[number % this.#targets.length]!;
-    const generator = this.#generator(target.system);
-    const configuration = generator.configuration(random, target.configurations);
-    const draft = generator.draft(random, configuration);
-    const plain: Choice = { target, configuration, draft };
-    const choice = this.#guide.choose(executionSeed(this.#seed, number), plain);
+    const place = this.#place(Math.floor(number / STRETCH));
+    const seed = executionSeed(this.#seed, number);
+    const random = new Random(seed, 1);
+    const draft = this.#generator(place.target.system).draft(random, place.configuration);
+    const choice = this.#guide.choose(new Random(seed, 4), { ...place, draft });
     this.#last = { number, ...choice, random };
     return this.#last;
+  }
+
+  #place(stretch: number): Place {
+    const random = new Random(executionSeed(this.#seed, stretch), 5);
+    const target = this.#targets[stretch % this.#targets.length]!;
+    const configuration = this.#generator(target.system).configuration(
+      random,
+      target.configurations,
+    );
+    return this.#guide.place(random, { target, configuration });
   }
 
   #generator(system: System): Generator {

@@ -13,6 +13,7 @@ import type { Oracle, OracleSpec, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import { concerns } from '../sim/card.ts';
+import type { Dispatchers } from '../sim/dispatch.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Footprint } from '../sim/footprint.ts';
 import { type ActorFactory, Machine } from '../sim/machine.ts';
@@ -66,6 +67,8 @@ export interface SessionOptions {
   readonly change?: CodeChange;
   /** Changes one access of the operations while it has a mutant; nothing while it has none. */
   readonly mutation?: Mutation;
+  /** Those of the sessions that run beside it. */
+  readonly dispatchers?: Dispatchers;
   /** Oracles to attach; all by default. */
   readonly oracles?: readonly string[];
   /** Oracles that there are; the registry's by default. */
@@ -103,7 +106,7 @@ export class Session {
     this.bugs = options.bugs;
     this.#start = mutation !== undefined ? startMutated : undefined;
     const createActor = mutation?.createActor ?? change?.createActor;
-    this.machine = new Machine(system.machine(configuration), createActor);
+    this.machine = new Machine(system.machine(configuration), createActor, options.dispatchers);
     this.flags = new BugFlags(this.machine, options.bugs, options.watched);
     this.world = system.boot(this.machine, configuration, this.flags);
     this.specs = new Map(

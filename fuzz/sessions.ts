@@ -1,4 +1,5 @@
 /** Booted sessions by system, configuration and bug flags: booting costs more than a run. */
+import { Dispatchers } from '../sim/dispatch.ts';
 import { BUILT_IN, type Catalogue, configurationIn, systemIn } from './catalogue.ts';
 import { Session, type SessionOptions } from './session.ts';
 
@@ -10,7 +11,11 @@ export class Sessions {
 
   /** @param options for every session booted here (test switches) */
   constructor(options: Partial<SessionOptions> = {}, catalogue: Catalogue = BUILT_IN) {
-    this.#options = { oracleSpecs: catalogue.oracles, ...options };
+    this.#options = {
+      oracleSpecs: catalogue.oracles,
+      dispatchers: new Dispatchers(),
+      ...options,
+    };
     this.#catalogue = catalogue;
   }
 

@@ -2,7 +2,8 @@
  * Claim: every program finishes in the fair tail, and none comes to a state that it says it cannot go on from; no
  * retry loop goes round while nobody else changes anything; a guest access faults again after its fault was handled
  * only if somebody changed the entry in between (a few spurious faults are allowed); when the handler of a permission
- * fault is done and the table permits the access, the PE does not hold the translation any more that made the fault;
+ * fault has repaired the entry, or has lost the race for granting more rights, and the table permits the access, the
+ * PE does not hold the translation any more that made the fault;
  * no leaf is broken and made again for its rights alone where the card says so; and an operation whose access faulted
  * ends well only when the access was made after all.
  *
@@ -13,7 +14,7 @@
  * Source: spec/arm.md 7.2 I-PROG, 3.3, 3.4 RELAX; zoo A02, A22, A23, A25; shape M3.
  */
 import { FaultClass } from '../sim/access.ts';
-import { Result } from '../sim/card.ts';
+import { Result, Work } from '../sim/card.ts';
 import { Claim, RetryReason } from '../sim/claims.ts';
 import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
@@ -44,7 +45,7 @@ export const progress: OracleSpec = {
     Event.OperationEnd,
     Event.RunEnd,
   ],
-  claims: [Claim.FaultHandled, Claim.FaultRetry, Claim.Fatal],
+  claims: [Claim.FaultHandled, Claim.FaultRetry, Claim.WorkBegins, Claim.Fatal],
   create: (scene) => new Progress(scene),
 };
 
@@ -83,6 +84,8 @@ class Progress implements Oracle {
   readonly #denied: Int32Array;
   readonly #wanted: Uint8Array;
   readonly #deniedRow: Int32Array;
+  /** Per actor: its handler grants more rights to the entry that is there. */
+  readonly #relaxes: Uint8Array;
   readonly #kept: KeptLeaves;
   /** Per actor: its last access in the operation that runs ended in a fault. */
   readonly #isRefused: Uint8Array;
@@ -114,6 +117,7 @@ class Progress implements Oracle {
     this.#denied = new Int32Array(actors);
     this.#wanted = new Uint8Array(actors);
     this.#deniedRow = new Int32Array(actors);
+    this.#relaxes = new Uint8Array(actors);
     this.#isRefused = new Uint8Array(actors);
     this.#kept = new KeptLeaves(scene);
   }
@@ -128,6 +132,7 @@ class Progress implements Oracle {
     this.#spurious.fill(0);
     this.#faulted.fill(0);
     this.#denied.fill(0);
+    this.#relaxes.fill(0);
     this.#isRefused.fill(0);
   }
 
@@ -178,6 +183,7 @@ class Progress implements Oracle {
         this.#denied[actor] = b === FaultClass.Permission ? a + 1 : 0;
         this.#wanted[actor] = d;
         this.#deniedRow[actor] = machine.trace.count - 1;
+        this.#relaxes[actor] = 0;
         return;
       case Event.OperationBegin:
         if (actor >= 0) {
@@ -201,8 +207,10 @@ class Progress implements Oracle {
           this.judgements += 1;
           report.add('progress', 'fatal', 'actor', { found: b, page: c });
         } else if (a === Claim.FaultRetry) {
-          if (b === RetryReason.Moved) this.#faultIsGone(actor, c);
+          if (b === RetryReason.Moved && this.#relaxes[actor] === 1) this.#faultIsGone(actor, c);
           this.#page[actor] = -1;
+        } else if (a === Claim.WorkBegins && actor >= 0) {
+          this.#relaxes[actor] = c === Work.Relax ? 1 : 0;
         }
     }
   }
@@ -316,8 +324,9 @@ class Progress implements Oracle {
   }
 
   /**
-   * The handler has looked at the table, which permits the access by now: what the PE had cached when it
-   * faulted does not fault again. While somebody still changes the entry, it is invalid.
+   * The handler has looked at the entry, which permits the access by now: what the PE had cached when it faulted does
+   * not fault again. While somebody still changes the entry, it is invalid. Who lost a race for an entry of another size
+   * has not looked at it: the next fault does.
    */
   #faultIsGone(actor: number, page: number): void {
     if (actor < 0 || this.#denied[actor] !== page + 1) return;

@@ -7,10 +7,10 @@ import { Access, ARRIVAL_LATENCY, EFFECT_LATENCY, LATENCY, WALK_LATENCY } from '
 import { Actor, ActorRole } from './actor.ts';
 import { assert } from './assert.ts';
 import { CanBlock, canBlock, isBlocked } from './blocking.ts';
-import { CLAIM_NAMES, Claim, type ClaimCode } from './claims.ts';
+import { Claim, type ClaimCode } from './claims.ts';
 import { isValid } from './descriptor.ts';
-import { type Dispatch, dispatchTo } from './dispatch.ts';
-import { EVENT_KINDS, Event, type EventCode } from './event.ts';
+import { Audience, Dispatchers } from './dispatch.ts';
+import { Event, type EventCode } from './event.ts';
 import { pendingSite, type TranslationHardware } from './hardware.ts';
 import { armHardware } from './hardware-arm.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
@@ -73,11 +73,7 @@ export class Machine implements Scheduling {
   readonly stores: Stores;
   readonly trace = new Trace();
   readonly answers = new AnswerLog();
-  /** Listeners by event kind, and those of claims by claim: most are of interest to one listener. */
-  readonly #listeners: Listener[][] = Array.from({ length: EVENT_KINDS }, () => []);
-  readonly #claimListeners: Listener[][] = CLAIM_NAMES.map(() => []);
-  readonly #tell: (Dispatch | undefined)[] = this.#listeners.map(() => undefined);
-  readonly #tellClaim: (Dispatch | undefined)[] = this.#claimListeners.map(() => undefined);
+  readonly #audience: Audience;
 
   // ---- Scheduling ----
   readonly ready: Int32Array;
@@ -140,7 +136,13 @@ export class Machine implements Scheduling {
   #awaitsWord = false;
   #awaitsHardware = false;
 
-  constructor(spec: MachineSpec, actorFactory: ActorFactory = plainActor) {
+  /** @param dispatchers those of other machines that run beside it */
+  constructor(
+    spec: MachineSpec,
+    actorFactory: ActorFactory = plainActor,
+    dispatchers: Dispatchers = new Dispatchers(),
+  ) {
+    this.#audience = new Audience(dispatchers);
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
     this.spec = spec;
     this.hardware = spec.hardware ?? armHardware;
@@ -252,17 +254,7 @@ export class Machine implements Scheduling {
    * @param claims the claims that it wants, all of them by default
    */
   listen(listener: Listener, kinds: readonly EventCode[], claims?: readonly ClaimCode[]): void {
-    for (const kind of kinds) {
-      if (kind !== Event.Claim) {
-        this.#listeners[kind]!.push(listener);
-        this.#tell[kind] = dispatchTo(kind, this.#listeners[kind]!);
-        continue;
-      }
-      for (const claim of claims ?? this.#claimListeners.keys()) {
-        this.#claimListeners[claim]!.push(listener);
-        this.#tellClaim[claim] = dispatchTo(kind, this.#claimListeners[claim]!);
-      }
-    }
+    this.#audience.add(listener, kinds, claims);
   }
 
   /** Gives every actor its entries, for this run and the next ones; those without take no part. */
@@ -476,7 +468,8 @@ export class Machine implements Scheduling {
 
   emit(kind: EventCode, site: Site, a: number, b: number, c: number, d: number): number {
     const row = this.trace.add(kind, this.steps, this.actor, this.operation, site, a, b, c, d);
-    const tell = kind === Event.Claim ? this.#tellClaim[a] : this.#tell[kind];
+    const { tellClaim, tell: tellOf } = this.#audience;
+    const tell = kind === Event.Claim ? tellClaim[a] : tellOf[kind];
     if (tell !== undefined) tell(a, b, c, d);
     return row;
   }

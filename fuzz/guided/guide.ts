@@ -2,10 +2,9 @@
  * Which program comes next when something was learnt: half of the budget goes where it would have gone anyway, the other half
  * to configurations by what they showed last; and some programs are mutated from the corpus.
  */
-import type { System } from '../../models/system.ts';
-import type { Choice, Target } from '../execution.ts';
-import { actorNames, type Generator } from '../generate.ts';
-import { Random } from '../random.ts';
+import type { Choice, Place, Target } from '../execution.ts';
+import { actorNames } from '../generate.ts';
+import type { Random } from '../random.ts';
 import type { Fold, Seed } from './fold.ts';
 import { mutated, tidied } from './mutate.ts';
 
@@ -16,33 +15,22 @@ const SPREAD = 4;
 /** Weights are whole numbers: so much for all of the budget. */
 const WHOLE = 1 << 20;
 
-interface Arm {
-  readonly target: Target;
-  readonly configuration: Target['configurations'][number];
+interface Arm extends Place {
   /** Share of the executions when nothing was learnt. */
   readonly share: number;
 }
 
 export class Guide {
   readonly arms: readonly Arm[];
-  readonly #targets: readonly Target[];
   readonly #mutants: number;
-  readonly #generator: (system: System) => Generator;
   #fold: Fold | undefined;
   /** By arm, in the half of the budget that is given by what was learnt. */
   #weights: readonly number[] = [];
   #weightSum = 0;
-  /** Seeds that a target can run. */
-  #seeds = new Map<Target, readonly Seed[]>();
+  #seeds: readonly Seed[] = [];
 
-  constructor(
-    targets: readonly Target[],
-    isOnly: boolean,
-    generator: (system: System) => Generator,
-  ) {
-    this.#targets = targets;
+  constructor(targets: readonly Target[], isOnly: boolean) {
     this.#mutants = isOnly ? MUTANTS.alone : MUTANTS.mixed;
-    this.#generator = generator;
     this.arms = targets.flatMap((target) => {
       const { configurations } = target;
       const total = configurations.reduce((sum, { weight }) => sum + weight, 0);
@@ -60,55 +48,39 @@ export class Guide {
     this.#fold = fold;
     this.#weights = armWeights(this.arms, fold?.scores ?? []);
     this.#weightSum = this.#weights.reduce((sum, weight) => sum + weight, 0);
-    this.#seeds = new Map(
-      this.#targets.map((target) => [target, seedsOf(target, fold?.seeds ?? [])]),
-    );
+    this.#seeds = fold?.seeds ?? [];
     return true;
   }
 
+  /** @param plain where programs are run when nothing was learnt */
+  place(random: Random, plain: Place): Place {
+    if (this.#weightSum === 0 || !random.chance(1, 2)) return plain;
+    return this.arms[random.weighted(this.#weights, this.#weightSum)]!;
+  }
+
   /** @param plain what is run when nothing was learnt */
-  choose(seed: number, plain: Choice): Choice {
-    if (this.#fold === undefined) return plain;
-    const random = new Random(seed, 4);
-    const choice = this.#weightSum > 0 && random.chance(1, 2) ? this.#moved(random) : plain;
-    const seeds = this.#seeds.get(choice.target)!;
-    if (seeds.length === 0 || random.below(4) >= this.#mutants) return choice;
-    return this.#mutated(random, choice.target, seeds);
+  choose(random: Random, plain: Choice): Choice {
+    const { target, configuration } = plain;
+    const seeds = this.#seeds.filter(
+      (seed) => seed.system === target.system.id && seed.configuration === configuration.id,
+    );
+    if (seeds.length === 0 || random.below(4) >= this.#mutants) return plain;
+    // the better of two: newer seeds cover what older ones did not
+    const parent = seeds[Math.max(random.below(seeds.length), random.below(seeds.length))]!;
+    const { answers, temper } = parent;
+    const { parameters, program } = mutated(random, parent, random.pick(seeds), plain.draft);
+    const { operations } = target.system;
+    const once = new Set(operations.flatMap((one) => (one.once === true ? [one.id] : [])));
+    const draft = { parameters, program: tidied(program, actorNames(configuration).all, once) };
+    return { target, configuration, draft, parent: { answers, temper } };
   }
 
   /** The arm of a choice: its place in `arms`. */
-  armOf({ target, configuration }: Pick<Choice, 'target' | 'configuration'>): number {
+  armOf({ target, configuration }: Place): number {
     return this.arms.findIndex(
       (arm) => arm.target === target && arm.configuration === configuration,
     );
   }
-
-  #moved(random: Random): Choice {
-    const { target, configuration } = this.arms[random.weighted(this.#weights, this.#weightSum)]!;
-    const draft = this.#generator(target.system).draft(random, configuration);
-    return { target, configuration, draft };
-  }
-
-  #mutated(random: Random, target: Target, seeds: readonly Seed[]): Choice {
-    // the better of two: newer seeds cover what older ones did not
-    const parent = seeds[Math.max(random.below(seeds.length), random.below(seeds.length))]!;
-    const { answers, temper } = parent;
-    const configuration = target.configurations.find(({ id }) => id === parent.configuration)!;
-    const kin = seeds.filter((one) => one.configuration === parent.configuration);
-    const { system } = target;
-    const fresh = this.#generator(system).draft(random, configuration);
-    const { parameters, program } = mutated(random, parent, random.pick(kin), fresh);
-    const once = new Set(system.operations.flatMap((one) => (one.once === true ? [one.id] : [])));
-    const draft = { parameters, program: tidied(program, actorNames(configuration).all, once) };
-    return { target, configuration, draft, parent: { answers, temper } };
-  }
-}
-
-function seedsOf({ system, configurations }: Target, seeds: readonly Seed[]): readonly Seed[] {
-  return seeds.filter(
-    (seed) =>
-      seed.system === system.id && configurations.some(({ id }) => id === seed.configuration),
-  );
 }
 
 /** By the keys that an arm covered first, for its share; real geometry keeps its small share. */

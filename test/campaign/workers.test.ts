@@ -29,6 +29,9 @@ const OPTIONS: CampaignOptions = {
   minimiseBudget: 40,
 };
 
+/** Small, so that every worker has some. */
+const SHARD = 128;
+
 async function resultOf(
   engine?: Engine,
   more: Partial<CampaignOptions> = {},
@@ -62,7 +65,7 @@ test('two threads find what one process finds', async (t) => {
 test('eight threads find what one process finds', async (t) => {
   // shards enough for all of them
   const more = { runs: 2200 };
-  const engine = new ThreadEngine(8);
+  const engine = new ThreadEngine(8, undefined, SHARD);
   t.deepEqual(await resultOf(engine, more), await resultOf(undefined, more));
   t.is(engine.deaths, 0);
 });
@@ -77,19 +80,19 @@ process.env.DEATH_MARK = join(mkdtempSync(join(tmpdir(), 'stagewright-')), 'dead
 test.after.always(() => rmSync(dirname(process.env.DEATH_MARK!), { recursive: true }));
 
 test('a worker that dies costs no execution', async (t) => {
-  const engine = new ThreadEngine(2, DYING);
+  const engine = new ThreadEngine(2, DYING, SHARD);
   t.deepEqual(await resultOf(engine), await alone);
   t.is(engine.deaths, 1);
 });
 
 test('what kills two workers is a fault of ours, and says where', async (t) => {
-  const engine = new ThreadEngine(2, DYING);
+  const engine = new ThreadEngine(2, DYING, SHARD);
   const error = await t.throwsAsync(resultOf(engine, { seed: 13 }), { instanceOf: InternalError });
   t.regex(error?.message ?? '', /^two workers died in minimising execution \d+ of seed 13: /);
 });
 
 test('a fault in a thread arrives with its execution', async (t) => {
-  const engine = new ThreadEngine(1);
+  const engine = new ThreadEngine(1, undefined, SHARD);
   const plan = {
     seed: 1,
     targets: [{ system: 'none', configurations: [], bugs: [] }],

@@ -522,7 +522,10 @@ function denied(kind: TlbKind = TlbKind.Leaf): { stage: Stage; word: number } {
 /** The two ways in which a handler says that it has looked at the table. */
 const ENDINGS: Readonly<Record<string, (stage: Stage) => void>> = {
   handled: (stage) => stage.claim(Claim.FaultHandled, PAGE, 1),
-  lost: (stage) => stage.claim(Claim.FaultRetry, RetryReason.Moved, PAGE),
+  lost: (stage) => {
+    stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Relax);
+    stage.claim(Claim.FaultRetry, RetryReason.Moved, PAGE);
+  },
 };
 
 for (const [name, say] of Object.entries(ENDINGS)) {
@@ -565,6 +568,13 @@ for (const [name, say] of Object.entries(ENDINGS)) {
     passes(t, stage);
   });
 }
+
+test('a handler that lost a race for another size of entry promises nothing', (t) => {
+  const { stage } = denied();
+  stage.claim(Claim.WorkBegins, TreeIndex.Guest, Work.Map);
+  stage.claim(Claim.FaultRetry, RetryReason.Moved, PAGE);
+  t.is(stage.rule, undefined);
+});
 
 test('a handler that has not looked at the table promises nothing', (t) => {
   const { stage } = denied();
