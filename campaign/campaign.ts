@@ -291,7 +291,14 @@ export class Campaign {
 
   async #shrinkSong({ plan }: Canary, finding: Finding): Promise<void> {
     const { index } = finding.failure;
-    const task = { kind: 'finding', plan, index, budget: CANARY_BUDGET, fold: null } as const;
+    const task = {
+      kind: 'finding',
+      plan,
+      index,
+      budget: CANARY_BUDGET,
+      isPlain: false,
+      fold: null,
+    } as const;
     const { result } = await runFinding(this.#engine, task);
     finding.found = result;
     this.#unkept.push(finding);
@@ -348,6 +355,7 @@ export class Campaign {
       kind: 'finding',
       plan: this.#plan,
       index,
+      isPlain: false,
       fold,
       budget: this.#options.minimiseBudget ?? null,
     });

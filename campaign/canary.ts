@@ -18,15 +18,15 @@ const SHARE = 100;
 const MEASURED: Readonly<
   Record<string, readonly [hits: number, executions: number, spread: number]>
 > = {
-  portfolio: [19_105, 100_000, 2.4],
-  random: [5_623, 40_000, 3.0],
-  pct: [4_686, 40_000, 1.7],
-  timed: [12_552, 40_000, 3.2],
-  sticky: [9_470, 40_000, 2.6],
-  urw: [8_022, 40_000, 3.7],
-  pos: [5_324, 40_000, 2.4],
+  portfolio: [19_277, 100_000, 1.6],
+  random: [5960, 40_000, 1.8],
+  pct: [4844, 40_000, 1.3],
+  timed: [12_828, 40_000, 1.9],
+  sticky: [9907, 40_000, 1.7],
+  urw: [8241, 40_000, 2.2],
+  pos: [5529, 40_000, 1.6],
   // the canary does not learn: a random walk that stays with an actor more or less
-  guided: [7_622, 40_000, 2.6],
+  guided: [8013, 40_000, 1.7],
 };
 /** Standard deviations that hold 99.99 % of a normal distribution. */
 const DEVIATIONS = 3.89;

@@ -75,7 +75,7 @@ export class Performer {
     return counter.result(from, index);
   }
 
-  #finding({ plan, index, budget, fold }: FindingTask): FoundCase {
+  #finding({ plan, index, budget, isPlain, fold }: FindingTask): FoundCase {
     const { session, draft } = guarded(() => execute(this.#executor(plan, fold), plan, index));
     const found = { program: draft.program, parameters: draft.parameters, order: [], choices: [] };
     return guarded(() => {
@@ -87,8 +87,8 @@ export class Performer {
           `execution ${index} of seed ${plan.seed} does not fail again when replayed`,
         );
       const { minimised, ...rest } = made;
-      const explanation = explain(minimised.session, minimised.plan, minimised.run);
-      const others = othersOf(this.#sessions, minimised, describeFinding);
+      const explanation = isPlain ? [] : explain(minimised.session, minimised.plan, minimised.run);
+      const others = isPlain ? [] : othersOf(this.#sessions, minimised, describeFinding);
       // what was tried meanwhile is no execution of the campaign
       for (const one of this.#sessions.all) one.takeCounts();
       return { ...rest, explanation, others };

@@ -44,6 +44,8 @@ export interface FindingTask {
   readonly index: number;
   /** Executions that it may take; the minimiser's own number when null. */
   readonly budget: number | null;
+  /** The case is all that is asked for: no explanation, and no other failures that were met. */
+  readonly isPlain: boolean;
   /** As that of its shard. */
   readonly fold: string | null;
 }
@@ -119,7 +121,7 @@ export interface FoundCase {
   readonly operations: number;
   readonly switches: number;
   readonly steps: number;
-  /** Lanes and causes; see fuzz/explain.ts. */
+  /** Lanes and causes, when they were asked for; see fuzz/explain.ts. */
   readonly explanation: readonly string[];
   /** Other failures that were met while it was minimised. */
   readonly others: readonly OtherCase[];

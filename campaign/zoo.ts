@@ -16,11 +16,15 @@ export interface ZooOptions {
 }
 
 export interface ZooEntry extends SystemBug {
+  /** Explained when it is the only one. */
   finding: FoundCase | undefined;
   /** Executions until it was found, or so far; seconds of workers spent on it, minimising included. */
   executions: number;
   seconds: number;
 }
+
+/** Executions of a turn: most bugs need fewer. */
+const TURN = 256;
 
 interface Hunt {
   readonly entry: ZooEntry;
@@ -115,7 +119,7 @@ class Zoo {
   async #turn(hunt: Hunt): Promise<void> {
     const { plan, entry, early } = hunt;
     const from = hunt.next;
-    const to = from + this.#engine.shard;
+    const to = from + TURN;
     hunt.next = to;
     hunt.flying += 1;
     const task = { kind: 'shard', plan, from, to, untilFailure: false, fold: null } as const;
@@ -139,7 +143,15 @@ class Zoo {
 
   async #minimise({ entry, plan, hit }: Hunt): Promise<void> {
     this.#minimising += 1;
-    const task = { kind: 'finding', plan, index: hit!, budget: null, fold: null } as const;
+    const isPlain = this.hunts.length > 1;
+    const task = {
+      kind: 'finding',
+      plan,
+      index: hit!,
+      budget: null,
+      isPlain,
+      fold: null,
+    } as const;
     const { result, seconds } = await runFinding(this.#engine, task);
     this.#minimising -= 1;
     entry.seconds += seconds;

@@ -15,15 +15,16 @@ export interface Draft {
 /** Small programs are drawn often: two or three operations that meet find most of what there is. */
 const PROGRAM_SIZES = [2, 3, 3, 4, 4, 5, 6, 8, 10] as const;
 
-/** One execution in so many has all its operations on one page. */
-const FOCUS_ODDS = 2;
+/** Pages of a program: any (0), the same for all its operations, or one of two, which may be of two entries. */
+const FOCUS_SIZES = [0, 1, 2] as const;
 
 /** One program in so many, where there are two hosts, is theirs alone. */
 const HOST_ONLY_ODDS = 8;
 
+/** Pages that all operations of a program are about: the first ones that were drawn. */
 interface Focus {
-  readonly isOn: boolean;
-  page: number | undefined;
+  readonly size: number;
+  readonly pages: number[];
 }
 
 /** Draws configurations and programs of one system. */
@@ -88,7 +89,7 @@ export class Generator {
     const first = groups
       .filter(({ role }) => role !== ActorRole.Hardware)
       .flatMap((group) => group.names.map((actor) => ({ group, actor })));
-    const focus: Focus = { isOn: random.chance(1, FOCUS_ODDS), page: undefined };
+    const focus: Focus = { size: random.pick(FOCUS_SIZES), pages: [] };
 
     const drawn = new Map<string, ProgramOperation[]>();
     const once = new Set<string>();
@@ -109,7 +110,7 @@ export class Generator {
       list.push({
         key: mintKey(list, spec.id),
         operation: spec.id,
-        args: this.#args(source, configuration, spec, focus),
+        args: this.#args(random, source, configuration, spec, focus),
       });
     }
     return actors.all
@@ -151,6 +152,7 @@ export class Generator {
   }
 
   #args(
+    random: Random,
     source: ArbitrarySource,
     configuration: Configuration,
     spec: OperationSpec,
@@ -163,11 +165,12 @@ export class Generator {
       this.#arbitraries.set(key, arbitraries);
     }
     const args = arbitraries.map((arbitrary) => source.draw(arbitrary));
-    if (focus.isOn) {
+    const { size, pages } = focus;
+    if (size > 0) {
       spec.parameters.forEach(({ kind, max }, index) => {
         if (kind !== 'page') return;
-        focus.page ??= args[index]!;
-        args[index] = Math.min(focus.page, max(configuration));
+        if (pages.length < size) pages.push(args[index]!);
+        else args[index] = Math.min(random.pick(pages), max(configuration));
       });
     }
     return spec.constrain?.(args, configuration) ?? args;

@@ -37,7 +37,7 @@ export class Recorder extends Wrapper {
   override pick(machine: Scheduling): number {
     const source = super.pick(machine);
     machine.grant = 0;
-    const pending = machine.pending(source);
+    const { operation, site, pe } = machine.pending(source);
     const { current, actorCount } = machine;
     const isSwitch =
       current >= 0 &&
@@ -46,7 +46,8 @@ export class Recorder extends Wrapper {
       source !== current &&
       machine.isReady(current);
     if (isSwitch) this.switches += 1;
-    this.events.push({ ...pending, source, occurrence: this.#counter.next(pending), isSwitch });
+    const occurrence = this.#counter.next({ operation, site, pe });
+    this.events.push({ operation, site, pe, source, occurrence, isSwitch });
     return source;
   }
 

@@ -6,7 +6,7 @@ import { blockPages, deviceRange } from './geometry.ts';
 import { HYPERVISOR_GEOMETRY } from './machine.ts';
 import { BOOT_PAGE } from './world.ts';
 
-/** Pages at which things happen: the first ones, and both sides of block boundaries. */
+/** Pages at which things happen, the likeliest first: both ends of a block, and the next one's first pages. */
 function interestingPages(configuration: KvmConfiguration): readonly number[] {
   const size = blockPages(configuration.geometry);
   const { windowPages } = configuration.geometry;
@@ -17,9 +17,9 @@ function interestingPages(configuration: KvmConfiguration): readonly number[] {
     ...devices.slice(0, 1),
     ...first,
     0,
-    1,
     size - 1,
     size,
+    1,
     size + 1,
     2 * size - 1,
     2 * size,
