@@ -122,7 +122,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'xen-arm p2m-toy-shared': '00024d5f2738e505',
   'xen-arm p2m-4k': '2bef38953a8f0ef3',
   'xen-arm pt-rfc': '27936a5911c7266b',
-  'pkvm pkvm-toy': '062e486d24baa733',
+  'pkvm pkvm-toy': '24bee82d14850731',
   'pkvm boot-toy': '3ed99c7d0c9aad53',
   'pkvm boot-toy-delayed': '2a62ed3339fa2e41',
   'pkvm pool-8': '034e888d134b8209',

@@ -232,7 +232,7 @@ export const OWNERSHIP_OPERATIONS: readonly Spec[] = [
   hypercall(
     'offer',
     'the host offers a list of pages for a vCPU',
-    3,
+    5,
     [guest, vcpu, frame, small('misaligned', 1, 0, 0, 0, 1), small('count', 4, 1, 1, 2)],
     (self, world, [who = 0, which = 0, at = 0, middle = 0, count = 1]) =>
       offerPages(self, world, who, which, at, middle, count),
@@ -240,7 +240,7 @@ export const OWNERSHIP_OPERATIONS: readonly Spec[] = [
   hypercall(
     'top-up',
     'the hypervisor takes over what is offered',
-    4,
+    7,
     [guest, vcpu],
     (self, world, [who = 0, which = 0]) => topUp(self, world, who, which),
   ),
