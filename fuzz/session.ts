@@ -13,6 +13,7 @@ import type { Oracle, OracleSpec, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import { concerns } from '../sim/card.ts';
+import type { ClaimCode } from '../sim/claims.ts';
 import type { Dispatchers } from '../sim/dispatch.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Footprint } from '../sim/footprint.ts';
@@ -122,6 +123,7 @@ export class Session {
       countBase: this.world.countBase,
       invariants: this.world.invariants ?? [],
       ownership: this.world.ownership,
+      claims: claimsOf(system, configuration),
     };
     this.scene = scene;
     const oracles = new Map<string, Oracle>();
@@ -129,7 +131,7 @@ export class Session {
     this.machine.listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
     for (const spec of options.oracleSpecs ?? ORACLES) {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
-      if (spec.concerns?.(this.machine) === false) continue;
+      if (spec.concerns?.(scene) === false) continue;
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
       this.#claims.set(spec.id, spec.claim);
@@ -217,6 +219,12 @@ export class Session {
     }
     return counts;
   }
+}
+
+/** Claims that operations of a configuration make, by their cards. */
+function claimsOf({ operations }: System, configuration: Configuration): ReadonlySet<ClaimCode> {
+  const present = operations.filter((spec) => spec.isIn?.(configuration) !== false);
+  return new Set(present.flatMap((spec) => (spec.cardIn?.(configuration) ?? spec.card).claims));
 }
 
 class Result implements RunResult {

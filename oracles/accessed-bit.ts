@@ -21,6 +21,7 @@ export const accessedBit: OracleSpec = {
   claim: 'a question about recent use is answered by what was true while it was asked',
   listens: [Event.OperationBegin, Event.Descriptor, Event.Claim],
   claims: [Claim.ContextCreated, Claim.ContextDoomed, Claim.ContextRetired, Claim.YoungAnswered],
+  concerns: ({ claims }) => claims.has(Claim.YoungAnswered),
   create: (scene) => new AccessedBit(scene),
 };
 

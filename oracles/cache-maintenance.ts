@@ -15,6 +15,7 @@ export const cacheMaintenance: OracleSpec = {
   id: 'cache-maintenance',
   claim: 'the hypervisor executes nothing that was fetched while its regime did not translate',
   listens: [Event.Fetch],
+  concerns: ({ machine }) => machine.spec.switchesHypervisor === true,
   create: (scene) => new CacheMaintenance(scene),
 };
 

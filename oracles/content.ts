@@ -19,6 +19,7 @@ export const content: OracleSpec = {
   claim: 'a page is cleared before it goes to somebody else, and before it becomes a table',
   listens: [Event.Claim, Event.Use, Event.Zeroed, Event.Linked],
   claims: [Claim.OwnershipChanged],
+  concerns: ({ ownership }) => ownership !== undefined,
   create: (scene) => new Content(scene),
 };
 

@@ -50,6 +50,7 @@ export const dirtyLog: OracleSpec = {
     Claim.LogStopped,
     Claim.LogTaken,
   ],
+  concerns: ({ claims }) => claims.has(Claim.LogStarted),
   create: (scene) => new DirtyLog(scene),
 };
 

@@ -30,6 +30,7 @@ export const iterator: OracleSpec = {
     Claim.WalkVisited,
     Claim.WalkYielded,
   ],
+  concerns: ({ claims }) => claims.has(Claim.WalkBegan),
   create: (scene) => new Iterator(scene),
 };
 

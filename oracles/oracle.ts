@@ -130,6 +130,8 @@ export interface Scene {
   readonly invariants: readonly Invariant[];
   /** Who owns which page; undefined where nobody does. */
   readonly ownership?: Ownership | undefined;
+  /** Claims that operations of the configuration make, by their cards. */
+  readonly claims: ReadonlySet<ClaimCode>;
 }
 
 /** An oracle attached to one machine; reset for every run. */
@@ -149,8 +151,8 @@ export interface OracleSpec {
   skips?(scene: Scene): readonly EventCode[];
   /** Claims that it listens to; all of them when not given. */
   readonly claims?: readonly ClaimCode[];
-  /** Machines about which it has something to say; all when not given. */
-  readonly concerns?: (machine: Machine) => boolean;
+  /** Scenes about which it has something to say; all when not given. */
+  concerns?(scene: Scene): boolean;
   create(scene: Scene): Oracle;
 }
 

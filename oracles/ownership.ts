@@ -24,6 +24,7 @@ export const ownership: OracleSpec = {
   claim: 'a page is reached only by those whom its owner lets, and all records agree about it',
   listens: [Event.Claim, Event.Use, Event.Descriptor, Event.LockDrop, Event.Zeroed],
   claims: [Claim.OwnershipChanged],
+  concerns: (scene) => scene.ownership !== undefined,
   create: (scene) => new OwnershipOracle(scene),
 };
 

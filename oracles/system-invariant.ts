@@ -17,7 +17,7 @@ export const systemInvariant: OracleSpec = {
   id: 'system-invariant',
   claim: 'what a system states about its own data holds whenever the lock of that data is released',
   listens: [Event.LockDrop, Event.Free, Event.RunEnd],
-  skips: ({ invariants }) => (invariants.length > 0 ? [] : systemInvariant.listens),
+  concerns: ({ invariants }) => invariants.length > 0,
   create: (scene) => new SystemInvariant(scene),
 };
 

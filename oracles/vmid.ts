@@ -19,7 +19,7 @@ export const vmid: OracleSpec = {
   id: 'vmid',
   claim: 'guests run with their own tables and a number that is theirs alone',
   listens: [Event.GuestEnter, Event.TlbFill],
-  concerns: ({ actors, spec }) => actors.some(({ tree }) => tree !== spec.guestTree),
+  concerns: ({ machine: { actors, spec } }) => actors.some(({ tree }) => tree !== spec.guestTree),
   create: (scene) => new Vmid(scene),
 };
 

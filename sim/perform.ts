@@ -30,9 +30,16 @@ const REUSE_OLDEST = siteOf('choice.reuseOldest');
 /** True when the access is complete; false when it goes on with another event. */
 export function perform(machine: Machine, actor: Actor): boolean {
   const { access, site, x, y } = actor;
+  // the most frequent first: cases are tried in turn
   switch (access) {
     case Access.Read:
       read(machine, actor);
+      return true;
+    case Access.Guest:
+      return machine.hardware.guestStep(machine, actor);
+    case Access.Acquire:
+    case Access.Release:
+      lock(machine, actor);
       return true;
     case Access.Store:
     case Access.StoreRelease:
@@ -63,10 +70,6 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Invalidate:
       machine.hardware.issue(machine, actor);
       return true;
-    case Access.Acquire:
-    case Access.Release:
-      lock(machine, actor);
-      return true;
     case Access.Allocate:
     case Access.AllocateRun:
       allocate(machine, actor);
@@ -84,8 +87,6 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Callback:
       callback(machine, actor);
       return true;
-    case Access.Guest:
-      return machine.hardware.guestStep(machine, actor);
     case Access.Speculate:
       return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:

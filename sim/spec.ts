@@ -39,6 +39,8 @@ export interface MachineSpec {
   readonly hardwareDirty?: boolean;
   /** When stores of a PE become visible to others; at once by default (F1). */
   readonly storeOrder?: StoreOrder;
+  /** Its operations turn the hypervisor's regime off and on again (SCTLR_EL2.M); false when not given. */
+  readonly switchesHypervisor?: boolean;
   /** The system tells the host which pages were written (claims HostDirtied). */
   readonly tellsHost?: boolean;
   /** What translates; Arm's when not named. */

@@ -105,6 +105,7 @@ class TraceRun {
       duties: [],
       countBase: -1,
       invariants: [],
+      claims: new Set(),
     };
     const oracles = [breakBeforeMake, freedTable].map((spec) => {
       const oracle = spec.create(scene);

@@ -65,7 +65,7 @@ export const UNMAP_CARD: Card = {
   achieves: State.Absent,
   unusable: 'removed',
   by: 'unlock',
-  claims: [Claim.HostRevokes, Claim.RevocationReturned],
+  claims: [Claim.HostRevokes, Claim.RevocationReturned, Claim.WalkBegan],
 };
 
 /** A11: accessed flags, or the tracked form, of the range and of large leaves that reach into it; no lock. */

@@ -84,6 +84,7 @@ export function machineSpec(configuration: PkvmConfiguration): MachineSpec {
     guestTree: Tree.Host,
     hypervisorTree: Tree.Hyp,
     hardwareAccessed: true,
+    switchesHypervisor: isBoot,
     reserved: [
       // the allocator alone may come across the records of its neighbours
       { first: HYP_POOL, count: FRAMES - HYP_POOL, role: isPool ? Role.Kernel : Role.Data },

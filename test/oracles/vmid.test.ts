@@ -24,8 +24,8 @@ function fill(stage: Stage, pe: number, word: number, number: number): void {
 }
 
 test('it has something to say about machines with several guests only', (t) => {
-  t.is(vmid.concerns?.(stageOfTwo().machine), true);
-  t.is(vmid.concerns?.(new Stage(vmid).machine), false);
+  t.is(vmid.concerns?.(stageOfTwo().scene), true);
+  t.is(vmid.concerns?.(new Stage(vmid).scene), false);
 });
 
 test('two guests run with their own tables and numbers', (t) => {
