@@ -74,6 +74,9 @@ export class Machine implements Scheduling {
   readonly trace = new Trace();
   readonly answers = new AnswerLog();
   readonly #audience: Audience;
+  /** The functions that tell it, by kind of event and by claim. */
+  readonly #tell: Audience['tell'];
+  readonly #tellClaim: Audience['tellClaim'];
 
   // ---- Scheduling ----
   readonly ready: Int32Array;
@@ -143,6 +146,8 @@ export class Machine implements Scheduling {
     dispatchers: Dispatchers = new Dispatchers(),
   ) {
     this.#audience = new Audience(dispatchers);
+    this.#tell = this.#audience.tell;
+    this.#tellClaim = this.#audience.tellClaim;
     const wordBits = Math.max(...spec.trees.map((tree) => tree.geometry.bitsPerLevel));
     this.spec = spec;
     this.hardware = spec.hardware ?? armHardware;
@@ -359,15 +364,16 @@ export class Machine implements Scheduling {
       this.clock += this.#latencyOf(actor);
       return true;
     }
-    if (this.#canBlock[actor.access] !== CanBlock.Never) {
+    const canBlock = this.#canBlock[actor.access];
+    if (canBlock !== CanBlock.Never) {
       this.#asked[actor.access]! |= 1 << source;
-      if (this.#canBlock[actor.access] === CanBlock.OnAnything) this.#waits(actor.access);
-    }
-    if (isBlocked(this, actor)) {
-      actor.blocked = true;
-      this.setReady(source, false);
-      this.grant = 0;
-      return false;
+      if (canBlock === CanBlock.OnAnything) this.#waits(actor.access);
+      if (isBlocked(this, actor)) {
+        actor.blocked = true;
+        this.setReady(source, false);
+        this.grant = 0;
+        return false;
+      }
     }
     this.#readyAt[source] = this.clock + this.#latencyOf(actor);
     if (this.#position[source]! < 0) this.setReady(source, true);
@@ -468,8 +474,7 @@ export class Machine implements Scheduling {
 
   emit(kind: EventCode, site: Site, a: number, b: number, c: number, d: number): number {
     const row = this.trace.add(kind, this.steps, this.actor, this.operation, site, a, b, c, d);
-    const { tellClaim, tell: tellOf } = this.#audience;
-    const tell = kind === Event.Claim ? tellClaim[a] : tellOf[kind];
+    const tell = kind === Event.Claim ? this.#tellClaim[a] : this.#tell[kind];
     if (tell !== undefined) tell(a, b, c, d);
     return row;
   }
