@@ -36,8 +36,9 @@ interface Measure {
 const ROUNDS = 7;
 /** Systems that have a set of programs in `bench/programs/`. */
 const MEASURED = ['kvm-arm64', 'kvm-arm64-nested', 'kvm-x86-tdp', 'xen-arm', 'pkvm'];
-/** What all measurements together take. */
-const BUDGET_MILLISECONDS = 40_000;
+/** What all measurements together take, and what comes before them: until V8 has compiled what is run often. */
+const BUDGET_MILLISECONDS = 28_000;
+const WARM_UP_MILLISECONDS = 16_000;
 const PCT_DEPTH = 3;
 
 export interface BenchOptions {
@@ -50,9 +51,10 @@ export interface BenchOptions {
 }
 
 export function bench(options: BenchOptions): unknown {
-  // of each system and strategy: one to warm up, the rounds, and a baseline before, between and after them
-  const slice =
-    options.slice ?? BUDGET_MILLISECONDS / (options.systems.length * 2 * (2 * options.rounds + 2));
+  // of each system and strategy: the rounds, and a baseline before, between and after them
+  const measures = options.systems.length * 2;
+  const slice = options.slice ?? BUDGET_MILLISECONDS / (measures * (2 * options.rounds + 1));
+  const warmUp = options.slice ?? WARM_UP_MILLISECONDS / measures;
   const sets = options.systems.map((id): ProgramSet => {
     const file = new URL(`programs/${id}.json`, import.meta.url);
     return JSON.parse(readFileSync(file, 'utf8')) as ProgramSet;
@@ -65,7 +67,7 @@ export function bench(options: BenchOptions): unknown {
     if (configuration === undefined) throw new Error(`${set.system} has no configuration "${id}"`);
     const session = new Session(system, configuration);
     return ['random', 'pct'].map((strategy) => {
-      measure(session, set, strategy, slice);
+      measure(session, set, strategy, warmUp);
       const ratios: number[] = [];
       const rates: Measure[] = [];
       let before = baseline(slice);
