@@ -26,8 +26,8 @@ export class CoverageTotals {
     });
   }
 
-  /** The keys of one execution. */
-  see(system: string, index: number, signals: Readonly<Record<Signal, ReadonlySet<number>>>): void {
+  /** Counts the keys of one execution. What is fresh, those know who merge. */
+  add(system: string, index: number, signals: Readonly<Record<Signal, ReadonlySet<number>>>): void {
     const of = this.#of(system);
     for (const signal of SIGNALS) {
       const known = of[signal];
@@ -115,17 +115,4 @@ export interface CoverageFigures {
   readonly twice: number;
   /** An estimate (a lower bound, by Chao) of what these strategies could reach and have not. */
   readonly unseen: number;
-}
-
-/** Collects what the executions of a shard cover. */
-export class CoverageCounter {
-  readonly #totals = new CoverageTotals();
-
-  add(system: string, index: number, signals: Readonly<Record<Signal, ReadonlySet<number>>>): void {
-    this.#totals.see(system, index, signals);
-  }
-
-  get result(): readonly SystemCoverage[] {
-    return this.#totals.all;
-  }
 }

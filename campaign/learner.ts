@@ -11,7 +11,7 @@ import { learn } from '../fuzz/guided/learn.ts';
 import { guarded } from '../fuzz/leak-guard.ts';
 import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
-import { CoverageCounter, CoverageTotals } from './coverage.ts';
+import { CoverageTotals } from './coverage.ts';
 import { type CampaignPlan, isLookedAt, targetsOfPlan } from './task.ts';
 
 /** Folds that are kept: executions of older epochs are merged. */
@@ -115,9 +115,9 @@ export function learntBefore(
       const look = looks.get(session) ?? new Coverage(session);
       looks.set(session, look);
       look.read();
-      const counter = new CoverageCounter();
+      const counter = new CoverageTotals();
       counter.add(systemIn(among, session.system.id).id, at, look);
-      coverage.merge(counter.result);
+      coverage.merge(counter.all);
     }
     learner.advance(at + 1);
   }

@@ -15,7 +15,7 @@ import type { Session } from '../fuzz/session.ts';
 import { Sessions } from '../fuzz/sessions.ts';
 import { coarseSignature } from '../fuzz/signature.ts';
 import { InternalError } from '../sim/assert.ts';
-import { CoverageCounter } from './coverage.ts';
+import { CoverageTotals } from './coverage.ts';
 import {
   type CampaignPlan,
   type Cell,
@@ -136,7 +136,7 @@ interface Tally {
 class Counter {
   readonly #tallies = new Map<Session, Tally>();
   readonly #failures = new Map<string, Failure>();
-  readonly #coverage = new CoverageCounter();
+  readonly #coverage = new CoverageTotals();
   readonly #coverages: Map<Session, Coverage>;
   readonly #goals: Map<Session, readonly SoughtGoal[]>;
 
@@ -203,6 +203,6 @@ class Counter {
       }),
     );
     const failures = [...this.#failures.values()];
-    return { from, to, cells, failures, coverage: this.#coverage.result };
+    return { from, to, cells, failures, coverage: this.#coverage.all };
   }
 }

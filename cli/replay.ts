@@ -170,11 +170,11 @@ function printReplay(file: string, value: Case, done: Replay, withTrace: boolean
 }
 
 function printTrace(session: Session): void {
-  const { trace, actors, operationKey } = session.machine;
+  const { trace, actors, course } = session.machine;
   for (let index = 0; index < trace.count; index += 1) {
     const row = trace.at(index);
     const who =
-      row.actor < 0 ? 'boot' : `${actors[row.actor]!.name}.${operationKey[row.operation] ?? '-'}`;
+      row.actor < 0 ? 'boot' : `${actors[row.actor]!.name}.${course.keyOf[row.operation] ?? '-'}`;
     const site = session.directory.name(row.site);
     print(
       `${String(row.step).padStart(5)}  ${who.padEnd(12)} ${site.padEnd(28)} ${describeRow(session, row)}`,

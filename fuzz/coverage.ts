@@ -9,7 +9,7 @@
  */
 import { isTable, isValid } from '../sim/descriptor.ts';
 import { Event } from '../sim/event.ts';
-import { placeLevel } from '../sim/machine.ts';
+import { placeLevel } from '../sim/place.ts';
 import type { Session } from './session.ts';
 
 export const SIGNALS = ['pairs', 'states', 'segments'] as const;

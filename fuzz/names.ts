@@ -4,6 +4,7 @@
  * `vcpu0.w1/stage2-map.breakLeaf@effect` the store of that step becoming visible (F2),
  * `vcpu0.w1/end` the end of the operation. Names survive changes of the code that step counts do not.
  */
+import { assert } from '../sim/assert.ts';
 import type { Machine } from '../sim/machine.ts';
 import type { Pending } from '../sim/scheduler.ts';
 import type { SiteDirectory } from '../sim/site.ts';
@@ -60,9 +61,9 @@ export function resolveName(
   directory: SiteDirectory,
   name: EventName,
 ): EventKey | undefined {
-  const operation = machine.operationKey.findIndex(
+  const operation = machine.course.keyOf.findIndex(
     (key, index) =>
-      key === name.key && machine.actors[machine.operationActor[index]!]!.name === name.actor,
+      key === name.key && machine.actors[machine.course.actorOf[index]!]!.name === name.actor,
   );
   if (operation < 0) return undefined;
   const site = name.site === END ? 0 : directory.find(name.site);
@@ -77,13 +78,16 @@ export function nameOf(
   occurrence: number,
 ): EventName {
   return {
-    actor: machine.actors[machine.operationActor[operation]!]!.name,
-    key: machine.operationKey[operation]!,
+    actor: machine.actors[machine.course.actorOf[operation]!]!.name,
+    key: machine.course.keyOf[operation]!,
     site: site === 0 ? END : directory.name(site),
     pe: pe === -1 ? undefined : pe,
     occurrence,
   };
 }
+
+const OPERATIONS_MAX = (1 << 14) - 1;
+const PES_MAX = (1 << 6) - 2;
 
 /** Counts how often each (operation, site, PE) has happened. */
 export class OccurrenceCounter {
@@ -107,7 +111,8 @@ export class OccurrenceCounter {
   }
 }
 
-/** One number: 32 bits of site, 12 of operation, 6 of PE. */
+/** One number: 32 bits of site, 14 of operation (from -1), 6 of PE (from EFFECT). */
 function keyOf({ operation, site, pe }: Pending): number {
-  return ((site >>> 0) * 4096 + operation + 1) * 64 + pe + 2;
+  assert(operation < OPERATIONS_MAX && pe < PES_MAX, 'an event has a key of its own');
+  return ((site >>> 0) * (OPERATIONS_MAX + 1) + operation + 1) * (PES_MAX + 2) + pe - EFFECT;
 }

@@ -105,7 +105,7 @@ export function deriveSchedule(
   const last = new Map<string, RecordedEvent>();
   let previous = '';
   for (const event of recorder.events) {
-    const stream = streamOf(machine.operationActor[event.operation]!, event);
+    const stream = streamOf(machine.course.actorOf[event.operation]!, event);
     if (stream !== previous) {
       for (const [other, before] of last) {
         if (other === stream) continue;

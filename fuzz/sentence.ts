@@ -19,8 +19,8 @@ export function operationText(session: Session, operation: number): string {
 /** `vcpu0.r1`, where the reader knows what it does. */
 export function shortName({ machine }: Session, operation: number): string {
   if (operation < 0) return 'boot';
-  const actor = machine.actors[machine.operationActor[operation]!]!.name;
-  return `${actor}.${machine.operationKey[operation]}`;
+  const actor = machine.actors[machine.course.actorOf[operation]!]!.name;
+  return `${actor}.${machine.course.keyOf[operation]}`;
 }
 
 /** Full name of an operation instance: `host.u1 (unmap 0x0 0x1)`. */

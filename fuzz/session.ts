@@ -12,8 +12,9 @@ import {
 import type { Oracle, OracleSpec, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
+import { InternalError } from '../sim/assert.ts';
 import { concerns } from '../sim/card.ts';
-import type { ClaimCode } from '../sim/claims.ts';
+import { CLAIM_NAMES, type ClaimCode } from '../sim/claims.ts';
 import type { Dispatchers } from '../sim/dispatch.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Footprint } from '../sim/footprint.ts';
@@ -68,7 +69,7 @@ export interface SessionOptions {
   readonly change?: CodeChange;
   /** Changes one access of the operations while it has a mutant; nothing while it has none. */
   readonly mutation?: Mutation;
-  /** Those of the sessions that run beside it. */
+  /** Shared with the sessions that run beside it. */
   readonly dispatchers?: Dispatchers;
   /** Oracles to attach; all by default. */
   readonly oracles?: readonly string[];
@@ -123,15 +124,19 @@ export class Session {
       countBase: this.world.countBase,
       invariants: this.world.invariants ?? [],
       ownership: this.world.ownership,
-      claims: claimsOf(system, configuration),
     };
     this.scene = scene;
     const oracles = new Map<string, Oracle>();
     this.#meter = new Meter(this.machine);
     this.machine.listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
+    const claims = claimsOf(system, configuration, this.world);
     for (const spec of options.oracleSpecs ?? ORACLES) {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
       if (spec.concerns?.(scene) === false) continue;
+      if (spec.needs !== undefined && !claims.has(spec.needs)) {
+        this.machine.listen(new Missed(spec), [Event.Claim], [spec.needs]);
+        continue;
+      }
       const oracle = spec.create(scene);
       oracles.set(spec.id, oracle);
       this.#claims.set(spec.id, spec.claim);
@@ -221,10 +226,31 @@ export class Session {
   }
 }
 
-/** Claims that operations of a configuration make, by their cards. */
-function claimsOf({ operations }: System, configuration: Configuration): ReadonlySet<ClaimCode> {
+/** Claims that operations of a configuration make, by their cards, and those of its boot. */
+function claimsOf(
+  { operations }: System,
+  configuration: Configuration,
+  { claimsAtBoot = [] }: World,
+): ReadonlySet<ClaimCode> {
   const present = operations.filter((spec) => spec.isIn?.(configuration) !== false);
-  return new Set(present.flatMap((spec) => (spec.cardIn?.(configuration) ?? spec.card).claims));
+  const made = present.flatMap((spec) => (spec.cardIn?.(configuration) ?? spec.card).claims);
+  return new Set([...made, ...claimsAtBoot]);
+}
+
+/** An oracle was left out, because no card names the claim that it needs: nobody may make it. */
+class Missed implements Listener {
+  readonly #spec: OracleSpec;
+
+  constructor(spec: OracleSpec) {
+    this.#spec = spec;
+  }
+
+  onEvent(): never {
+    const { id, needs } = this.#spec;
+    throw new InternalError(
+      `an operation makes claim ${CLAIM_NAMES[needs!]}, which no card names: ${id} would not judge it`,
+    );
+  }
 }
 
 class Result implements RunResult {
@@ -296,7 +322,7 @@ class Meter implements Listener {
       if (this.isAccess[operation] === true) this.#accesses += 1;
       return;
     }
-    if (!this.#machine.operationImplicit[operation]!) this.#ended += 1;
+    if (!this.#machine.course.isImplicit[operation]!) this.#ended += 1;
     if (result === 0) tally.finished += 1;
     else tally.failed += 1;
   }

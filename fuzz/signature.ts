@@ -41,7 +41,7 @@ function culprit(session: Session, { row, operation, site }: Violation): string 
 /** The guest's accesses, software of the hypervisor or its host, or the role of what is neither. */
 function partyOf({ machine, loaded }: Session, operation: number): string | undefined {
   if (loaded?.operations[operation]?.isGuestAccess === true) return 'guest';
-  const role = machine.actors[machine.operationActor[operation] ?? -1]?.role;
+  const role = machine.actors[machine.course.actorOf[operation] ?? -1]?.role;
   return role === ActorRole.Vcpu || role === ActorRole.Host ? 'software' : role;
 }
 

@@ -5,6 +5,7 @@
 import type fc from 'fast-check';
 import type { Actor, ActorRole, Operation } from '../sim/actor.ts';
 import type { Card } from '../sim/card.ts';
+import type { ClaimCode } from '../sim/claims.ts';
 import type { Descriptor } from '../sim/descriptor.ts';
 import type { Geometry } from '../sim/geometry.ts';
 import type { GoalStep } from '../sim/goal-steps.ts';
@@ -111,6 +112,8 @@ export interface World {
   readonly countBase: WordAddress;
   /** What is always true of its own data; see sim/invariant.ts. */
   readonly invariants?: readonly Invariant[];
+  /** Claims that `reset` may make, where no operation has run yet. */
+  readonly claimsAtBoot?: readonly ClaimCode[];
   /** Who owns which page, where components do not trust each other; see sim/ownership.ts. */
   readonly ownership?: Ownership;
   /** Name of a kernel word, for people; undefined where it has none. */

@@ -29,8 +29,8 @@ import {
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL, levelPages } from '../sim/geometry.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Role } from '../sim/pages.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import type { Tree } from '../sim/tables.ts';
 import type { Duty, Oracle, OracleSpec, Scene } from './oracle.ts';
 

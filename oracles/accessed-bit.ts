@@ -13,7 +13,7 @@ import { concerns } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import { ACCESSED, isValid } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { placeTree } from '../sim/machine.ts';
+import { placeTree } from '../sim/place.ts';
 import type { Duty, Oracle, OracleSpec, Scene } from './oracle.ts';
 
 export const accessedBit: OracleSpec = {
@@ -21,7 +21,7 @@ export const accessedBit: OracleSpec = {
   claim: 'a question about recent use is answered by what was true while it was asked',
   listens: [Event.OperationBegin, Event.Descriptor, Event.Claim],
   claims: [Claim.ContextCreated, Claim.ContextDoomed, Claim.ContextRetired, Claim.YoungAnswered],
-  concerns: ({ claims }) => claims.has(Claim.YoungAnswered),
+  needs: Claim.YoungAnswered,
   create: (scene) => new AccessedBit(scene),
 };
 

@@ -24,7 +24,8 @@ import {
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL, levelPages, levelShift } from '../sim/geometry.ts';
-import { type Machine, placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
+import type { Machine } from '../sim/machine.ts';
+import { placeIsHardware, placeLevel, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import { conflicts, samePage } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';

@@ -19,7 +19,7 @@ import { Claim } from '../sim/claims.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Tlbi } from '../sim/invalidation.ts';
 import { LockKind, Mode } from '../sim/locks.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 

@@ -23,7 +23,7 @@ import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
 import { DIRTY, frameOf, Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { liveTreeOf, loadedTree, nextTranslation, Translation } from './translations.ts';
@@ -50,7 +50,7 @@ export const dirtyLog: OracleSpec = {
     Claim.LogStopped,
     Claim.LogTaken,
   ],
-  concerns: ({ claims }) => claims.has(Claim.LogStarted),
+  needs: Claim.LogStarted,
   create: (scene) => new DirtyLog(scene),
 };
 

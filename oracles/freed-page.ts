@@ -14,8 +14,8 @@
 import { Claim } from '../sim/claims.ts';
 import { frameOf, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { Role } from '../sim/pages.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { liveTreeOf, loadedTree, nextTranslation, Translation } from './translations.ts';

@@ -13,7 +13,7 @@
 import { Claim } from '../sim/claims.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { levelPages } from '../sim/geometry.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 /** Entries that a walk may visit between two questions whether to yield. */
@@ -30,7 +30,7 @@ export const iterator: OracleSpec = {
     Claim.WalkVisited,
     Claim.WalkYielded,
   ],
-  concerns: ({ claims }) => claims.has(Claim.WalkBegan),
+  needs: Claim.WalkBegan,
   create: (scene) => new Iterator(scene),
 };
 

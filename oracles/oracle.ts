@@ -130,8 +130,6 @@ export interface Scene {
   readonly invariants: readonly Invariant[];
   /** Who owns which page; undefined where nobody does. */
   readonly ownership?: Ownership | undefined;
-  /** Claims that operations of the configuration make, by their cards. */
-  readonly claims: ReadonlySet<ClaimCode>;
 }
 
 /** An oracle attached to one machine; reset for every run. */
@@ -153,6 +151,8 @@ export interface OracleSpec {
   readonly claims?: readonly ClaimCode[];
   /** Scenes about which it has something to say; all when not given. */
   concerns?(scene: Scene): boolean;
+  /** It judges only where an operation makes this claim, by its card. */
+  readonly needs?: ClaimCode;
   create(scene: Scene): Oracle;
 }
 

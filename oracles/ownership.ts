@@ -13,8 +13,8 @@
 import { Claim } from '../sim/claims.ts';
 import { frameOf, isValid } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
 import { type Ownership, PageState } from '../sim/ownership.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { liveTreeOf, nextTranslation, Translation } from './translations.ts';

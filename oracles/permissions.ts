@@ -32,7 +32,7 @@ import {
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL } from '../sim/geometry.ts';
-import { placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
+import { placeIsHardware, placeLevel, placeTree } from '../sim/place.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
 export const permissions: OracleSpec = {

@@ -19,7 +19,7 @@ import { Claim, RetryReason } from '../sim/claims.ts';
 import { type Intent, isValid, permits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Mode } from '../sim/locks.ts';
-import { placeIsHardware, placeTree } from '../sim/machine.ts';
+import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
 import { KeptLeaves } from './kept-leaves.ts';

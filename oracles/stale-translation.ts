@@ -25,7 +25,7 @@ import {
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { entriesPerTable, LAST_LEVEL, levelPages } from '../sim/geometry.ts';
-import { placeIsHardware, placeLevel, placeTree } from '../sim/machine.ts';
+import { placeIsHardware, placeLevel, placeTree } from '../sim/place.ts';
 import type { Tree } from '../sim/tables.ts';
 import { TlbKind } from '../sim/tlb.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';

@@ -14,8 +14,8 @@ import { CONTIGUOUS, frameOf, isLeaf, isTable, isValid } from '../sim/descriptor
 import { Event, type EventCode } from '../sim/event.ts';
 import { entriesPerTable, LAST_LEVEL, levelPages } from '../sim/geometry.ts';
 import { Mode } from '../sim/locks.ts';
-import { placeLevel, placeTree } from '../sim/machine.ts';
 import { Role } from '../sim/pages.ts';
+import { placeLevel, placeTree } from '../sim/place.ts';
 import type { Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 

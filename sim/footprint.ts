@@ -14,7 +14,7 @@ import type { ClaimCode } from './claims.ts';
 import { Intent } from './descriptor.ts';
 import { Event, type EventCode } from './event.ts';
 import type { Machine } from './machine.ts';
-import { placeTree } from './machine.ts';
+import { placeTree } from './place.ts';
 import { Regime } from './tables.ts';
 import type { Trace } from './trace.ts';
 

@@ -8,10 +8,11 @@ import { Actor, ActorRole } from './actor.ts';
 import { assert } from './assert.ts';
 import { CanBlock, canBlock, isBlocked } from './blocking.ts';
 import { Claim, type ClaimCode } from './claims.ts';
+import { Course } from './course.ts';
 import { isValid } from './descriptor.ts';
 import { Audience, Dispatchers } from './dispatch.ts';
 import { Event, type EventCode } from './event.ts';
-import { pendingSite, type TranslationHardware } from './hardware.ts';
+import type { TranslationHardware } from './hardware.ts';
 import { armHardware } from './hardware-arm.ts';
 import { INVALIDATION_SLOTS, Invalidations } from './invalidation.ts';
 import { Locks } from './locks.ts';
@@ -19,21 +20,14 @@ import { Memory, type WordAddress } from './memory.ts';
 import { Pages, Role } from './pages.ts';
 import { Pe } from './pe.ts';
 import { perform } from './perform.ts';
+import { place } from './place.ts';
 import { Reclaimer } from './reclaim.ts';
 import { AnswerLog, type Pending, type Scheduler, type Scheduling } from './scheduler.ts';
 import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
+import { isOnItsWay, pendingOf, Sources } from './sources.ts';
 import type { ActorSpec, Listener, MachineSpec, ProgramEntry, RunLimits } from './spec.ts';
-import {
-  DELAYED_SOURCES,
-  delayedEvent,
-  EFFECT,
-  isDelayed,
-  StoreOrder,
-  Stores,
-  synchronise,
-  takeEffect,
-} from './stores.ts';
+import { delayedEvent, StoreOrder, Stores, synchronise, takeEffect } from './stores.ts';
 import { Tables } from './tables.ts';
 import { targetOf } from './target.ts';
 import { Trace } from './trace.ts';
@@ -81,8 +75,8 @@ export class Machine implements Scheduling {
   // ---- Scheduling ----
   readonly ready: Int32Array;
   readyCount = 0;
+  readonly sources: Sources;
   readonly actorCount: number;
-  readonly delayedFirst: number;
   current = -1;
   grant = 0;
   events = 0;
@@ -112,10 +106,8 @@ export class Machine implements Scheduling {
   #hasMoved = false;
   /** Number of events after which the run stops by itself; -1 for no such number. */
   haltAt = -1;
-  /** First instance number of each actor's operations, and who each instance is. */
-  readonly operationActor: number[] = [];
-  readonly operationKey: string[] = [];
-  readonly operationImplicit: boolean[] = [];
+  /** The loaded program, and how far its actors are. */
+  readonly course: Course;
 
   readonly #canBlock: Uint8Array;
   /** By access kind that can block: actors that may be parked at one, as a bit mask. */
@@ -123,11 +115,6 @@ export class Machine implements Scheduling {
   readonly #position: Int32Array;
   readonly #readyAt: Float64Array;
   #scheduler: Scheduler | undefined;
-  #program: ProgramEntry[][];
-  readonly #next: Int32Array;
-  readonly #firstOperation: Int32Array;
-  /** Operations of each actor that have ended. */
-  readonly #ended: Int32Array;
   /** Actors that have not ended and that the run waits for; those of them that run callbacks. */
   #running = 0;
   #servants = 0;
@@ -139,7 +126,7 @@ export class Machine implements Scheduling {
   #awaitsWord = false;
   #awaitsHardware = false;
 
-  /** @param dispatchers those of other machines that run beside it */
+  /** @param dispatchers shared with the machines that run beside it */
   constructor(
     spec: MachineSpec,
     actorFactory: ActorFactory = plainActor,
@@ -188,15 +175,12 @@ export class Machine implements Scheduling {
     this.delaysRegisters = order === StoreOrder.Location;
     this.stores = new Stores(order, spec.pes, this.memory);
     this.#canBlock = canBlock(this.delays, spec.admits !== undefined);
-    this.delayedFirst = this.actorCount + this.invalidations.slots * places;
-    const sources = this.delayedFirst + (this.delays ? DELAYED_SOURCES * spec.pes : 0);
-    this.ready = new Int32Array(sources);
-    this.#position = new Int32Array(sources).fill(-1);
-    this.#readyAt = new Float64Array(sources);
-    this.#program = this.actors.map(() => []);
-    this.#next = new Int32Array(this.actorCount);
-    this.#firstOperation = new Int32Array(this.actorCount);
-    this.#ended = new Int32Array(this.actorCount);
+    const { slots } = this.invalidations;
+    this.sources = new Sources(this.actorCount, slots, places, this.delays ? spec.pes : 0);
+    this.ready = new Int32Array(this.sources.count);
+    this.#position = new Int32Array(this.sources.count).fill(-1);
+    this.#readyAt = new Float64Array(this.sources.count);
+    this.course = new Course(this.actorCount);
   }
 
   /** Back to the state after construction; costs what the last run touched. */
@@ -237,8 +221,7 @@ export class Machine implements Scheduling {
     this.#turn = 0;
     this.#awaitsWord = false;
     this.#awaitsHardware = false;
-    this.#next.fill(0);
-    this.#ended.fill(0);
+    this.course.reset();
     for (const actor of this.actors) {
       actor.access = Access.Invalid;
       actor.site = 0;
@@ -264,23 +247,7 @@ export class Machine implements Scheduling {
 
   /** Gives every actor its entries, for this run and the next ones; those without take no part. */
   load(program: readonly (readonly ProgramEntry[])[]): void {
-    assert(program.length === this.actorCount, 'a program has a list for each actor');
-    this.#program = program as ProgramEntry[][];
-    this.operationActor.length = 0;
-    this.operationKey.length = 0;
-    this.operationImplicit.length = 0;
-    program.forEach((entries, index) => {
-      this.#firstOperation[index] = this.operationActor.length;
-      for (const entry of entries) {
-        this.operationActor.push(index);
-        this.operationKey.push(entry.key);
-        this.operationImplicit.push(entry.implicit);
-      }
-    });
-  }
-
-  takesPart(actor: number): boolean {
-    return this.#program[actor]!.length > 0;
+    this.course.load(program);
   }
 
   /** Runs the loaded program to its end, a violation, a deadlock or the end of the fair tail. */
@@ -289,7 +256,7 @@ export class Machine implements Scheduling {
     this.#stepsMax = limits.steps;
     this.#starting = true;
     for (const actor of this.actors) {
-      if (this.#program[actor.index]!.length === 0) continue;
+      if (!this.course.takesPart(actor.index)) continue;
       actor.ended = false;
       if (actor.role !== ActorRole.Hardware) this.#running += 1;
       if (actor.role === ActorRole.Rcu) this.#servants += 1;
@@ -321,7 +288,7 @@ export class Machine implements Scheduling {
       this.#upcoming = -1;
       this.current = source;
       if (source < this.actorCount) this.#resume(this.actors[source]!);
-      else if (source < this.delayedFirst) this.#arrival(source - this.actorCount);
+      else if (source < this.sources.firstEffect) this.#arrival(source);
       else this.#effect(source);
     }
     if (!this.halted) this.emit(Event.RunEnd, RUN, 0, 0, 0, 0);
@@ -523,7 +490,7 @@ export class Machine implements Scheduling {
       position[source] = this.readyCount;
       this.ready[this.readyCount] = source;
       this.readyCount += 1;
-      if (source >= this.delayedFirst) this.#readyAt[source] = this.clock + EFFECT_LATENCY;
+      if (source >= this.sources.firstEffect) this.#readyAt[source] = this.clock + EFFECT_LATENCY;
       if (source !== this.current) this.grant = 0;
       return;
     }
@@ -543,24 +510,7 @@ export class Machine implements Scheduling {
   }
 
   pending(source: number): Pending {
-    if (source >= this.delayedFirst) {
-      const index = source - this.delayedFirst;
-      const { operation, site } = delayedEvent(
-        this,
-        Math.floor(index / DELAYED_SOURCES),
-        index % DELAYED_SOURCES,
-      );
-      return { operation, site, pe: EFFECT };
-    }
-    if (source < this.actorCount) {
-      const actor = this.actors[source]!;
-      return { operation: actor.operation, site: pendingSite(actor), pe: -1 };
-    }
-    const index = source - this.actorCount;
-    const pe = index % this.pes.length;
-    const slot = (index - pe) / this.pes.length;
-    const { instance, site } = this.invalidations;
-    return { operation: instance[slot]!, site: site[slot]!, pe };
+    return pendingOf(this, source);
   }
 
   target(source: number): number {
@@ -568,34 +518,17 @@ export class Machine implements Scheduling {
   }
 
   hasEnded(operation: number): boolean {
-    const actor = this.operationActor[operation]!;
-    return operation < this.#firstOperation[actor]! + this.#ended[actor]!;
+    return this.course.hasEnded(operation);
   }
 
-  /** The source is an invalidation on its way or a pending store, held back or not. */
   isExpected(source: number): boolean {
-    if (source >= this.delayedFirst) {
-      const delayed = source - this.delayedFirst;
-      return isDelayed(this, Math.floor(delayed / DELAYED_SOURCES), delayed % DELAYED_SOURCES);
-    }
-    const index = source - this.actorCount;
-    const pe = index % this.pes.length;
-    const slot = (index - pe) / this.pes.length;
-    return (this.invalidations.pending[slot]! & (1 << pe)) !== 0;
-  }
-
-  delayedSource(pe: number, index: number): number {
-    return this.delayedFirst + pe * DELAYED_SOURCES + index;
-  }
-
-  arrivalSource(slot: number, pe: number): number {
-    return this.actorCount + slot * this.pes.length + pe;
+    return isOnItsWay(this, source);
   }
 
   /** An invalidation is on its way to a PE. */
   expectArrival(slot: number, pe: number): void {
     this.pes[pe]!.arrivals += 1;
-    const source = this.arrivalSource(slot, pe);
+    const source = this.sources.arrival(slot, pe);
     this.#readyAt[source] = this.clock + ARRIVAL_LATENCY;
     const isHeld = this.reclaimer.isReclaim(slot)
       ? this.reclaimer.isHeld(slot)
@@ -656,7 +589,7 @@ export class Machine implements Scheduling {
     const pending = this.invalidations.pending;
     for (let slot = 0; slot < this.invalidations.slots; slot += 1) {
       if ((pending[slot]! & (1 << pe)) === 0) continue;
-      this.setReady(this.arrivalSource(slot, pe), !this.hardware.arrivalHeld(this, slot, pe));
+      this.setReady(this.sources.arrival(slot, pe), !this.hardware.arrivalHeld(this, slot, pe));
     }
   }
 
@@ -694,7 +627,7 @@ export class Machine implements Scheduling {
   #finishOperation(actor: Actor, result: number): void {
     this.actor = actor.index;
     this.operation = actor.operation;
-    this.#ended[actor.index]! += 1;
+    this.course.end(actor.index);
     this.emit(Event.OperationEnd, RUN, actor.operation, result, 0, 0);
     this.#startNext(actor);
     if (this.stirred) this.#settle();
@@ -702,11 +635,10 @@ export class Machine implements Scheduling {
 
   /** Starts operations until one parks at an access. Starting is no scheduling point. */
   #startNext(actor: Actor): void {
-    const entries = this.#program[actor.index]!;
     while (!this.halted) {
-      const index = this.#next[actor.index]!;
+      const entry = this.course.begin(actor.index);
       this.actor = actor.index;
-      if (index === entries.length) {
+      if (entry === undefined) {
         actor.ended = true;
         actor.operation = -1;
         actor.generator = undefined;
@@ -717,25 +649,23 @@ export class Machine implements Scheduling {
         this.grant = 0;
         return;
       }
-      this.#next[actor.index] = index + 1;
-      actor.operation = this.#firstOperation[actor.index]! + index;
+      actor.operation = this.course.current(actor.index);
       this.operation = actor.operation;
       this.emit(Event.OperationBegin, RUN, actor.operation, 0, 0, 0);
-      const generator = entries[index]!.start(actor);
+      const generator = entry.start(actor);
       actor.generator = generator;
       const result = generator.next();
       if (result.done !== true) return;
       this.actor = actor.index;
       this.operation = actor.operation;
-      this.#ended[actor.index]! += 1;
+      this.course.end(actor.index);
       this.emit(Event.OperationEnd, RUN, actor.operation, result.value, 0, 0);
     }
   }
 
-  #arrival(index: number): void {
-    const pe = index % this.pes.length;
-    const slot = (index - pe) / this.pes.length;
-    const source = index + this.actorCount;
+  #arrival(source: number): void {
+    const pe = this.sources.peOf(source);
+    const slot = this.sources.indexOf(source);
     this.events += 1;
     if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
     this.actor = this.invalidations.actor[slot]!;
@@ -750,9 +680,8 @@ export class Machine implements Scheduling {
 
   /** A store becomes visible, or a register write has its effect. */
   #effect(source: number): void {
-    const delayed = source - this.delayedFirst;
-    const pe = Math.floor(delayed / DELAYED_SOURCES);
-    const index = delayed % DELAYED_SOURCES;
+    const pe = this.sources.peOf(source);
+    const index = this.sources.indexOf(source);
     const { actor, operation } = delayedEvent(this, pe, index);
     this.events += 1;
     if (this.#readyAt[source]! > this.clock) this.clock = this.#readyAt[source]!;
@@ -808,21 +737,4 @@ export class Machine implements Scheduling {
       if (this.halted) return;
     }
   }
-}
-
-/** Packs where a descriptor lies: level + 1 in bits 3:0, tree in bits 7:4, bit 8 for hardware. */
-export function place(tree: number, level: number, hardware: boolean): number {
-  return (level + 1) | (tree << 4) | (hardware ? 256 : 0);
-}
-
-export function placeLevel(where: number): number {
-  return (where & 15) - 1;
-}
-
-export function placeTree(where: number): number {
-  return (where >>> 4) & 15;
-}
-
-export function placeIsHardware(where: number): boolean {
-  return (where & 256) !== 0;
 }

@@ -30,16 +30,9 @@ const REUSE_OLDEST = siteOf('choice.reuseOldest');
 /** True when the access is complete; false when it goes on with another event. */
 export function perform(machine: Machine, actor: Actor): boolean {
   const { access, site, x, y } = actor;
-  // the most frequent first: cases are tried in turn
   switch (access) {
     case Access.Read:
       read(machine, actor);
-      return true;
-    case Access.Guest:
-      return machine.hardware.guestStep(machine, actor);
-    case Access.Acquire:
-    case Access.Release:
-      lock(machine, actor);
       return true;
     case Access.Store:
     case Access.StoreRelease:
@@ -70,6 +63,10 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Invalidate:
       machine.hardware.issue(machine, actor);
       return true;
+    case Access.Acquire:
+    case Access.Release:
+      lock(machine, actor);
+      return true;
     case Access.Allocate:
     case Access.AllocateRun:
       allocate(machine, actor);
@@ -87,6 +84,8 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Callback:
       callback(machine, actor);
       return true;
+    case Access.Guest:
+      return machine.hardware.guestStep(machine, actor);
     case Access.Speculate:
       return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:
@@ -200,6 +199,7 @@ function writeRegister(machine: Machine, { pe, x, y, site }: Actor): void {
 }
 
 function fetch(machine: Machine, { pe, x, y, site }: Actor): void {
+  assert(machine.spec.switchesHypervisor === true, 'who fetches says that it switches the regime');
   machine.emit(Event.Fetch, site, x, y, machine.pes[pe]!.fetched, pe);
 }
 

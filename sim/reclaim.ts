@@ -70,7 +70,7 @@ export class Reclaimer {
       if (this.#awaited[slot] === 0) continue;
       this.#awaited[slot]! &= ~(1 << actor);
       if (this.#awaited[slot] === 0)
-        machine.setReady(machine.arrivalSource(slot, this.#place), true);
+        machine.setReady(machine.sources.arrival(slot, this.#place), true);
     }
   }
 

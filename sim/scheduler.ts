@@ -3,6 +3,7 @@
  * than one legal answer, is decided here, and the answers are the schedule.
  */
 import type { Site } from './site.ts';
+import type { Sources } from './sources.ts';
 
 /** What a scheduler may look at and set while it is asked. */
 export interface Scheduling {
@@ -18,8 +19,8 @@ export interface Scheduling {
   readonly steps: number;
   /** Actors of the machine; sources from here on are hardware. */
   readonly actorCount: number;
-  /** Sources from here on are stores and register writes that take effect. */
-  readonly delayedFirst: number;
+  /** How sources are numbered. */
+  readonly sources: Sources;
   /** Virtual nanoseconds until the source's next event could be done. */
   latency(source: number): number;
   isReady(source: number): boolean;

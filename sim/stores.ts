@@ -211,7 +211,7 @@ export function issueRegister(machine: Machine, actor: Actor): void {
   delayed.operation[slot] = actor.operation;
   delayed.site[slot] = actor.site;
   machine.emit(Event.Register, actor.site, actor.x, actor.y, 0, 0);
-  machine.setReady(machine.delayedSource(pe.index, STORE_SLOTS + slot), true);
+  machine.setReady(machine.sources.effect(pe.index, STORE_SLOTS + slot), true);
 }
 
 // ---- effect ----
@@ -254,7 +254,7 @@ export function takeEffect(machine: Machine, pe: number, index: number): void {
   const site = stores.site[slot]!;
   const kind = stores.kind[slot]!;
   stores.remove(slot);
-  machine.setReady(machine.delayedSource(pe, index), false);
+  machine.setReady(machine.sources.effect(pe, index), false);
   if (kind === PAGE) zeroPage(machine, site, memory.frame(word));
   else machine.write(site, word, stores.value[slot]!, false);
   refresh(machine, pe);
@@ -280,7 +280,7 @@ function takeRegisterEffect(machine: Machine, pe: Pe, slot: number): void {
   const value = delayed.value[slot]!;
   const register = delayed.register[slot]! as Register;
   setRegister(machine, pe, register, value, delayed.generation[slot]!);
-  machine.setReady(machine.delayedSource(pe.index, STORE_SLOTS + slot), false);
+  machine.setReady(machine.sources.effect(pe.index, STORE_SLOTS + slot), false);
   machine.emit(Event.RegisterEffect, delayed.site[slot]!, register, value, pe.index, 0);
 }
 
@@ -319,7 +319,7 @@ export function synchronise(machine: Machine, pe: Pe): void {
 function refresh(machine: Machine, pe: number): void {
   for (let index = 0; index < STORE_SLOTS; index += 1) {
     const isReady = machine.stores.mayTakeEffect(pe * STORE_SLOTS + index);
-    machine.setReady(machine.delayedSource(pe, index), isReady);
+    machine.setReady(machine.sources.effect(pe, index), isReady);
   }
 }
 

@@ -19,10 +19,10 @@ function target(family: number, index: number, isWrite: boolean): number {
 
 /** A number that two events share when they concern one thing; its lowest bit says that it is written. */
 export function targetOf(machine: Machine, source: number): number {
-  if (source >= machine.delayedFirst) return NO_TARGET;
+  const { sources } = machine;
+  if (source >= sources.firstEffect) return NO_TARGET;
   if (source < machine.actorCount) return targetOfActor(machine, machine.actors[source]!);
-  const pe = (source - machine.actorCount) % machine.pes.length;
-  return target(Family.Tlb, pe, true);
+  return target(Family.Tlb, sources.peOf(source), true);
 }
 
 function targetOfActor(machine: Machine, actor: Actor): number {

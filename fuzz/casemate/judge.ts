@@ -16,8 +16,9 @@ import { type Descriptor, frameOf, isTable, isValid } from '../../sim/descriptor
 import { Event } from '../../sim/event.ts';
 import { type Geometry, LAST_LEVEL, levelShift } from '../../sim/geometry.ts';
 import { Shareability, Tlbi } from '../../sim/invalidation.ts';
-import { Machine, placeLevel, placeTree } from '../../sim/machine.ts';
+import { Machine } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
+import { placeLevel, placeTree } from '../../sim/place.ts';
 import { sites } from '../../sim/site.ts';
 import type { MachineSpec } from '../../sim/spec.ts';
 import { Regime } from '../../sim/tables.ts';
@@ -105,7 +106,6 @@ class TraceRun {
       duties: [],
       countBase: -1,
       invariants: [],
-      claims: new Set(),
     };
     const oracles = [breakBeforeMake, freedTable].map((spec) => {
       const oracle = spec.create(scene);

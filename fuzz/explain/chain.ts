@@ -5,7 +5,7 @@
  */
 import type { Violation } from '../../oracles/oracle.ts';
 import { Event } from '../../sim/event.ts';
-import { placeLevel, placeTree } from '../../sim/machine.ts';
+import { placeLevel, placeTree } from '../../sim/place.ts';
 import type { Row } from '../../sim/trace.ts';
 import { describeRow, entryText, tlbiText } from '../describe.ts';
 import type { Plan } from '../schedule.ts';

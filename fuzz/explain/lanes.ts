@@ -95,11 +95,11 @@ function chosenRows(
   mustShow: ReadonlySet<number>,
   topic: Topic | undefined,
 ): readonly Line[] {
-  const { trace, operationImplicit } = session.machine;
+  const { trace, course } = session.machine;
   const lines: Line[] = [];
   for (let index = 0; index <= end; index += 1) {
     const row = trace.at(index);
-    const isImplicit = row.operation >= 0 && operationImplicit[row.operation] === true;
+    const isImplicit = row.operation >= 0 && course.isImplicit[row.operation] === true;
     const isStory =
       !isImplicit &&
       (level > 0
@@ -113,5 +113,5 @@ function chosenRows(
 
 function laneText(session: Session, row: Row): string {
   if (row.kind !== Event.OperationBegin) return describeRow(session, row);
-  return `${session.machine.operationKey[row.operation]}: ${operationText(session, row.operation)}`;
+  return `${session.machine.course.keyOf[row.operation]}: ${operationText(session, row.operation)}`;
 }

@@ -4,7 +4,7 @@ import { Claim } from '../../sim/claims.ts';
 import { frameOf, isLeaf, isTable } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
 import { levelPages } from '../../sim/geometry.ts';
-import { placeLevel, placeTree } from '../../sim/machine.ts';
+import { placeLevel, placeTree } from '../../sim/place.ts';
 import type { Row } from '../../sim/trace.ts';
 import type { Session } from '../session.ts';
 

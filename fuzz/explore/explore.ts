@@ -99,7 +99,7 @@ export class Explorer implements Scheduler {
     session.load(plan.program);
     const { machine } = session;
     this.#hasHardware = machine.actors.some(
-      ({ index, isHardware }) => isHardware && machine.takesPart(index),
+      ({ index, isHardware }) => isHardware && machine.course.takesPart(index),
     );
     this.#restart();
   }

@@ -164,7 +164,7 @@ export class Fingerprint {
       for (let slot = 0; slot < invalidations.row.length; slot += 1) {
         if (invalidations.row[slot] !== row || invalidations.pending[slot] === 0) continue;
         for (let pe = 0; pe < pes.length; pe += 1) {
-          const source = this.#machine.arrivalSource(slot, pe);
+          const source = this.#machine.sources.arrival(slot, pe);
           this.#lastHigh[source] = mix(high, pe + 1);
           this.#lastLow[source] = mix(low, pe + 0x101);
         }

@@ -1,8 +1,6 @@
 /** Asks the oracle break-before-make about the stores of a litmus run, without stopping the run. */
-
 import { breakBeforeMake } from '../../oracles/break-before-make.ts';
 import { Report } from '../../oracles/oracle.ts';
-import type { ClaimCode } from '../../sim/claims.ts';
 import type { Machine } from '../../sim/machine.ts';
 
 /** More events than a run has. */
@@ -14,14 +12,7 @@ export class BreakJudge {
   constructor(machine: Machine) {
     this.#report = new Report(machine);
     this.#report.aftermath = FOR_EVER;
-    const scene = {
-      machine,
-      report: this.#report,
-      duties: [],
-      countBase: -1,
-      invariants: [],
-      claims: new Set<ClaimCode>(),
-    };
+    const scene = { machine, report: this.#report, duties: [], countBase: -1, invariants: [] };
     machine.listen(breakBeforeMake.create(scene), breakBeforeMake.listens);
   }
 

@@ -128,7 +128,7 @@ class LitmusScheduler implements Scheduler {
     const slot = this.#slotOf(source);
     for (let pe = 0; pe < machine.pes.length; pe += 1) {
       const isExpected = (machine.invalidations.pending[slot]! & (1 << pe)) !== 0;
-      if (isExpected && !machine.isReady(machine.arrivalSource(slot, pe))) return false;
+      if (isExpected && !machine.isReady(machine.sources.arrival(slot, pe))) return false;
     }
     return true;
   }

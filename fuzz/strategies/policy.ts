@@ -106,7 +106,7 @@ export class PolicyStrategy implements Scheduler {
     let best = -1;
     for (let i = 0; i < machine.readyCount; i += 1) {
       const source = machine.ready[i]!;
-      if (source < machine.delayedFirst || (best >= 0 && source > best)) continue;
+      if (source < machine.sources.firstEffect || (best >= 0 && source > best)) continue;
       if (!this.#waits(machine, source)) best = source;
     }
     return best;

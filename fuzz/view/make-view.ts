@@ -153,7 +153,7 @@ class RunWriter {
     for (let row = 0; row < picture.rows; row += 1)
       if (machine.trace.actor(row) < 0) this.#bootLane();
     for (const { index, role, name, pe } of machine.actors) {
-      if (!machine.takesPart(index)) continue;
+      if (!machine.course.takesPart(index)) continue;
       const kind = role === 'pe' ? 'pe' : role;
       this.#lanes.of(`a${index}`, () => ({ name, title: `on PE ${pe}`, kind }));
     }
@@ -187,10 +187,10 @@ class RunWriter {
       outcome: violation === undefined ? 'no oracle objects' : sentence(session, violation),
       digest: this.#run.digest,
       steps: this.#run.steps,
-      operations: machine.operationKey.map((key, operation) => ({
-        name: `${machine.actors[machine.operationActor[operation]!]!.name}.${key}`,
+      operations: machine.course.keyOf.map((key, operation) => ({
+        name: `${machine.actors[machine.course.actorOf[operation]!]!.name}.${key}`,
         text: operationText(session, operation),
-        isImplicit: machine.operationImplicit[operation] === true,
+        isImplicit: machine.course.isImplicit[operation] === true,
       })),
       rows: columns,
       events: {
@@ -248,7 +248,7 @@ class RunWriter {
     const session = this.#session;
     const row = session.machine.trace.at(index);
     if (row.kind !== Event.OperationBegin) return describeRow(session, row);
-    return `${session.machine.operationKey[row.operation]}: ${operationText(session, row.operation)}`;
+    return `${session.machine.course.keyOf[row.operation]}: ${operationText(session, row.operation)}`;
   }
 
   #kind(kind: number, claim: number): number {
@@ -275,7 +275,7 @@ class RunWriter {
     const { source, pe, operation, from } = this.#events[index]!;
     if (source < 0) return this.#laneOfActor(actor ?? machine.trace.actor(from));
     if (source < machine.actorCount) return this.#laneOfActor(source);
-    const own = pe >= 0 ? pe : machine.actors[machine.operationActor[operation]!]!.pe;
+    const own = pe >= 0 ? pe : machine.actors[machine.course.actorOf[operation]!]!.pe;
     const isNowhere = own >= machine.spec.pes;
     const name = isNowhere ? 'deferred' : `PE ${own}`;
     const title = isNowhere ? 'frees after a grace period' : 'arrivals and effects';
@@ -298,8 +298,8 @@ class RunWriter {
   #endOf({ actor, key }: EventName): number {
     const { machine } = this.#session;
     const ends = this.#events.filter(({ operation, pe }) => {
-      if (operation < 0 || pe !== -1 || machine.operationKey[operation] !== key) return false;
-      return machine.actors[machine.operationActor[operation]!]!.name === actor;
+      if (operation < 0 || pe !== -1 || machine.course.keyOf[operation] !== key) return false;
+      return machine.actors[machine.course.actorOf[operation]!]!.name === actor;
     });
     return ends.at(-1)?.index ?? -1;
   }

@@ -3,6 +3,7 @@
  * that the host makes of them.
  */
 import type { Actor } from '../../sim/actor.ts';
+import type { ClaimCode } from '../../sim/claims.ts';
 import type { Descriptor } from '../../sim/descriptor.ts';
 import type { Invariant } from '../../sim/invariant.ts';
 import type { Machine } from '../../sim/machine.ts';
@@ -53,6 +54,7 @@ export class NestedWorld implements World {
   readonly host: KvmWorld;
   readonly countBase: WordAddress;
   readonly invariants: readonly Invariant[];
+  readonly claimsAtBoot: readonly ClaimCode[];
   /** First page of the array of MMUs, how many there are, and where the search for a free one begins. */
   readonly arrayBase: WordAddress;
   readonly arrayCount: WordAddress;
@@ -114,6 +116,7 @@ export class NestedWorld implements World {
       mustUnmap: false,
     }));
     this.invariants = nestedInvariants(this);
+    this.claimsAtBoot = this.host.claimsAtBoot;
   }
 
   bug(id: BugId): boolean {

@@ -6,7 +6,7 @@ import { baseRegister } from '../../sim/access.ts';
 import type { Actor, ActorRole } from '../../sim/actor.ts';
 import { assert } from '../../sim/assert.ts';
 import type { Work } from '../../sim/card.ts';
-import { Claim } from '../../sim/claims.ts';
+import { Claim, type ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, type Descriptor, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import type { Machine } from '../../sim/machine.ts';
@@ -80,6 +80,7 @@ export class KvmWorld implements World, Stage2 {
 
   /** Its stage 2 among the machine's trees, and its locks. */
   readonly tree: number;
+  readonly claimsAtBoot: readonly ClaimCode[];
   readonly lock: GuestLocks;
   /** The second guest, in the world of the first; and what guests share. */
   readonly second: KvmWorld | undefined;
@@ -122,6 +123,9 @@ export class KvmWorld implements World, Stage2 {
     this.geometry = configuration.geometry;
     this.generation = configuration.generation;
     this.flags = flags;
+    this.claimsAtBoot = configuration.parameters.some(({ name }) => name === 'logging')
+      ? [Claim.LogStarted]
+      : [];
     const { spec, memory } = machine;
     const words = (spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift;
     this.variables = first?.variables ?? new Variables(words);
@@ -293,7 +297,7 @@ export class KvmWorld implements World, Stage2 {
     let users = 0;
     for (const { index, role, tree } of this.machine.actors) {
       const isOurs = role === ('vcpu' satisfies ActorRole) && tree === this.tree;
-      if (isOurs && this.machine.takesPart(index)) users += 1;
+      if (isOurs && this.machine.course.takesPart(index)) users += 1;
     }
     this.machine.memory.store(this.users, users, 0);
   }

@@ -4,7 +4,7 @@
  */
 import type { Actor } from '../../sim/actor.ts';
 import { Work } from '../../sim/card.ts';
-import { Claim } from '../../sim/claims.ts';
+import { Claim, type ClaimCode } from '../../sim/claims.ts';
 import type { Descriptor } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { x86Hardware } from '../../sim/hardware-x86.ts';
@@ -174,6 +174,7 @@ export class KvmWorld implements World {
   readonly caches: readonly number[][];
   readonly vcpus: readonly Vcpu[];
   readonly invariants: readonly Invariant[];
+  readonly claimsAtBoot: readonly ClaimCode[] = [Claim.LogStarted];
 
   constructor(machine: Machine, configuration: TdpConfiguration, flags: BugFlags) {
     this.machine = machine;
@@ -302,7 +303,7 @@ export class KvmWorld implements World {
     this.mitigatesExecution = this.configuration.alwaysMitigates || (parameters.nx ?? 0) !== 0;
     let users = 0;
     for (const { index, role } of machine.actors) {
-      if (role === 'vcpu' && machine.takesPart(index)) users += 1;
+      if (role === 'vcpu' && machine.course.takesPart(index)) users += 1;
     }
     machine.memory.store(this.users, users, 0);
     machine.memory.store(this.sequence, parameters.sequence ?? 0, 0);

@@ -15,9 +15,9 @@ function rowsOf(file: string, key: string): (Row & { readonly name: string })[] 
   const value = readCase(file);
   const session = new Sessions().get(value.system, value.configuration, []);
   runPlan(session, value);
-  const { trace, operationKey } = session.machine;
+  const { trace, course } = session.machine;
   return Array.from({ length: trace.count }, (_, row) => trace.at(row))
-    .filter(({ operation }) => operationKey[operation] === key)
+    .filter(({ operation }) => course.keyOf[operation] === key)
     .map((row) => ({ ...row, name: session.directory.name(row.site) }));
 }
 

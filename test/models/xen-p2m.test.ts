@@ -41,7 +41,7 @@ function play(steps: readonly Step[], configuration = 'p2m-toy', mapped = 2) {
   const p2m = world as P2mWorld;
   return {
     results: rows
-      .filter(({ kind, a }) => kind === Event.OperationEnd && !machine.operationImplicit[a]!)
+      .filter(({ kind, a }) => kind === Event.OperationEnd && !machine.course.isImplicit[a]!)
       .map(({ b }) => b),
     tree: tables.trees[0]!,
     allocated: rows.filter(({ kind, b }) => kind === Event.Allocate && b === Role.Table).length,

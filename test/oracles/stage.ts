@@ -14,7 +14,7 @@ import {
 import { baseRegister } from '../../sim/access.ts';
 import { assert } from '../../sim/assert.ts';
 import { type Card, WORK_NAMES, Work } from '../../sim/card.ts';
-import { Claim, type ClaimCode } from '../../sim/claims.ts';
+import type { ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
 import { type Geometry, indexAt, LAST_LEVEL, levelShift } from '../../sim/geometry.ts';
@@ -232,7 +232,6 @@ export class Stage {
       countBase,
       invariants: this.invariants,
       ownership: this.#ownership,
-      claims: new Set(Object.values(Claim)),
     };
   }
 
