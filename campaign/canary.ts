@@ -18,15 +18,15 @@ const SHARE = 100;
 const MEASURED: Readonly<
   Record<string, readonly [hits: number, executions: number, spread: number]>
 > = {
-  portfolio: [19_277, 100_000, 1.6],
-  random: [5960, 40_000, 1.8],
-  pct: [4844, 40_000, 1.3],
-  timed: [12_828, 40_000, 1.9],
-  sticky: [9907, 40_000, 1.7],
-  urw: [8241, 40_000, 2.2],
-  pos: [5529, 40_000, 1.6],
+  portfolio: [19_321, 100_000, 2.3],
+  random: [5783, 40_000, 2.9],
+  pct: [4707, 40_000, 1.7],
+  timed: [12_708, 40_000, 3.0],
+  sticky: [9734, 40_000, 2.6],
+  urw: [8230, 40_000, 3.6],
+  pos: [5529, 40_000, 2.3],
   // the canary does not learn: a random walk that stays with an actor more or less
-  guided: [8013, 40_000, 1.7],
+  guided: [7964, 40_000, 2.6],
 };
 /** Standard deviations that hold 99.99 % of a normal distribution. */
 const DEVIATIONS = 3.89;

@@ -36,10 +36,10 @@ export interface Execution {
 }
 
 /** Schedules that are run of one program, one after the other: drawing and loading it costs half a run. */
-export const SCHEDULES = 4;
+export const SCHEDULES = 8;
 
 /** Programs in a row that are drawn for one configuration: what its machine needs is in the processor's caches then. */
-const STRETCH = 8;
+const STRETCH = 4;
 
 /** Where programs are run. */
 export interface Place {

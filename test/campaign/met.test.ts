@@ -72,7 +72,7 @@ test('a campaign keeps them as cases that fail so, with any number of workers, a
     const summaries = [];
     for (const jobs of ['1', '2']) {
       const folder = join(parent, `jobs-${jobs}`);
-      const run = [...words, '--seed', '8', '--runs', '12', '--jobs', jobs, '--out', folder];
+      const run = [...words, '--seed', '3', '--runs', '12', '--jobs', jobs, '--out', folder];
       const { code, stdout } = await stagewright(run);
       t.is(code, 1);
       const text = readFileSync(join(folder, 'summary.json'), 'utf8');

@@ -185,7 +185,7 @@ for (const { system, configuration } of PAIRS) {
 
 const FLAG_SEEDS = 200;
 /** A flag on a rare path: the comparison goes on until it was read, but no longer than this. */
-const FLAG_SEEDS_MAX = 2000;
+const FLAG_SEEDS_MAX = 5000;
 
 /** First row at which two traces differ; the shorter one's end when none does. */
 function agreement(one: Trace, other: Trace): number {
