@@ -119,8 +119,7 @@ export function tellFreed(machine: Machine, walk: Walk, site: Site, address: num
 
 export function raise(machine: Machine, actor: Actor, cause: FaultClass, level: number): number {
   if (actor.w === Regime.Guest) {
-    machine.pes[actor.pe]!.guest = false;
-    machine.crossException(machine.pes[actor.pe]!);
+    machine.leaveGuest(machine.pes[actor.pe]!);
     machine.stir();
   }
   machine.emit(Event.Fault, actor.site, actor.x, cause, level, actor.y);

@@ -387,6 +387,15 @@ export class Machine implements Scheduling {
     this.stir();
   }
 
+  /** The guest is interrupted, faults, or leaves by itself. */
+  leaveGuest(pe: Pe): void {
+    pe.guest = false;
+    this.crossException(pe);
+    if (this.spec.masksAtExit !== true) return;
+    pe.masked = true;
+    this.walksChanged(pe.index);
+  }
+
   /** An exception is taken or returned from. */
   crossException(pe: Pe): void {
     if (this.delaysRegisters && this.exceptionsSynchronise) synchronise(this, pe);

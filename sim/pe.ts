@@ -26,7 +26,10 @@ export class Pe {
    * requests in between, and no walk starts.
    */
   entering = false;
-  /** Interrupts are masked by software that is about to enter the guest: an interrupt waits until it has. */
+  /**
+   * Interrupts are masked: by software that is about to enter the guest, where an interrupt waits until it has; or
+   * by the exception that ended the guest, until software unmasks them.
+   */
   masked = false;
   /** Root frame and VMID of the guest regime, and the root's generation when it was loaded. */
   vttbr = 0;

@@ -89,8 +89,7 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Speculate:
       return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:
-      machine.pes[actor.pe]!.guest = false;
-      machine.crossException(machine.pes[actor.pe]!);
+      machine.leaveGuest(machine.pes[actor.pe]!);
       machine.stirred = true;
       machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
       return true;

@@ -41,6 +41,11 @@ export interface MachineSpec {
   readonly storeOrder?: StoreOrder;
   /** Its operations turn the hypervisor's regime off and on again (SCTLR_EL2.M); false when not given. */
   readonly switchesHypervisor?: boolean;
+  /**
+   * An exception that ends the guest masks interrupts until software unmasks them: a kick is answered by who has
+   * left the guest and come so far. False when not given: nobody is interrupted.
+   */
+  readonly masksAtExit?: boolean;
   /** The system tells the host which pages were written (claims HostDirtied). */
   readonly tellsHost?: boolean;
   /** What translates; Arm's when not named. */

@@ -46,7 +46,10 @@ export function issue(machine: Machine, actor: Actor): void {
   machine.send(slot, pending);
 }
 
-/** Interrupts other PEs that run the guest, or are about to: they leave it. Who is outside has nothing to do. */
+/**
+ * Interrupts other PEs that run a guest, are about to, or have interrupts masked after they left one: they leave it, and answer
+ * when they take interrupts again. Who is outside has nothing to do.
+ */
 function kick(machine: Machine, actor: Actor): void {
   const slot = machine.invalidations.request(actor, Tlbi.Kick, 0, 0);
   let pending = 0;
@@ -141,9 +144,11 @@ export function arrive(machine: Machine, slot: number, pe: number): void {
   const site = queue.site[slot]!;
   machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
   if (queue.operation[slot] === Tlbi.Kick) {
-    machine.pes[pe]!.guest = false;
-    machine.crossException(machine.pes[pe]!);
-    machine.acknowledge(slot, pe);
+    const at = machine.pes[pe]!;
+    if (at.guest) machine.leaveGuest(at);
+    // the exception that ended the guest masks the interrupt, which is taken later
+    if (at.masked) machine.expectArrival(slot, pe);
+    else machine.acknowledge(slot, pe);
     return;
   }
   const tree = treeOfOperation(machine, queue.operation[slot]!);

@@ -40,6 +40,7 @@ export const vcpuSites = sites('vcpu', [
   'synchronise',
   'mask',
   'unmask',
+  'unmaskAfter',
   'leave',
   'usePrivate',
   'runGuest',
@@ -101,8 +102,13 @@ export function* accessPageOnPe(
   }
 }
 
-/** The vCPU is outside its guest; others may run on the PE. */
+/**
+ * The vCPU has left its guest. Walks that the guest began may be in flight, in a context that is no longer the PE's: they are over
+ * before interrupts are taken, and before others run here.
+ */
 function* dropPe(self: Actor, world: KvmWorld): Operation<void> {
+  if (!world.bug('A38-walks-not-drained')) yield* self.dsb(at.drain, Domain.Local);
+  yield* self.maskInterrupts(at.unmaskAfter, false);
   yield* self.release(at.dropPe, peLock(self.pe));
   world.sharing.setRunning(self, false);
 }
@@ -125,11 +131,7 @@ function* enterGuest(self: Actor, world: KvmWorld): Operation<void> {
     yield* self.retry(guestSites.reenter);
   }
   const target = world.registerOf(yield* self.readOnce(at.readBase, world.contextWord));
-  if (self.vttbr !== target) {
-    // walks for the guest that ran here before may be in flight
-    if (!world.bug('A38-walks-not-drained')) yield* self.dsb(at.drain, Domain.Local);
-    yield* self.writeRegister(at.loadContext, Register.Vttbr, target);
-  }
+  if (self.vttbr !== target) yield* self.writeRegister(at.loadContext, Register.Vttbr, target);
   // the return to the guest makes the register count
   self.machine.exceptionsSynchronise = !world.bug('A40-return-does-not-synchronise');
   world.sharing.setRunning(self, true);
@@ -150,8 +152,6 @@ function* switchVcpu(self: Actor, world: KvmWorld): Operation<void> {
 /** What another vCPU of the guest has cached here is tagged as if it were this one's. */
 function* flushPrivate(self: Actor, world: KvmWorld): Operation<void> {
   const target = world.registerOf(yield* self.readOnce(at.readBase, world.contextWord));
-  // walks of the vCPU that ran here before may be in flight, in the same context
-  yield* self.dsb(at.completeHere, Domain.Local);
   if (self.vttbr !== target) {
     yield* self.writeRegister(at.loadContext, Register.Vttbr, target);
     yield* self.isb(at.synchronise);

@@ -6,14 +6,14 @@ import { ACCESSED, Intent, leaf, READ, table, WRITE } from '../../sim/descriptor
 import { Event } from '../../sim/event.ts';
 import { Shareability, Tlbi } from '../../sim/invalidation.ts';
 import { TlbKind } from '../../sim/tlb.ts';
-import { at, type Body, isReady, Script, Workbench } from './workbench.ts';
+import { at, type Body, isReady, Script, type Setup, Workbench } from './workbench.ts';
 
 const DATA = 40;
 const PRIVATE = 1 << 20;
 
 /** Input pages 0 and 1 mapped to two frames. */
-function bench(): Workbench {
-  const made = new Workbench();
+function bench(setup: Setup = {}): Workbench {
+  const made = new Workbench(setup);
   let frame = made.root;
   const { startLevel } = made.machine.spec.trees[0]!.geometry;
   for (let level = startLevel; level < 3; level += 1) {
@@ -50,6 +50,36 @@ test('a PE that runs the guest leaves it, and the access that comes next is not 
   t.true(results.some((result) => faultClass(result) === FaultClass.Interrupted));
   t.is(made.rows(Event.Use).length, 1);
   t.deepEqual(made.rows(Event.Fault), []);
+});
+
+test('where exceptions mask interrupts, a PE leaves its guest at once and answers when it unmasks them', (t) => {
+  const made = bench({ masksAtExit: true });
+  const reader: Body = function* (self) {
+    yield* read(self, 0);
+    yield* read(self, 0);
+    yield* self.maskInterrupts(at.exit, false);
+    return 0;
+  };
+  const inside = made.machine.spec.trees[0]!.geometry.startLevel;
+  const answered = (expected: boolean) => (): void => {
+    t.is(made.machine.pes[1]!.outstanding === 0, expected);
+  };
+  const script = new Script(made, [
+    `vcpu0*${6 - inside}`,
+    'host1',
+    answered(false),
+    'tlbi@0',
+    () => t.false(made.machine.pes[0]!.guest),
+    answered(false),
+    () => t.false(isReady(made.machine, 'tlbi@0')),
+    'vcpu0*2',
+    answered(false),
+    'tlbi@0',
+    answered(true),
+    'host1',
+  ]);
+  made.run({ vcpu0: [reader], host1: [kicks] }, script);
+  t.is(script.left, 0);
 });
 
 test('a PE outside the guest has nothing to do', (t) => {

@@ -80,6 +80,7 @@ export interface Setup {
   readonly hardware?: TranslationHardware;
   /** Deferred frees that may be outstanding. */
   readonly reclaims?: number;
+  readonly masksAtExit?: boolean;
 }
 
 function specOf({
@@ -88,6 +89,7 @@ function specOf({
   storeOrder = StoreOrder.Immediate,
   hardware,
   reclaims = 0,
+  masksAtExit = false,
 }: Setup): MachineSpec {
   const tree = { geometry, lock: ONE_LOCK, annotations: false, counted: false };
   return {
@@ -111,6 +113,7 @@ function specOf({
     storeOrder,
     ...(hardware === undefined ? {} : { hardware }),
     reclaims,
+    masksAtExit,
   };
 }
 
