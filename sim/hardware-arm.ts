@@ -230,6 +230,8 @@ function mayFaultEarly(machine: Machine, actor: Actor, address: number): boolean
   const since = machine.stores.validSince.get(address);
   return (
     since !== undefined &&
+    // which translations are read early, a front end knows
+    machine.spec.admits === undefined &&
     since === machine.memory.instance(address) &&
     since > machine.pes[actor.pe]!.synchronisedAt &&
     machine.choose(FAULT_EARLY, 2) === 1

@@ -168,11 +168,21 @@ export class Stores {
 // ---- issue ----
 
 export function issueStore(machine: Machine, actor: Actor): void {
+  issueTo(machine, actor, actor.x, actor.y, actor.access === Access.StoreRelease);
+}
+
+/** A store of the actor to a word. @param isRelease it becomes visible after every earlier one of its PE */
+export function issueTo(
+  machine: Machine,
+  actor: Actor,
+  word: WordAddress,
+  value: number,
+  isRelease: boolean,
+): void {
   const { stores } = machine;
-  const kind = actor.access === Access.StoreRelease ? RELEASE : WORD;
-  const old = stores.load(actor.pe, actor.x);
-  stores.add(actor.pe, kind, actor.x, actor.y, actor);
-  machine.emit(Event.StoreIssue, actor.site, actor.x, old, actor.y, 0);
+  const old = stores.load(actor.pe, word);
+  stores.add(actor.pe, isRelease ? RELEASE : WORD, word, value, actor);
+  machine.emit(Event.StoreIssue, actor.site, word, old, value, 0);
   issued(machine, actor.pe);
 }
 

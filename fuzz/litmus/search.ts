@@ -85,7 +85,7 @@ class LitmusScheduler implements Scheduler {
     if (choice === enabled.length) this.#ended();
     if (choice < 0 || choice === enabled.length) machine.halted = true;
     const source = enabled[choice] ?? enabled[0]!;
-    this.#slot = source < machine.actorCount ? -1 : this.#slotOf(source);
+    this.#slot = isArrival(machine, source) ? machine.sources.indexOf(source) : -1;
     return source;
   }
 
@@ -107,31 +107,33 @@ class LitmusScheduler implements Scheduler {
           enabled.length = 1;
           return enabled;
         }
-      } else if (this.#slotOf(source) === this.#slot) {
-        enabled[0] = source;
-        enabled.length = 1;
-        return enabled;
-      } else if (!this.#mayArrive(source)) continue;
+      } else if (isArrival(machine, source)) {
+        if (machine.sources.indexOf(source) === this.#slot) {
+          enabled[0] = source;
+          enabled.length = 1;
+          return enabled;
+        }
+        if (!this.#mayArrive(source)) continue;
+      }
       enabled.push(source);
     }
     return enabled.sort((a, b) => a - b);
   }
 
-  #slotOf(source: number): number {
-    const { actorCount, pes } = this.#litmus.machine;
-    return Math.floor((source - actorCount) / pes.length);
-  }
-
   /** An invalidation arrives when it can arrive everywhere. */
   #mayArrive(source: number): boolean {
     const { machine } = this.#litmus;
-    const slot = this.#slotOf(source);
+    const slot = machine.sources.indexOf(source);
     for (let pe = 0; pe < machine.pes.length; pe += 1) {
       const isExpected = (machine.invalidations.pending[slot]! & (1 << pe)) !== 0;
       if (isExpected && !machine.isReady(machine.sources.arrival(slot, pe))) return false;
     }
     return true;
   }
+}
+
+function isArrival({ sources }: Machine, source: number): boolean {
+  return source >= sources.actors && source < sources.firstEffect;
 }
 
 /** Collects what runs end in. */

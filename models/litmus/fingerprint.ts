@@ -58,6 +58,7 @@ function addThread(litmus: LitmusMachine, thread: ThreadState, mixer: Mixer): vo
         (slot.isDone ? 1024 : 0) |
         (slot.isUpdating ? 2048 : 0) |
         (slot.isWriting ? 8192 : 0) |
+        (slot.isPending ? 16384 : 0) |
         (slot.isRetry ? 4096 : 0),
     );
     mixer.add(slot.owes);

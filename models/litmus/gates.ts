@@ -3,9 +3,9 @@
  * before it translates, before it accesses memory, before a barrier is over. This is the order that the
  * architecture requires of one thread; everything else may happen in any order.
  *
- * F1: everything in program order. F2: loads and read-modify-writes in program order; stores become
- * visible later, translations may be read earlier. F3: as the architecture allows: dependencies, barriers,
- * acquire and release, coherence.
+ * F1: everything in program order. F2: loads and read-modify-writes in program order; stores are issued in program
+ * order, and the machine makes them visible later (sim/stores.ts); translations may be read earlier. F3: as the
+ * architecture allows: dependencies, barriers, acquire and release, coherence.
  *
  * Source: Arm ARM B2.3 (basic, pick, barrier-, DSB-, instruction-fetch-barrier- and ETS-ordered-before), and
  * spec/arm.md 1.7, 1.11.
@@ -20,6 +20,12 @@ export interface Rules {
   readonly fidelity: Fidelity;
   /** FEAT_ETS2. */
   readonly ets2: boolean;
+}
+
+/** A plain store at F2: the machine orders it among the stores of its PE, and makes it visible. */
+export function isIssued({ memory }: Slot, { fidelity }: Rules): boolean {
+  if (fidelity !== Fidelity.F2 || memory?.writes !== true) return false;
+  return memory.update === undefined && !memory.isExclusive;
 }
 
 /** The translation of this access may be read. */
@@ -58,13 +64,15 @@ export function maySetDirty(thread: ThreadState, slot: Slot): boolean {
 export function mayAccess(thread: ThreadState, slot: Slot, rules: Rules): boolean {
   const { memory } = slot;
   if (memory === undefined) return false;
-  if (memory.writes && !mayWrite(thread, slot)) return false;
+  if (memory.writes && !mayWrite(thread, slot, rules)) return false;
   return followsBarriers(thread, slot, rules, false);
 }
 
 /** Older accesses that barriers, acquire or release put before this one have taken place. */
 function followsBarriers(thread: ThreadState, slot: Slot, rules: Rules, isFault: boolean): boolean {
   const memory = slot.memory!;
+  // the order among stores that are issued is the machine's business
+  const isOrdering = !isIssued(slot, rules);
   let isFenced = false;
   let isLoadFenced = false;
   let isStoreFenced = false;
@@ -83,16 +91,30 @@ function followsBarriers(thread: ThreadState, slot: Slot, rules: Rules, isFault:
     const isOrdered =
       isFenced ||
       (isLoadFenced && instruction.reads && !instruction.noReturn && !older.hasRead) ||
-      (isStoreFenced && instruction.writes && (memory.writes || isFault)) ||
+      (isStoreFenced &&
+        instruction.writes &&
+        (isFault || (memory.writes && (isOrdering || !older.isPending)))) ||
       (instruction.order.acquire && (!older.hasRead || instruction.order.release)) ||
       (instruction.order.acquirePc && !older.hasRead) ||
       (!isFault && instruction.order.release && memory.order.acquire) ||
-      (!isFault && memory.order.release) ||
+      (!isFault && memory.order.release && (isOrdering || !older.isPending)) ||
       (rules.fidelity <= Fidelity.F2 && instruction.reads && !older.hasRead && !isFault) ||
       rules.fidelity === Fidelity.F1;
     if (isOrdered) return false;
   }
   return true;
+}
+
+/** A barrier that orders stores (DMB ST) lies between the last store that was issued and this one. */
+export function isAfterStoreBarrier({ path }: ThreadState, slot: Slot): boolean {
+  let isAfter = false;
+  for (const older of path) {
+    if (older === slot) break;
+    const { instruction } = older;
+    if (instruction.kind === 'dmb') isAfter ||= instruction.barrier === 'store';
+    else if (older.memory?.writes === true) isAfter = false;
+  }
+  return isAfter;
 }
 
 /** The exception of a refused access may be taken. */
@@ -101,13 +123,14 @@ export function mayFault(thread: ThreadState, slot: Slot, rules: Rules): boolean
 }
 
 /** A write is never speculative, and follows older accesses of the same word. */
-function mayWrite(thread: ThreadState, slot: Slot): boolean {
+function mayWrite(thread: ThreadState, slot: Slot, rules: Rules): boolean {
   if (operand(slot.data) === undefined || operand(slot.expected) === undefined) return false;
   if (!thread.areOver(slot.data.pick | slot.expected.pick)) return false;
   if (!thread.areOver(slot.address.pick | slot.offset.pick)) return false;
   if (!isCertain(thread, slot)) return false;
   return everyOlder(thread, slot, (older) => {
     if (older.memory === undefined || older.isOver) return true;
+    if (isIssued(slot, rules) && isIssued(older, rules)) return older.isPending;
     if (slot.memory!.isExclusive && older.memory.isExclusive) return false;
     // it does not fault, and is to another word
     return older.stage !== Stage.Waiting && older.place !== slot.place;

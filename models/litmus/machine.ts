@@ -17,10 +17,12 @@ import { Machine } from '../../sim/machine.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import type { Listener, MachineSpec, ProgramEntry } from '../../sim/spec.ts';
+import { StoreOrder } from '../../sim/stores.ts';
 import { Regime } from '../../sim/tables.ts';
 import { TLB_CAPACITY, TlbKind } from '../../sim/tlb.ts';
-import { mayComplete, mayFault, mayGuess, mayInvalidate, type Rules } from './gates.ts';
+import { Fidelity, mayComplete, mayFault, mayGuess, mayInvalidate, type Rules } from './gates.ts';
 import { mayStep } from './lookup.ts';
+import { describe } from './outcome.ts';
 import type { Instruction, LitmusTest } from './program.ts';
 import { type Slot, Stage } from './slot.ts';
 import { Unsupported } from './syntax-error.ts';
@@ -167,6 +169,7 @@ export class LitmusMachine {
       ],
       guestTree: 0,
       hypervisorTree: 0,
+      storeOrder: this.rules.fidelity === Fidelity.F2 ? StoreOrder.Location : StoreOrder.Immediate,
       hardwareAccessed: test.threads.some(({ updatesAccessed }) => updatesAccessed),
       hardware: litmusHardware(this),
       admits: (actor) => this.#admits(actor),
@@ -314,6 +317,21 @@ export class LitmusMachine {
       },
     };
     machine.listen(changed, [Event.Descriptor]);
+    machine.listen({ onEvent: (_kind, word) => this.#becameVisible(word) }, [Event.StoreVisible]);
+  }
+
+  /** A store that was issued took effect. */
+  #becameVisible(word: number): void {
+    const actor = this.machine.actors[this.machine.actor];
+    const slot = actor === undefined ? undefined : this.slotOf(actor);
+    if (slot?.isPending !== true || slot.place !== word) return;
+    slot.isPending = false;
+    const thread = this.threads[actor!.pe]!;
+    this.note(thread, () => {
+      const value = describe(this.test, this.machine.memory.load(word));
+      return `${slot.instruction.text} is visible: ${value}`;
+    });
+    this.progress(thread);
   }
 
   /** After an invalidation, what memory holds now may be cached again. */

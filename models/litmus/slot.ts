@@ -58,7 +58,9 @@ export class Slot {
   isRetry = false;
   /** A read-modify-write has read and not written yet. */
   isWriting = false;
-  /** ... and what it will write. */
+  /** The store is issued and not visible to others yet (sim/stores.ts). */
+  isPending = false;
+  /** What a read-modify-write will write. */
   pending: Value = 0;
   /** The walker has yet to update the entry that the access went through. */
   isUpdating = false;
@@ -91,7 +93,7 @@ export class Slot {
   }
 
   get isOver(): boolean {
-    return this.hasRead && !this.isWriting;
+    return this.hasRead && !this.isWriting && !this.isPending;
   }
 
   /** The address that it accesses or invalidates; undefined while unknown. */

@@ -15,10 +15,11 @@ import { endWalk, hold, raise, type TranslationHardware } from '../../sim/hardwa
 import { armHardware, descend, setFlag, startWalk } from '../../sim/hardware-arm.ts';
 import type { Machine } from '../../sim/machine.ts';
 import { siteOf } from '../../sim/site.ts';
+import { issueTo } from '../../sim/stores.ts';
 import { Regime } from '../../sim/tables.ts';
 import { Held, Phase } from '../../sim/walk.ts';
 import { cutOff } from './cut-off.ts';
-import { Fidelity, mayAccess } from './gates.ts';
+import { isAfterStoreBarrier, isIssued, mayAccess } from './gates.ts';
 import { isAhead, mayRead, pendingSource, pendingValue, WALK, ways } from './lookup.ts';
 import type { LitmusMachine } from './machine.ts';
 import { describe } from './outcome.ts';
@@ -206,7 +207,11 @@ class Step {
     const slot = this.#slot;
     const { memory } = this.#machine;
     const source = this.#memory.reads ? pendingSource(this.#thread, slot) : undefined;
-    const old = source === undefined ? memory.load(slot.place) : pendingValue(source);
+    const isHere = source === undefined || source.isPending;
+    // what the PE sees, its own stores that were issued included
+    const old = isHere
+      ? this.#machine.stores.load(this.#actor.pe, slot.place)
+      : pendingValue(source);
     slot.seen = source === undefined ? memory.instance(slot.place) : -1;
     slot.stage = Stage.Performed;
     if (this.#memory.reads) {
@@ -221,12 +226,10 @@ class Step {
 
   /** The write of a read-modify-write may become visible after younger accesses that its read lets go. */
   #writesLater(old: Value): boolean {
-    const { rules } = this.#litmus;
     const next = this.#updated(old);
     if (next === undefined) return false;
     this.#slot.pending = next;
-    if (rules.fidelity === Fidelity.F1 || !isAhead(this.#litmus, this.#thread, this.#slot))
-      return false;
+    if (!isAhead(this.#litmus, this.#thread, this.#slot)) return false;
     return this.#machine.choose(WRITE_LATER, 2) === 1;
   }
 
@@ -261,6 +264,7 @@ class Step {
     const seen = this.#memory.reads ? ` sees ${describe(test, old)}` : '';
     const from = source === undefined ? '' : ' of its own store';
     const word = machine.memory.load(this.#slot.place);
+    if (this.#slot.isPending) return `${this.#text()} is issued`;
     const left = this.#memory.writes ? ` leaves ${describe(test, word)}` : '';
     return `${this.#text()}${seen}${from}${left}`;
   }
@@ -275,10 +279,23 @@ class Step {
     const machine = this.#machine;
     const slot = this.#slot;
     if (next >= 2 ** 31) throw new Unsupported('integers from 32,768 in memory');
+    if (isIssued(slot, this.#litmus.rules)) {
+      this.#issue(next);
+      return;
+    }
     // a write of the value that is there is a write: a walker's update must not span it
     if (this.#target().isEntry && next !== machine.memory.load(slot.place))
       machine.write(this.#actor.site, slot.place, next, false);
     else machine.storeData(slot.place, next);
+  }
+
+  /** The machine makes it visible. */
+  #issue(next: Value): void {
+    const slot = this.#slot;
+    const { pe } = this.#actor;
+    if (isAfterStoreBarrier(this.#thread, slot)) this.#machine.stores.separate(pe);
+    slot.isPending = true;
+    issueTo(this.#machine, this.#actor, slot.place, next, this.#memory.order.release);
   }
 
   /** The value to write; undefined when a compare-and-swap does not find what it expects. */

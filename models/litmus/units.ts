@@ -1,6 +1,7 @@
 /** Which actors a litmus test needs, and whether it fits the machine. */
 import { ACCESSED } from '../../sim/descriptor.ts';
-import type { LitmusTest } from './program.ts';
+import { STORE_SLOTS } from '../../sim/stores.ts';
+import type { Instruction, LitmusTest } from './program.ts';
 import { Unsupported } from './syntax-error.ts';
 import { isAddress, Part, partOf } from './value.ts';
 
@@ -19,6 +20,8 @@ export interface Unit {
 }
 
 export function checkSize(test: LitmusTest): void {
+  if (test.threads.some(({ code }) => code.filter(isPlainStore).length > STORE_SLOTS))
+    throw new Unsupported(`more than ${STORE_SLOTS} stores in a thread`);
   if (unitsOf(test).length > ACTORS_MAX)
     throw new Unsupported(`more than ${ACTORS_MAX} accesses, barriers and branches`);
   if (test.locations.length > LOCATIONS_MAX)
@@ -53,6 +56,10 @@ export function unitsOf(test: LitmusTest): Unit[] {
       units.push({ thread: updaterOf(test), index: -1, entry: location });
   });
   return units;
+}
+
+function isPlainStore(instruction: Instruction): boolean {
+  return instruction.kind === 'memory' && instruction.writes && instruction.update === undefined;
 }
 
 function updaterOf(test: LitmusTest): number {

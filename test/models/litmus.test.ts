@@ -27,6 +27,10 @@ const VERDICTS: Readonly<Record<string, readonly [string, string, string, string
   'dirty-once': ['forbidden', 'forbidden', 'forbidden', 'forbidden'],
   'fault-read-early': ['forbidden', 'allowed', 'allowed', 'forbidden'],
   'message-passing': ['forbidden', 'forbidden', 'allowed', 'allowed'],
+  'release-publishes': ['forbidden', 'forbidden', 'forbidden', 'forbidden'],
+  'store-buffering': ['forbidden', 'allowed', 'allowed', 'allowed'],
+  'store-unseen-by-walker': ['forbidden', 'allowed', 'allowed', 'allowed'],
+  'stores-overtake': ['forbidden', 'allowed', 'allowed', 'allowed'],
   'unmap-completes': ['forbidden', 'forbidden', 'forbidden', 'forbidden'],
 };
 
