@@ -25,6 +25,10 @@ test('litmus and check as documents', async (t) => {
       'dirty-once forbidden true',
       'fault-read-early allowed true',
       'message-passing allowed true',
+      'release-publishes forbidden true',
+      'store-buffering allowed true',
+      'store-unseen-by-walker allowed true',
+      'stores-overtake allowed true',
       'unmap-completes forbidden true',
     ],
   );
