@@ -365,7 +365,8 @@ class Progress implements Oracle {
       return;
     }
     const wasHandled = this.#page[actor] === page && this.#faulted[actor] === 1;
-    if (wasHandled && this.#seen[actor]! > this.#handled[actor]!) {
+    // also when a fault in between repaired nothing, because of what others were changing
+    if (this.#seen[actor]! > this.#handled[actor]!) {
       this.#spurious[actor] = 0;
     } else if (wasHandled) {
       this.#spurious[actor]! += 1;

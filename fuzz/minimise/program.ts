@@ -69,9 +69,14 @@ export function shrinkArguments(work: Attempts): void {
   }
   for (const { actor, operations } of work.best.program) {
     for (const { key, operation, args } of operations) {
+      const spec = specs.get(operation)!;
       args.forEach((arg, index) => {
-        const least = specs.get(operation)!.parameters[index]!.kind === 'count' ? 1 : 0;
+        const least = spec.parameters[index]!.kind === 'count' ? 1 : 0;
         for (const smaller of smallerThan(arg, least)) {
+          // a page that the operation may not name stands for another one, which is not smaller
+          const next = args.with(index, smaller);
+          const constrained = spec.constrain?.(next, configuration) ?? next;
+          if (constrained[index] !== smaller) continue;
           const changed = withProgram(
             work.best,
             work.best.program.map((part) => ({

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { progress, SPURIOUS_FAULTS_MAX } from '../../oracles/progress.ts';
 import { Result } from '../../sim/card.ts';
-import { Claim } from '../../sim/claims.ts';
+import { Claim, RetryReason } from '../../sim/claims.ts';
 import { ACCESSED, leaf, READ, SOFTWARE_MASK, WRITE } from '../../sim/descriptor.ts';
 import { Event } from '../../sim/event.ts';
 import { Role } from '../../sim/pages.ts';
@@ -269,6 +269,32 @@ test('a lasting change forgives the spurious faults before it', (t) => {
   byOther(stage, () => flip(stage, WRITE));
   handleTimes(stage, FORGIVEN);
   passes(t, stage);
+});
+
+/** A fault of vCPU 0 whose handler finds that the host is changing something. */
+function giveUp(stage: Stage): void {
+  stage.as(Who.Vcpu0, 0);
+  stage.emit(Event.Fault, PAGE, 1, 3, 0);
+  stage.lock(Lock.Mmu);
+  stage.unlock(Lock.Mmu);
+  stage.claim(Claim.FaultRetry, RetryReason.Invalidation, PAGE);
+}
+
+test('a lasting change forgives them also when the next handler repairs nothing because of it', (t) => {
+  const stage = accessing();
+  handleTimes(stage, FORGIVEN);
+  byOther(stage, () => flip(stage, WRITE));
+  giveUp(stage);
+  handleTimes(stage, FORGIVEN);
+  passes(t, stage);
+});
+
+test('a handler that gives up although nothing has changed forgives nothing', (t) => {
+  const stage = accessing();
+  handleTimes(stage, FORGIVEN);
+  giveUp(stage);
+  handleTimes(stage, FORGIVEN);
+  reports(t, stage, 'faults-again');
 });
 
 test('a run that ends is judged, although no fault was handled', (t) => {
