@@ -393,6 +393,21 @@ export const BUGS = [
     configuration: 'exclusive-toy-device',
     caughtBy: ['permissions', 'break-before-make'],
   },
+  {
+    id: 'V06-right-of-host-page-given',
+    title: 'a page of a read-only slot is mapped with the right to write that its host page has',
+    upstream: 'variant of spec/arm.md 4.1 step 5 and 4.2 f7 (no single commit)',
+    configuration: 'parallel-toy-read-only',
+    caughtBy: ['freed-page'],
+  },
+  {
+    id: 'V07-table-walk-counts-as-write',
+    title:
+      'every fault of the guest’s stage-1 walker is taken for a write, so no slot for reading can hold its tables',
+    upstream: 'KVM: arm64: Fix S1PTW handling on RO memslots (v6.2, 2022), amendment E27',
+    configuration: 'parallel-toy-read-only',
+    caughtBy: ['abstract-map'],
+  },
 ] as const satisfies readonly Bug[];
 
 export type BugId = (typeof BUGS)[number]['id'];

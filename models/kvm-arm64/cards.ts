@@ -144,6 +144,12 @@ export const CREATE_SLOT_CARD: Card = {
   results: [Result.Ok, Result.Invalid],
 };
 
+/** 4.1 step 5: the same, and the guest may not write what the slot holds. */
+export const CREATE_READ_ONLY_SLOT_CARD: Card = {
+  ...CREATE_SLOT_CARD,
+  claims: [Claim.HostGrants, Claim.WriteForbidden],
+};
+
 /** 4.3 age: accessed flags of the range and of blocks that reach into it. */
 export const AGE_CARD: Card = {
   ...NOTHING,

@@ -20,6 +20,8 @@ export interface KvmConfiguration extends Configuration {
   readonly hasLayout: boolean;
   /** Programs contain accesses, slots that come and go, and replaced pages only. */
   readonly isAboutSlots: boolean;
+  /** The slot may be created read-only, and its neighbour is. */
+  readonly hasReadOnly?: true;
   /** The host's page tables are pages, which it may take away. */
   readonly hasHostTables?: true;
   /** The last region of the window is a device's. */
@@ -71,6 +73,13 @@ const VMAS: RunParameter = {
   title: 'bit mask of block-sized regions that the host maps as one block by rule (hugetlb)',
   default: 1,
   max: 3,
+};
+
+const READ_ONLY: RunParameter = {
+  name: 'readonly',
+  title: 'the slot that comes and goes is read-only when the run begins',
+  default: 0,
+  max: 1,
 };
 
 /** Two index bits per level: four entries per table. */
@@ -228,6 +237,19 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       hasLayout: true,
       isAboutSlots: true,
       weight: 20,
+      frames: 112,
+    },
+  ),
+  configuration(
+    'parallel-toy-read-only',
+    'parallel-toy-layout with two vCPUs; a slot is read-only, and the one that comes and goes may be',
+    toy(2, 1),
+    {
+      generation: PARALLEL,
+      parameters: [...PARAMETERS, VMAS, READ_ONLY],
+      hasLayout: true,
+      hasReadOnly: true,
+      weight: 30,
       frames: 112,
     },
   ),

@@ -4,8 +4,8 @@
  * Mirrors: Linux 5.10 arch/arm64/kvm/mmu.c, guest abort and access-flag fault; 5.18 and 6.2 to 6.13 for
  *          the mode of the lock and the time of the dirty mark.
  *          A permission fault is repaired in place only at the level at which it was taken (N01).
- * Leaves out: VMAs and slots (f3-f6) where the configuration has no layout, devices, MMIO, address-size and external aborts, stage-1
- *          walk aborts (E27), the error of f1, poisoned pages, hints to the host's page (f14, f15),
+ * Leaves out: VMAs and slots (f3-f6) where the configuration has no layout, devices, MMIO, address-size and external aborts, cache
+ *          maintenance by address (a write, as 4.1 has it), the error of f1, poisoned pages, hints to the host's page (f14, f15),
  *          the barriers of the notifier protocol (no effect at F1), cache maintenance.
  * Source: spec/arm.md 4.1-4.4; steps are named f1-f15 as there.
  */
@@ -26,7 +26,7 @@ import { walkHostTable } from './host-tables.ts';
 import { WALKS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
 import { unmapRange } from './unmap.ts';
-import { type KvmWorld, Slot, Vma } from './world.ts';
+import { isUsable, type KvmWorld, Slot, Vma } from './world.ts';
 
 export const faultSites = sites('fault', [
   'enterSlots',
@@ -52,17 +52,21 @@ export const faultSites = sites('fault', [
 ]);
 const at = faultSites;
 
-/** The handler for one fault; called inside a read section of the slots. Ok means: re-enter the guest. */
+/**
+ * The handler for one fault; called inside a read section of the slots. Ok means: re-enter the guest.
+ * @param isTableWalk the guest's stage-1 walker made the access, for which the hardware does not say what it wants
+ */
 export function handleFault(
   self: Actor,
   world: KvmWorld,
   page: number,
   intent: Intent,
   result: number,
+  isTableWalk = false,
 ): Operation<number> {
   return faultClass(result) === FaultClass.AccessFlag
     ? handleAccessFlag(self, world, page)
-    : handleMissing(self, world, page, intent, result);
+    : handleMissing(self, world, page, intent, result, isTableWalk);
 }
 
 function* handleAccessFlag(self: Actor, world: KvmWorld, page: number): Operation<number> {
@@ -103,6 +107,11 @@ function lockMode(world: KvmWorld, restores: boolean, faultPages: number): Mode 
   return isSplit ? Mode.Exclusive : Mode.Shared;
 }
 
+/** E27: tables can be read before it is known whether the walker updates them too. */
+function isTableWrite(world: KvmWorld, isPermission: boolean): boolean {
+  return isPermission || world.bug('V07-table-walk-counts-as-write');
+}
+
 /** Translation and permission faults. */
 function* handleMissing(
   self: Actor,
@@ -110,20 +119,26 @@ function* handleMissing(
   page: number,
   intent: Intent,
   result: number,
+  isTableWalk: boolean,
 ): Operation<number> {
   const { geometry } = world;
   // f8: an instruction fetch from a device is an error of the guest
   const isDevice = world.isDevice(page);
   const isRefused = isDevice && !world.bug('V04-device-executable');
   if (isRefused && intent === Intent.Execute) return Result.Refused;
-  // 4.1: no slot, or one that is being deleted; the access would be emulated
-  if (world.isInSlot(page) && (yield* self.readOnce(at.readSlot, world.slot)) !== Slot.Valid) {
-    return Result.Refused;
-  }
   const isPermission = faultClass(result) === FaultClass.Permission;
   const faultPages = levelPages(geometry, faultLevel(result));
-  const isWrite = intent === Intent.Write;
-  const isLogging = (yield* self.readOnce(at.readLogging, world.logging)) !== 0;
+  const isWrite = isTableWalk ? isTableWrite(world, isPermission) : intent === Intent.Write;
+  // 4.1: no slot, one that is being deleted, or a write to a read-only one; the access would be emulated
+  const slot = world.isInSlot(page)
+    ? yield* self.readOnce(at.readSlot, world.slot)
+    : world.isRom(page)
+      ? Slot.ReadOnly
+      : Slot.Valid;
+  const isReadOnly = slot === Slot.ReadOnly;
+  if (!isUsable(slot) || (isReadOnly && isWrite)) return Result.Refused;
+  // what cannot be written is not logged
+  const isLogging = (yield* self.readOnce(at.readLogging, world.logging)) !== 0 && !isReadOnly;
 
   // f2: pages for new tables are set aside before the lock; only a page-sized permission fault needs none
   const needsTables = world.bug('M14b-split-without-pages')
@@ -143,7 +158,9 @@ function* handleMissing(
   const sequence = found >>> 1;
   const frame = yield* resolvePage(self, world, page);
   if (frame < 0) return Result.NoMemory;
-  const isWritable = isWrite || !isLogging;
+  // f7-f8: the host's page is writable, whatever its slot is
+  const isGiven = !isReadOnly || world.bug('V06-right-of-host-page-given');
+  const isWritable = isGiven && (isWrite || !isLogging);
   const marksEarly = world.bug('M28b-marked-before-lock');
   if (isWritable && isLogging && marksEarly) yield* markDirty(self, world, page);
 

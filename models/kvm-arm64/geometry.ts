@@ -40,6 +40,12 @@ export function slotRange(geometry: Geometry): readonly [number, number] {
   return [blockPages(geometry), blockPages(geometry) >>> 1];
 }
 
+/** The slot that is read-only and stays, where there is one: the other half of that region. [first, pages] */
+export function romRange(geometry: Geometry): readonly [number, number] {
+  const [first, pages] = slotRange(geometry);
+  return [first + pages, pages];
+}
+
 /** The region that is a device's, where there is one: the last. [first, pages] */
 export function deviceRange(geometry: Geometry): readonly [number, number] {
   const pages = blockPages(geometry);

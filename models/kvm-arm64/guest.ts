@@ -21,12 +21,13 @@ export function* accessPage(
   world: KvmWorld,
   page: number,
   intent: Intent,
+  isTableWalk = false,
 ): Operation<number> {
   for (;;) {
     const result = yield* self.guestAccess(guestSites.use, page, intent, self.operation + 1);
     if (result === 0) return Result.Ok;
     yield* self.enterSection(faultSites.enterSlots, SLOTS_DOMAIN);
-    const outcome = yield* handleFault(self, world, page, intent, result);
+    const outcome = yield* handleFault(self, world, page, intent, result, isTableWalk);
     yield* self.exitSection(faultSites.leaveSlots, SLOTS_DOMAIN);
     if (outcome !== Result.Ok) return outcome;
     yield* self.retry(guestSites.reenter);

@@ -90,12 +90,28 @@ function* installBlock(self: Actor, world: KvmWorld, page: number): Operation<nu
   yield* self.acquire(at.lockTable, world.lock.HostTable, Mode.Exclusive);
   const word = world.hostBlock + regionOf(world.geometry, page);
   const seen = yield* self.compareExchange(at.writeBlock, word, 0, run + 1);
-  if (seen === 0) self.claim(Claim.HostGrants, first, run, 1 | (world.geometry.bitsPerLevel << 1));
+  if (seen === 0) claimBlock(self, world, first, run);
   yield* self.release(at.unlockTable, world.lock.HostTable);
   if (seen === 0) return run + page - first;
   yield* self.free(at.allocateBlock, run, pages);
   const pageWord = yield* self.readOnce(at.readPageLocked, world.hostPage + page);
   return frameFor(world, page, pageWord, seen);
+}
+
+function claimBlock(self: Actor, world: KvmWorld, first: number, run: number): void {
+  const { bitsPerLevel } = world.geometry;
+  if (world.configuration.hasReadOnly !== true) {
+    self.claim(Claim.HostGrants, first, run, 1 | (bitsPerLevel << 1));
+    return;
+  }
+  // what the guest may do with its pages differs
+  for (let i = 0; i < blockPages(world.geometry); i += 1)
+    claimPage(self, world, first + i, run + i);
+}
+
+/** The host backs the page, which the guest may write unless its slot is read-only. */
+export function claimPage(self: Actor, world: KvmWorld, page: number, frame: number): void {
+  self.claim(Claim.HostGrants, page, frame, world.mayWrite(page) ? 1 : 0);
 }
 
 function* installPage(self: Actor, world: KvmWorld, page: number): Operation<number> {
@@ -111,7 +127,7 @@ function* installPage(self: Actor, world: KvmWorld, page: number): Operation<num
     // from now on the region has pages of its own and is no candidate for a block
     if (blockWord === 0) yield* self.store(at.writeBlock, world.hostBlock + region, SPLIT);
     yield* self.store(at.writePage, word, frame + 1);
-    self.claim(Claim.HostGrants, page, frame, 1);
+    claimPage(self, world, page, frame);
   }
   yield* self.release(at.unlockTable, world.lock.HostTable);
   if (present < 0) return frame;
@@ -190,7 +206,7 @@ export function* replacePage(
     yield* self.store(here.replace, world.hostPage + page, next + 1);
     self.claim(Claim.HostRevokes, page, old, 0);
     // without a slot the guest has no claim to it
-    if (!world.isSlotRevoked || !world.isInSlot(page)) self.claim(Claim.HostGrants, page, next, 1);
+    if (!world.isSlotRevoked || !world.isInSlot(page)) claimPage(self, world, page, next);
   }
   yield* self.release(here.unlockTable, world.lock.HostTable);
   yield* self.store(here.writeVma, world.vma + regionOf(world.geometry, page), Vma.Pages);

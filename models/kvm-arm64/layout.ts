@@ -5,9 +5,9 @@
  * Mirrors: Linux 6.2 to 6.9: the parts of mm that KVM's notifiers see (munmap and mmap, change-pte), and
  *          virt/kvm/kvm_main.c, deletion and creation of a slot.
  * Leaves out: copy on write (a replaced page stays writable for the host); a log of its own for the slot
- *          that comes and goes; moved slots, which are a deletion and a creation; read-only slots; MMIO beyond
- *          the refusal of the access.
- * Source: spec/arm.md 4.1, 4.2 f3-f6, 4.3, 3.1; zoo A09, A29.
+ *          that comes and goes; moved slots, which are a deletion and a creation; MMIO beyond the refusal of the
+ *          access. A slot becomes read-only, or writable again, by deletion and creation only.
+ * Source: spec/arm.md 4.1 (step 5: writes to a read-only slot), 4.2 f3-f6, 4.3, 3.1; zoo A09, A29.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result, Work } from '../../sim/card.ts';
@@ -18,13 +18,13 @@ import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { blockPages, regionOf, slotRange } from './geometry.ts';
-import { emptyRegion, grantedFrame, replacePage, revokePage } from './host-memory.ts';
+import { claimPage, emptyRegion, grantedFrame, replacePage, revokePage } from './host-memory.ts';
 import { SLOTS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
 import { beginInvalidation, endInvalidation, notifiedRange, notifierSites } from './notifier.ts';
 import { applyRange } from './range.ts';
 import { unmapRange } from './unmap.ts';
-import { type KvmWorld, Slot, Vma } from './world.ts';
+import { isUsable, type KvmWorld, Slot, Vma } from './world.ts';
 
 export const layoutSites = sites('layout', [
   'lockSpace',
@@ -98,12 +98,10 @@ function* mapReplaced(self: Actor, world: KvmWorld, page: number, frame: number)
   world.beginWork(self, Work.Map);
   const slot = yield* self.readOnce(at.readSlotAgain, world.slot);
   // a slot that is being deleted has been flushed: nothing may be mapped for it any more
-  const isThere = world.bug('A29-mapped-into-deleted-slot')
-    ? slot !== Slot.None
-    : slot === Slot.Valid;
-  const isUsable = isThere || !world.isInSlot(page);
+  const isThere = world.bug('A29-mapped-into-deleted-slot') ? slot !== Slot.None : isUsable(slot);
+  const mayMap = isThere || !world.isInSlot(page);
   const root = yield* self.readOnce(at.readRoot, world.root);
-  if (isUsable && root !== 0) {
+  if (mayMap && root !== 0) {
     yield* mapRange(self, world, root, page, 1, frame, READ, Mode.Exclusive);
   }
   yield* self.release(at.unlockMap, world.lock.Mmu);
@@ -113,7 +111,7 @@ function* mapReplaced(self: Actor, world: KvmWorld, page: number, frame: number)
 export function* deleteSlot(self: Actor, world: KvmWorld): Operation<number> {
   const [first, pages] = slotRange(world.geometry);
   yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
-  if ((yield* self.readOnce(at.readSlot, world.slot)) !== Slot.Valid) {
+  if (!isUsable(yield* self.readOnce(at.readSlot, world.slot))) {
     yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
@@ -130,13 +128,18 @@ export function* deleteSlot(self: Actor, world: KvmWorld): Operation<number> {
   return Result.Ok;
 }
 
-/** Creates the slot again over the same host memory; nothing is mapped until somebody faults. */
-export function* createSlot(self: Actor, world: KvmWorld): Operation<number> {
+/**
+ * Creates the slot again over the same host memory; nothing is mapped until somebody faults.
+ * @param slot what it is from now on: Slot.Valid or Slot.ReadOnly
+ */
+export function* createSlot(self: Actor, world: KvmWorld, slot: number): Operation<number> {
   yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
   const isFree = (yield* self.readOnce(at.readSlot, world.slot)) === Slot.None;
   if (isFree) {
-    yield* self.store(at.createSlot, world.slot, Slot.Valid);
+    yield* self.store(at.createSlot, world.slot, slot);
+    world.isSlotReadOnly = slot === Slot.ReadOnly;
     claimSlot(self, world, Claim.HostGrants);
+    if (world.configuration.hasReadOnly === true) claimRights(self, world);
   }
   yield* self.release(at.unlockSlots, world.lock.Slots);
   return isFree ? Result.Ok : Result.Invalid;
@@ -152,6 +155,16 @@ function claimSlot(
   const [first, pages] = slotRange(world.geometry);
   for (let page = first; page < first + pages; page += 1) {
     const frame = grantedFrame(world, page);
-    if (frame >= 0) self.claim(claim, page, frame, claim === Claim.HostGrants ? 1 : 0);
+    if (frame < 0) continue;
+    if (claim === Claim.HostGrants) claimPage(self, world, page, frame);
+    else self.claim(Claim.HostRevokes, page, frame, 0);
+  }
+}
+
+/** The guest may (not) write the slot, through whatever a TLB still holds. */
+function claimRights(self: Actor, world: KvmWorld): void {
+  const [first, pages] = slotRange(world.geometry);
+  for (let page = first; page < first + pages; page += 1) {
+    self.claim(Claim.WriteForbidden, page, world.isSlotReadOnly ? 1 : 0, 0);
   }
 }

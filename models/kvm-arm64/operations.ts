@@ -21,6 +21,7 @@ import {
   hypervisorPage,
   insideWindow,
   isAlone,
+  outsideSlot,
   page,
   place,
 } from './parameters.ts';
@@ -34,7 +35,7 @@ import {
   runOtherGuest,
   writePrivate,
 } from './vcpu.ts';
-import type { KvmWorld } from './world.ts';
+import { type KvmWorld, Slot } from './world.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
@@ -79,6 +80,29 @@ const ALL: readonly Spec[] = [
   access('read', 'the guest reads a page', Intent.Read, 10),
   access('write', 'the guest writes a page', Intent.Write, 10),
   access('fetch', 'the guest executes a page', Intent.Execute, 3),
+  {
+    id: 'table-read',
+    title: 'the guest’s stage-1 walker reads a table of the guest, in a slot that stays',
+    roles: ['vcpu'],
+    parameters: [page],
+    constrain: ([at = 0], { geometry }) => [outsideSlot(at, geometry)],
+    card: card.SHARED_ACCESS_CARD,
+    weight: 5,
+    isGuestAccess: true,
+    isIn: ({ hasReadOnly }) => hasReadOnly === true,
+    start: (self, world, [at = 0]) => accessPage(self, world, at, Intent.Read, true),
+  },
+  {
+    id: 'table-update',
+    title: 'the guest’s stage-1 walker sets a flag in a table of the guest',
+    roles: ['vcpu'],
+    parameters: [page],
+    card: card.layoutCard(card.SHARED_ACCESS_CARD),
+    weight: 5,
+    isGuestAccess: true,
+    isIn: ({ hasReadOnly }) => hasReadOnly === true,
+    start: (self, world, [at = 0]) => accessPage(self, world, at, Intent.Write, true),
+  },
   {
     id: 'unmap',
     title: 'the host takes pages away (notifier start, unmap, free, end)',
@@ -193,7 +217,17 @@ const ALL: readonly Spec[] = [
     card: card.CREATE_SLOT_CARD,
     weight: 4,
     isIn: ({ hasLayout }) => hasLayout,
-    start: (self, world) => createSlot(self, world),
+    start: (self, world) => createSlot(self, world, Slot.Valid),
+  },
+  {
+    id: 'slot-create-read-only',
+    title: 'the memory slot is created again, for reading',
+    roles: ['host'],
+    parameters: [],
+    card: card.CREATE_READ_ONLY_SLOT_CARD,
+    weight: 4,
+    isIn: ({ hasReadOnly }) => hasReadOnly === true,
+    start: (self, world) => createSlot(self, world, Slot.ReadOnly),
   },
   {
     id: 'retract',

@@ -1,8 +1,9 @@
 /** Arguments of operations of kvm-arm64: what is drawn, and what a case may say. */
 import fc from 'fast-check';
+import type { Geometry } from '../../sim/geometry.ts';
 import type { Parameter } from '../system.ts';
 import type { KvmConfiguration } from './configurations.ts';
-import { blockPages, deviceRange } from './geometry.ts';
+import { blockPages, deviceRange, slotRange } from './geometry.ts';
 import { HYPERVISOR_GEOMETRY } from './machine.ts';
 import { BOOT_PAGE } from './world.ts';
 
@@ -78,6 +79,12 @@ export const place: Parameter<KvmConfiguration> = {
  */
 export function isAlone({ guests, hasDevice }: KvmConfiguration): boolean {
   return guests === 1 && !hasDevice;
+}
+
+/** The page, or the one beside the slot that comes and goes if it is in it. */
+export function outsideSlot(page: number, geometry: Geometry): number {
+  const [first, pages] = slotRange(geometry);
+  return page >= first && page < first + pages ? page + pages : page;
 }
 
 export function insideWindow(

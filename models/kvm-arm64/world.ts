@@ -18,7 +18,7 @@ import type { BugId } from './bugs.ts';
 import type { KvmConfiguration } from './configurations.ts';
 import { describeEntry } from './describe.ts';
 import { FaultLock, type Generation, VmidDesign } from './generation.ts';
-import { blockPages, deviceRange, slotRange } from './geometry.ts';
+import { blockPages, deviceRange, romRange, slotRange } from './geometry.ts';
 import {
   type GuestLocks,
   HYPERVISOR,
@@ -40,8 +40,13 @@ export const BOOT_PAGE = 12;
 /** What a VMA word says: pages of their own (or blocks where the host likes), or one block by rule. */
 export const Vma = { Pages: 0, Block: 1 } as const;
 
-/** What the slot word says: no slot, one that may be used, one that is being deleted. */
-export const Slot = { None: 0, Valid: 1, Invalid: 2 } as const;
+/** What the slot word says: no slot, one that may be used, one that is being deleted, one that may be read. */
+export const Slot = { None: 0, Valid: 1, Invalid: 2, ReadOnly: 3 } as const;
+
+/** Whether pages may be mapped for a slot with this word. */
+export function isUsable(slot: number): boolean {
+  return slot === Slot.Valid || slot === Slot.ReadOnly;
+}
 
 /**
  * One guest and what the host knows of it. Where there are two, the first is the world that the machine
@@ -101,6 +106,8 @@ export class KvmWorld implements World, Stage2 {
   readonly #work: Work[] = [];
   /** What oracles were told last: nothing in the slot belongs to the guest. */
   isSlotRevoked = false;
+  /** ... and: the guest may not write the slot that comes and goes. */
+  isSlotReadOnly = false;
   /** Regions that the host may back with a block, as a bit mask. */
   hugeRegions = 0;
   /** Blocks are split when logging starts, not by the faults that follow. */
@@ -123,9 +130,11 @@ export class KvmWorld implements World, Stage2 {
     this.geometry = configuration.geometry;
     this.generation = configuration.generation;
     this.flags = flags;
-    this.claimsAtBoot = configuration.parameters.some(({ name }) => name === 'logging')
-      ? [Claim.LogStarted]
-      : [];
+    const isLoggable = configuration.parameters.some(({ name }) => name === 'logging');
+    this.claimsAtBoot = [
+      ...(isLoggable ? [Claim.LogStarted] : []),
+      ...(configuration.hasReadOnly === true ? [Claim.WriteForbidden] : []),
+    ];
     const { spec, memory } = machine;
     const words = (spec.kernelFrames - HYPERVISOR_GEOMETRY.windowPages) << memory.shift;
     this.variables = first?.variables ?? new Variables(words);
@@ -237,6 +246,18 @@ export class KvmWorld implements World, Stage2 {
     return this.slot !== 0 && page >= first && page < first + pages;
   }
 
+  /** Whether the page belongs to the slot that is read-only and stays. */
+  isRom(page: number): boolean {
+    if (this.configuration.hasReadOnly !== true) return false;
+    const [first, pages] = romRange(this.geometry);
+    return page >= first && page < first + pages;
+  }
+
+  /** Whether the guest may write the page, for claims. */
+  mayWrite(page: number): boolean {
+    return !this.isRom(page) && !(this.isSlotReadOnly && this.isInSlot(page));
+  }
+
   /** Says what the operation does with stage 2 from here to the end of its hold of the MMU lock. */
   beginWork(self: Actor, work: Work): void {
     // with one exclusive lock there is nothing to tell apart
@@ -258,6 +279,7 @@ export class KvmWorld implements World, Stage2 {
     // setting a length costs more than asking for it
     for (const cache of this.caches) if (cache.length > 0) cache.length = 0;
     this.isSlotRevoked = false;
+    this.isSlotReadOnly = false;
     const root = this.#resetGuest(parameters);
     const hypervisorRoot = this.#plant(HYPERVISOR, HYPERVISOR_GEOMETRY, this.hypervisorRoot);
     this.#mapAtBoot(hypervisorRoot);
@@ -275,7 +297,7 @@ export class KvmWorld implements World, Stage2 {
       this.second.#countUsers();
     }
     if (this.device.count > 0) this.#plugIn();
-    if (this.slot !== 0) this.#layOut(parameters.vmas ?? 1);
+    if (this.slot !== 0) this.#layOut(parameters);
     if (this.hostTable !== 0) this.#makeHostTables();
     if ((parameters.logging ?? 0) === 0) return;
     machine.memory.store(this.logging, 1, 0);
@@ -322,11 +344,20 @@ export class KvmWorld implements World, Stage2 {
     }
   }
 
-  #layOut(blockVmas: number): void {
+  #layOut(parameters: Readonly<Record<string, number>>): void {
     const { memory } = this.machine;
-    memory.store(this.slot, Slot.Valid, 0);
+    const blockVmas = parameters.vmas ?? 1;
+    this.isSlotReadOnly = parameters.readonly === 1;
+    memory.store(this.slot, this.isSlotReadOnly ? Slot.ReadOnly : Slot.Valid, 0);
+    if (this.configuration.hasReadOnly === true) this.#forbidWrites();
     for (let region = 0; region < 31; region += 1) {
       if ((blockVmas & (1 << region)) !== 0) memory.store(this.vma + region, Vma.Block, 0);
+    }
+  }
+
+  #forbidWrites(): void {
+    for (let page = 0; page < this.geometry.windowPages; page += 1) {
+      if (!this.mayWrite(page)) this.machine.claim(Claim.WriteForbidden, page, 1, 0);
     }
   }
 
