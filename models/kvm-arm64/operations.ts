@@ -12,16 +12,16 @@ import { FaultLock } from './generation.ts';
 import { accessPage, putVcpu } from './guest.ts';
 import { retractTable } from './host-tables.ts';
 import { accessHypervisor, mapHypervisor } from './hypervisor.ts';
-import { changePage, createSlot, deleteSlot, remapRegion } from './layout.ts';
+import { changePage, remapRegion } from './layout.ts';
 import { STAGE2, treeOfActor } from './machine.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
+import { SLOT_OPERATIONS } from './operations-slots.ts';
 import {
   count,
   exitCount,
   hypervisorPage,
   insideWindow,
   isAlone,
-  outsideSlot,
   page,
   place,
 } from './parameters.ts';
@@ -35,7 +35,7 @@ import {
   runOtherGuest,
   writePrivate,
 } from './vcpu.ts';
-import { type KvmWorld, Slot } from './world.ts';
+import type { KvmWorld } from './world.ts';
 
 export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
@@ -80,29 +80,6 @@ const ALL: readonly Spec[] = [
   access('read', 'the guest reads a page', Intent.Read, 10),
   access('write', 'the guest writes a page', Intent.Write, 10),
   access('fetch', 'the guest executes a page', Intent.Execute, 3),
-  {
-    id: 'table-read',
-    title: 'the guest’s stage-1 walker reads a table of the guest, in a slot that stays',
-    roles: ['vcpu'],
-    parameters: [page],
-    constrain: ([at = 0], { geometry }) => [outsideSlot(at, geometry)],
-    card: card.SHARED_ACCESS_CARD,
-    weight: 5,
-    isGuestAccess: true,
-    isIn: ({ hasReadOnly }) => hasReadOnly === true,
-    start: (self, world, [at = 0]) => accessPage(self, world, at, Intent.Read, true),
-  },
-  {
-    id: 'table-update',
-    title: 'the guest’s stage-1 walker sets a flag in a table of the guest',
-    roles: ['vcpu'],
-    parameters: [page],
-    card: card.layoutCard(card.SHARED_ACCESS_CARD),
-    weight: 5,
-    isGuestAccess: true,
-    isIn: ({ hasReadOnly }) => hasReadOnly === true,
-    start: (self, world, [at = 0]) => accessPage(self, world, at, Intent.Write, true),
-  },
   {
     id: 'unmap',
     title: 'the host takes pages away (notifier start, unmap, free, end)',
@@ -199,36 +176,7 @@ const ALL: readonly Spec[] = [
     isIn: ({ hasLayout }) => hasLayout,
     start: (self, world, [at = 0]) => changePage(self, world, at),
   },
-  {
-    id: 'slot-delete',
-    title: 'the memory slot is deleted: invalidate, wait for readers, unmap, remove',
-    roles: ['host'],
-    parameters: [],
-    card: card.DELETE_SLOT_CARD,
-    weight: 8,
-    isIn: ({ hasLayout }) => hasLayout,
-    start: (self, world) => deleteSlot(self, world),
-  },
-  {
-    id: 'slot-create',
-    title: 'the memory slot is created again',
-    roles: ['host'],
-    parameters: [],
-    card: card.CREATE_SLOT_CARD,
-    weight: 4,
-    isIn: ({ hasLayout }) => hasLayout,
-    start: (self, world) => createSlot(self, world, Slot.Valid),
-  },
-  {
-    id: 'slot-create-read-only',
-    title: 'the memory slot is created again, for reading',
-    roles: ['host'],
-    parameters: [],
-    card: card.CREATE_READ_ONLY_SLOT_CARD,
-    weight: 4,
-    isIn: ({ hasReadOnly }) => hasReadOnly === true,
-    start: (self, world) => createSlot(self, world, Slot.ReadOnly),
-  },
+  ...SLOT_OPERATIONS,
   {
     id: 'retract',
     title: 'the host takes a page table of its own away; the pages stay',

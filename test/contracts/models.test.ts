@@ -270,7 +270,7 @@ function isFlaw(system: System, bug: Bug): boolean {
 function sourcesOf(system: System): readonly { file: string; text: string }[] {
   const folder = join('models', system.id);
   return readdirSync(folder)
-    .filter((name) => name.endsWith('.ts') && name !== 'bugs.ts')
+    .filter((name) => name.endsWith('.ts') && !name.startsWith('bugs'))
     .map((name) => join(folder, name))
     .map((file) => ({ file, text: readFileSync(file, 'utf8') }));
 }
