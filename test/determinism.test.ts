@@ -81,7 +81,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 exclusive-toy-delayed': '1d010441152bfec1',
   'kvm-arm64 parallel-toy-delayed': '21a583613bd9d6db',
   'kvm-arm64 parallel-toy-slots': '1461baab13ba5f49',
-  'kvm-arm64 parallel-toy-read-only': '376d183f2b70a667',
+  'kvm-arm64 parallel-toy-read-only': '3c5a39291d44f257',
   'kvm-arm64 exclusive-toy-device': '0b3dd8fd3c49dc37',
   'kvm-arm64 parallel-toy-device': '3addf36d281aba2d',
   'kvm-arm64 parallel-toy-retracted': '2208c79517a27165',

@@ -86,10 +86,13 @@ function sharesFaults({ generation }: KvmWorld): boolean {
   return generation.faultLock === FaultLock.Shared;
 }
 
-/** Tells oracles, as the lock is dropped, whether the handler believes that it repaired the entry. */
-function claimOutcome(self: Actor, page: number, outcome: number): void {
+/**
+ * Tells oracles, as the lock is dropped, whether the handler believes that it repaired the entry.
+ * @param isEnough the access needs no more rights than it was given
+ */
+function claimOutcome(self: Actor, page: number, outcome: number, isEnough = true): void {
   if (outcome === Result.Again) self.claim(Claim.FaultRetry, RetryReason.Moved, page, 0);
-  else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, 1, 0);
+  else if (outcome === Result.Ok) self.claim(Claim.FaultHandled, page, isEnough ? 1 : 0, 0);
 }
 
 /**
@@ -211,7 +214,8 @@ function* handleMissing(
   const isMarkedLate = isMarked && outcome === Result.Ok;
   if (isMarkedLate && marks === MarkTime.UnderLock) yield* markDirty(self, world, page);
   yield* self.release(at.unlock, world.lock.Mmu);
-  claimOutcome(self, page, outcome);
+  // E27: a walker that wants to update the table comes back
+  claimOutcome(self, page, outcome, isWritable || isPermission || !isTableWalk);
   if (isMarkedLate && marks === MarkTime.AfterUnlock) yield* markDirty(self, world, page);
   return outcome === Result.Again ? Result.Ok : outcome;
 }
