@@ -52,4 +52,11 @@ export const VARIANTS = [
     configuration: 'parallel-toy-read-only',
     caughtBy: ['abstract-map'],
   },
+  {
+    id: 'V08-slot-moved-under-faults',
+    title: 'a slot is moved without waiting for faults that found it where it was',
+    upstream: 'variant of spec/arm.md 3.1 and 4.1 step 4 (no single commit)',
+    configuration: 'parallel-toy-moves',
+    caughtBy: ['freed-page'],
+  },
 ] as const satisfies readonly Bug[];

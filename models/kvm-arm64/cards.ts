@@ -138,6 +138,45 @@ export const DELETE_SLOT_CARD: Card = {
   results: [Result.Ok, Result.Invalid],
 };
 
+/** Both places of a slot that is moved, and what lies between: a block further. */
+const bothPlaces = (_args: readonly number[], geometry: Geometry): Range => {
+  const [first, pages] = deletedSlot([], geometry);
+  return [first, pages + (1 << geometry.bitsPerLevel)];
+};
+
+/** The same wherever the slot lies, so that no page can be named beforehand. */
+const { achieves: _absent, ...WEAK_UNMAP_CARD } = UNMAP_CARD;
+export const DELETE_MOVING_SLOT_CARD: Card = {
+  ...WEAK_UNMAP_CARD,
+  pages: bothPlaces,
+  reach: bothPlaces,
+  claims: DELETE_SLOT_CARD.claims,
+  results: DELETE_SLOT_CARD.results,
+};
+
+/** 4.3 change-pte of a host page that the guest sees at one of several addresses. */
+export const CHANGE_MOVING_CARD: Card = {
+  ...WEAK_UNMAP_CARD,
+  pages: wholeSlot,
+  reach: wholeSlot,
+  inside: CHANGE_CARD.inside,
+  claims: CHANGE_CARD.claims,
+  results: CHANGE_CARD.results,
+};
+
+/** 3.1: nothing is mapped for a slot where it was; the argument is the place to which it goes. */
+const leftPlace = ([to]: readonly number[], geometry: Geometry): Range => {
+  const [first, pages] = deletedSlot([], geometry);
+  return [to === 0 ? first + (1 << geometry.bitsPerLevel) : first, pages];
+};
+export const MOVE_SLOT_CARD: Card = {
+  ...UNMAP_CARD,
+  pages: leftPlace,
+  reach: leftPlace,
+  claims: [Claim.HostRevokes, Claim.HostGrants],
+  results: [Result.Ok, Result.Invalid],
+};
+
 export const CREATE_SLOT_CARD: Card = {
   ...NOTHING,
   claims: [Claim.HostGrants],

@@ -20,6 +20,8 @@ export interface KvmConfiguration extends Configuration {
   readonly hasLayout: boolean;
   /** Programs contain accesses, slots that come and go, and replaced pages only. */
   readonly isAboutSlots: boolean;
+  /** The slot may be moved to another place. */
+  readonly hasMoves?: true;
   /** The slot may be created read-only, and its neighbour is. */
   readonly hasReadOnly?: true;
   /** The host's page tables are pages, which it may take away. */
@@ -250,6 +252,20 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       hasLayout: true,
       hasReadOnly: true,
       weight: 30,
+      frames: 112,
+    },
+  ),
+  configuration(
+    'parallel-toy-moves',
+    'parallel-toy-slots with a slot that is moved as well',
+    toy(2, 1),
+    {
+      generation: PARALLEL,
+      parameters: [VMAS],
+      hasLayout: true,
+      isAboutSlots: true,
+      hasMoves: true,
+      weight: 20,
       frames: 112,
     },
   ),

@@ -25,8 +25,9 @@ import { isBlock, resolvePage } from './host-memory.ts';
 import { walkHostTable } from './host-tables.ts';
 import { WALKS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
+import { hostPageAt, isUsable, placeOf, Slot, stateOf } from './slots.ts';
 import { unmapRange } from './unmap.ts';
-import { isUsable, type KvmWorld, Slot, Vma } from './world.ts';
+import { type KvmWorld, Vma } from './world.ts';
 
 export const faultSites = sites('fault', [
   'enterSlots',
@@ -138,8 +139,10 @@ function* handleMissing(
     : world.isRom(page)
       ? Slot.ReadOnly
       : Slot.Valid;
-  const isReadOnly = slot === Slot.ReadOnly;
+  const isReadOnly = stateOf(slot) === Slot.ReadOnly;
   if (!isUsable(slot) || (isReadOnly && isWrite)) return Result.Refused;
+  const hostPage = world.isInSlot(page) ? hostPageAt(geometry, page, placeOf(slot)) : page;
+  if (hostPage < 0) return Result.Refused;
   // what cannot be written is not logged
   const isLogging = (yield* self.readOnce(at.readLogging, world.logging)) !== 0 && !isReadOnly;
 
@@ -156,10 +159,10 @@ function* handleMissing(
   const found =
     world.vma === 0
       ? (yield* self.readOnce(at.readSequence, world.sequence)) << 1
-      : yield* lookUp(self, world, page);
+      : yield* lookUp(self, world, hostPage);
   const isBlockVma = (found & 1) !== 0;
   const sequence = found >>> 1;
-  const frame = yield* resolvePage(self, world, page);
+  const frame = yield* resolvePage(self, world, hostPage);
   if (frame < 0) return Result.NoMemory;
   // f7-f8: the host's page is writable, whatever its slot is
   const isGiven = !isReadOnly || world.bug('V06-right-of-host-page-given');
@@ -245,8 +248,10 @@ function readHostBlock(self: Actor, world: KvmWorld, page: number): Step<number>
 
 /** f3: a block lies inside one slot. */
 function mayBeBlock(world: KvmWorld, page: number): boolean {
+  if (world.slot === 0) return true;
   const [first] = slotRange(world.geometry);
-  return world.slot === 0 || regionOf(world.geometry, page) !== regionOf(world.geometry, first);
+  const further = regionOf(world.geometry, page) - regionOf(world.geometry, first);
+  return further !== 0 && !(world.movesSlot && further === 1);
 }
 
 /**

@@ -248,6 +248,29 @@ export const GOALS: readonly Goal<KvmConfiguration>[] = Object.freeze([
     isIn: ({ hasLayout }) => hasLayout,
   },
   {
+    id: 'M4-slot-moves-under-fault',
+    title: 'a slot is about to be moved while a fault that found it where it was maps a page there',
+    steps: [
+      reads('a', 'fault.readSlot', 'slot'),
+      changes('b', 'move.invalidate', 'slot'),
+      unlocks('a', 'fault.unlock'),
+      changes('b', 'move.place', 'slot'),
+    ],
+    isIn: ({ hasMoves }) => hasMoves === true,
+  },
+  {
+    id: 'M5-sent-back-before-the-move',
+    title:
+      'a fault found a slot that is about to be moved, and gives up because its host page was replaced',
+    steps: [
+      reads('a', 'fault.readSlot', 'slot'),
+      changes('b', 'move.invalidate', 'slot'),
+      retries('a', RetryReason.Invalidation),
+      changes('b', 'move.place', 'slot'),
+    ],
+    isIn: ({ hasMoves }) => hasMoves === true,
+  },
+  {
     id: 'G1-runs-through-roll-over',
     title: 'a vCPU uses its guest while VMIDs roll over elsewhere',
     steps: [

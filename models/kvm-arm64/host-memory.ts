@@ -100,18 +100,20 @@ function* installBlock(self: Actor, world: KvmWorld, page: number): Operation<nu
 
 function claimBlock(self: Actor, world: KvmWorld, first: number, run: number): void {
   const { bitsPerLevel } = world.geometry;
-  if (world.configuration.hasReadOnly !== true) {
+  if (world.configuration.hasReadOnly !== true && !world.movesSlot) {
     self.claim(Claim.HostGrants, first, run, 1 | (bitsPerLevel << 1));
     return;
   }
-  // what the guest may do with its pages differs
-  for (let i = 0; i < blockPages(world.geometry); i += 1)
-    claimPage(self, world, first + i, run + i);
+  // what the guest may do with its pages differs, or where it sees them
+  for (let i = 0; i < blockPages(world.geometry); i += 1) {
+    const page = first + i;
+    if (!world.isSlotRevoked || !world.isInSlot(page)) claimPage(self, world, page, run + i);
+  }
 }
 
 /** The host backs the page, which the guest may write unless its slot is read-only. */
 export function claimPage(self: Actor, world: KvmWorld, page: number, frame: number): void {
-  self.claim(Claim.HostGrants, page, frame, world.mayWrite(page) ? 1 : 0);
+  self.claim(Claim.HostGrants, world.inputPage(page), frame, world.mayWrite(page) ? 1 : 0);
 }
 
 function* installPage(self: Actor, world: KvmWorld, page: number): Operation<number> {
@@ -158,7 +160,7 @@ export function* revokePage(self: Actor, world: KvmWorld, page: number): Operati
   const frame = frameFor(world, page, pageWord, blockWord);
   if (frame >= 0) {
     yield* self.store(here.clear, world.hostPage + page, GONE);
-    self.claim(Claim.HostRevokes, page, frame, 0);
+    self.claim(Claim.HostRevokes, world.inputPage(page), frame, 0);
   }
   yield* self.release(here.unlockTable, world.lock.HostTable);
   // what is left of a block by rule is no block any more
@@ -204,7 +206,7 @@ export function* replacePage(
   const old = frameFor(world, page, pageWord, blockWord);
   if (old >= 0) {
     yield* self.store(here.replace, world.hostPage + page, next + 1);
-    self.claim(Claim.HostRevokes, page, old, 0);
+    self.claim(Claim.HostRevokes, world.inputPage(page), old, 0);
     // without a slot the guest has no claim to it
     if (!world.isSlotRevoked || !world.isInSlot(page)) claimPage(self, world, page, next);
   }

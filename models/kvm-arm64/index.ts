@@ -19,6 +19,7 @@ import { layoutSites } from './layout.ts';
 import { machineSpec } from './machine.ts';
 import { mapSites } from './map.ts';
 import { takingSites } from './map-taking.ts';
+import { moveSites } from './moves.ts';
 import { ageSites, notifierSites } from './notifier.ts';
 import { hardwareSites, OPERATIONS } from './operations.ts';
 import { rangeSites } from './range.ts';
@@ -64,6 +65,7 @@ export const kvmArm64 = defineSystem({
     layoutSites,
     logSites,
     mapSites,
+    moveSites,
     notifierSites,
     putSites,
     rangeSites,

@@ -5,7 +5,7 @@
  * Mirrors: Linux 6.2 to 6.9: the parts of mm that KVM's notifiers see (munmap and mmap, change-pte), and
  *          virt/kvm/kvm_main.c, deletion and creation of a slot.
  * Leaves out: copy on write (a replaced page stays writable for the host); a log of its own for the slot
- *          that comes and goes; moved slots, which are a deletion and a creation; MMIO beyond the refusal of the
+ *          that comes and goes; moved slots (moves.ts); MMIO beyond the refusal of the
  *          access. A slot becomes read-only, or writable again, by deletion and creation only.
  * Source: spec/arm.md 4.1 (step 5: writes to a read-only slot), 4.2 f3-f6, 4.3, 3.1; zoo A09, A29.
  */
@@ -23,8 +23,9 @@ import { SLOTS_DOMAIN } from './machine.ts';
 import { mapRange } from './map.ts';
 import { beginInvalidation, endInvalidation, notifiedRange, notifierSites } from './notifier.ts';
 import { applyRange } from './range.ts';
+import { inputPageAt, isUsable, placeOf, placeRange, Slot, slotWord, stateOf } from './slots.ts';
 import { unmapRange } from './unmap.ts';
-import { isUsable, type KvmWorld, Slot, Vma } from './world.ts';
+import { type KvmWorld, Vma } from './world.ts';
 
 export const layoutSites = sites('layout', [
   'lockSpace',
@@ -82,6 +83,12 @@ export function* changePage(self: Actor, world: KvmWorld, page: number): Operati
   const [first, pages] = yield* notifiedRange(self, world, page, 1);
   yield* beginInvalidation(self, world);
   yield* applyRange(self, world, first, pages, unmapRange);
+  if (world.movesSlot) {
+    // the lock keeps a slot of which pages are mapped where it is
+    const slot = yield* self.readOnce(at.readSlotAgain, world.slot);
+    const [from, count] = movedRange(world, first, pages, placeOf(slot));
+    if (count > 0) yield* applyRange(self, world, from, count, unmapRange);
+  }
   yield* self.release(notifierSites.unlockStart, world.lock.Mmu);
   const old = yield* replacePage(self, world, page, next);
   if (old >= 0) yield* mapReplaced(self, world, page, next);
@@ -92,30 +99,47 @@ export function* changePage(self: Actor, world: KvmWorld, page: number): Operati
   return old >= 0 ? Result.Ok : Result.Invalid;
 }
 
+/** Input pages at which the slot's part of these host pages is seen at a place that is not theirs. [first, pages] */
+function movedRange(
+  { geometry }: KvmWorld,
+  first: number,
+  pages: number,
+  place: number,
+): readonly [number, number] {
+  const [slotFirst, slotPages] = slotRange(geometry);
+  const from = Math.max(first, slotFirst);
+  const end = Math.min(first + pages, slotFirst + slotPages);
+  return [inputPageAt(geometry, from, place), place === 0 ? 0 : Math.max(0, end - from)];
+}
+
 /** The callback: no page cache, so a table that is missing is left to the next fault. */
 function* mapReplaced(self: Actor, world: KvmWorld, page: number, frame: number): Operation<void> {
   yield* self.acquire(at.lockMap, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Map);
   const slot = yield* self.readOnce(at.readSlotAgain, world.slot);
   // a slot that is being deleted has been flushed: nothing may be mapped for it any more
-  const isThere = world.bug('A29-mapped-into-deleted-slot') ? slot !== Slot.None : isUsable(slot);
+  const isThere = world.bug('A29-mapped-into-deleted-slot')
+    ? stateOf(slot) !== Slot.None
+    : isUsable(slot);
   const mayMap = isThere || !world.isInSlot(page);
   const root = yield* self.readOnce(at.readRoot, world.root);
   if (mayMap && root !== 0) {
-    yield* mapRange(self, world, root, page, 1, frame, READ, Mode.Exclusive);
+    const target = inputPageAt(world.geometry, page, placeOf(slot));
+    yield* mapRange(self, world, root, target, 1, frame, READ, Mode.Exclusive);
   }
   yield* self.release(at.unlockMap, world.lock.Mmu);
 }
 
 /** Deletes the slot: no new fault finds it, none that did is left, and nothing is mapped for it. */
 export function* deleteSlot(self: Actor, world: KvmWorld): Operation<number> {
-  const [first, pages] = slotRange(world.geometry);
   yield* self.acquire(at.lockSlots, world.lock.Slots, Mode.Exclusive);
-  if (!isUsable(yield* self.readOnce(at.readSlot, world.slot))) {
+  const word = yield* self.readOnce(at.readSlot, world.slot);
+  if (!isUsable(word)) {
     yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
-  yield* self.store(at.invalidateSlot, world.slot, Slot.Invalid);
+  const [first, pages] = placeRange(world.geometry, placeOf(word));
+  yield* self.store(at.invalidateSlot, world.slot, slotWord(Slot.Invalid, placeOf(word)));
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Unmap);
@@ -138,6 +162,7 @@ export function* createSlot(self: Actor, world: KvmWorld, slot: number): Operati
   if (isFree) {
     yield* self.store(at.createSlot, world.slot, slot);
     world.isSlotReadOnly = slot === Slot.ReadOnly;
+    world.slotPlace = 0;
     claimSlot(self, world, Claim.HostGrants);
     if (world.configuration.hasReadOnly === true) claimRights(self, world);
   }
@@ -146,7 +171,7 @@ export function* createSlot(self: Actor, world: KvmWorld, slot: number): Operati
 }
 
 /** The guest may (not) use what backs the slot's pages at this instant. */
-function claimSlot(
+export function claimSlot(
   self: Actor,
   world: KvmWorld,
   claim: typeof Claim.HostGrants | typeof Claim.HostRevokes,
@@ -157,7 +182,7 @@ function claimSlot(
     const frame = grantedFrame(world, page);
     if (frame < 0) continue;
     if (claim === Claim.HostGrants) claimPage(self, world, page, frame);
-    else self.claim(Claim.HostRevokes, page, frame, 0);
+    else self.claim(Claim.HostRevokes, world.inputPage(page), frame, 0);
   }
 }
 

@@ -5,8 +5,10 @@ import * as card from './cards.ts';
 import type { KvmConfiguration } from './configurations.ts';
 import { accessPage } from './guest.ts';
 import { createSlot, deleteSlot } from './layout.ts';
-import { outsideSlot, page } from './parameters.ts';
-import { type KvmWorld, Slot } from './world.ts';
+import { moveSlot } from './moves.ts';
+import { outsideSlot, page, slotPlace } from './parameters.ts';
+import { Slot } from './slots.ts';
+import type { KvmWorld } from './world.ts';
 
 export const SLOT_OPERATIONS: readonly OperationSpec<KvmConfiguration, KvmWorld>[] = [
   {
@@ -15,6 +17,8 @@ export const SLOT_OPERATIONS: readonly OperationSpec<KvmConfiguration, KvmWorld>
     roles: ['host'],
     parameters: [],
     card: card.DELETE_SLOT_CARD,
+    cardIn: ({ hasMoves }) =>
+      hasMoves === true ? card.DELETE_MOVING_SLOT_CARD : card.DELETE_SLOT_CARD,
     weight: 8,
     isIn: ({ hasLayout }) => hasLayout,
     start: (self, world) => deleteSlot(self, world),
@@ -61,5 +65,15 @@ export const SLOT_OPERATIONS: readonly OperationSpec<KvmConfiguration, KvmWorld>
     isGuestAccess: true,
     isIn: ({ hasReadOnly }) => hasReadOnly === true,
     start: (self, world, [at = 0]) => accessPage(self, world, at, Intent.Write, true),
+  },
+  {
+    id: 'slot-move',
+    title: 'the memory slot is moved: invalidate, wait for readers, unmap, put to use elsewhere',
+    roles: ['host'],
+    parameters: [slotPlace],
+    card: card.MOVE_SLOT_CARD,
+    weight: 10,
+    isIn: ({ hasMoves }) => hasMoves === true,
+    start: (self, world, [to = 0]) => moveSlot(self, world, to),
   },
 ];

@@ -17,6 +17,7 @@ import { STAGE2, treeOfActor } from './machine.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { SLOT_OPERATIONS } from './operations-slots.ts';
 import {
+  backedPage,
   count,
   exitCount,
   hypervisorPage,
@@ -172,6 +173,8 @@ const ALL: readonly Spec[] = [
     roles: ['host'],
     parameters: [page],
     card: card.CHANGE_CARD,
+    cardIn: ({ hasMoves }) => (hasMoves === true ? card.CHANGE_MOVING_CARD : card.CHANGE_CARD),
+    constrain: backedPage,
     weight: 8,
     isIn: ({ hasLayout }) => hasLayout,
     start: (self, world, [at = 0]) => changePage(self, world, at),
@@ -323,6 +326,7 @@ const ABOUT_SLOTS: readonly string[] = [
   'change',
   'slot-delete',
   'slot-create',
+  'slot-move',
   'callbacks',
   'put',
 ];

@@ -5,6 +5,7 @@ import type { Parameter } from '../system.ts';
 import type { KvmConfiguration } from './configurations.ts';
 import { blockPages, deviceRange, slotRange } from './geometry.ts';
 import { HYPERVISOR_GEOMETRY } from './machine.ts';
+import { hostPageAt } from './slots.ts';
 import { BOOT_PAGE } from './world.ts';
 
 /** Pages at which things happen, the likeliest first: both ends of a block, and the next one's first pages. */
@@ -13,6 +14,7 @@ function interestingPages(configuration: KvmConfiguration): readonly number[] {
   const { windowPages } = configuration.geometry;
   // the slot that comes and goes, its neighbour in the same table, and a page outside
   const first = configuration.hasLayout ? [size, 2 * size - 1, 0] : [];
+  if (configuration.hasMoves === true) first.splice(1, 0, 2 * size);
   const devices = configuration.hasDevice ? deviceRange(configuration.geometry) : [];
   const pages = [
     ...devices.slice(0, 1),
@@ -66,6 +68,14 @@ export const hypervisorPage: Parameter<KvmConfiguration> = {
   max: () => HYPERVISOR_GEOMETRY.windowPages - 1,
 };
 
+/** Places of a slot that is moved: where it is created, and another. */
+export const slotPlace: Parameter<KvmConfiguration> = {
+  name: 'place',
+  kind: 'count',
+  arbitrary: () => fc.constantFrom(1, 1, 0),
+  max: () => 1,
+};
+
 export const place: Parameter<KvmConfiguration> = {
   name: 'pe',
   kind: 'count',
@@ -85,6 +95,15 @@ export function isAlone({ guests, hasDevice }: KvmConfiguration): boolean {
 export function outsideSlot(page: number, geometry: Geometry): number {
   const [first, pages] = slotRange(geometry);
   return page >= first && page < first + pages ? page + pages : page;
+}
+
+/** A slot that is moved lies over the host pages of its first place. */
+export function backedPage(
+  [at = 0]: readonly number[],
+  { geometry, hasMoves }: KvmConfiguration,
+): readonly number[] {
+  const moved = hasMoves === true ? hostPageAt(geometry, at, 1) : -1;
+  return [moved >= 0 ? moved : at];
 }
 
 export function insideWindow(

@@ -18,7 +18,7 @@ import type { BugId } from './bugs.ts';
 import type { KvmConfiguration } from './configurations.ts';
 import { describeEntry } from './describe.ts';
 import { FaultLock, type Generation, VmidDesign } from './generation.ts';
-import { blockPages, deviceRange, romRange, slotRange } from './geometry.ts';
+import { blockPages, deviceRange, romRange } from './geometry.ts';
 import {
   type GuestLocks,
   HYPERVISOR,
@@ -30,6 +30,7 @@ import {
   VMID,
 } from './machine.ts';
 import { Sharing } from './sharing.ts';
+import { hostPageAt, inputPageAt, Slot } from './slots.ts';
 import type { Stage2 } from './stage2.ts';
 import type { GuestNumber } from './vmid.ts';
 import { TableWalk } from './walker.ts';
@@ -39,14 +40,6 @@ export const BOOT_PAGE = 12;
 
 /** What a VMA word says: pages of their own (or blocks where the host likes), or one block by rule. */
 export const Vma = { Pages: 0, Block: 1 } as const;
-
-/** What the slot word says: no slot, one that may be used, one that is being deleted, one that may be read. */
-export const Slot = { None: 0, Valid: 1, Invalid: 2, ReadOnly: 3 } as const;
-
-/** Whether pages may be mapped for a slot with this word. */
-export function isUsable(slot: number): boolean {
-  return slot === Slot.Valid || slot === Slot.ReadOnly;
-}
 
 /**
  * One guest and what the host knows of it. Where there are two, the first is the world that the machine
@@ -108,6 +101,8 @@ export class KvmWorld implements World, Stage2 {
   isSlotRevoked = false;
   /** ... and: the guest may not write the slot that comes and goes. */
   isSlotReadOnly = false;
+  /** ... and: the place at which it lies. */
+  slotPlace = 0;
   /** Regions that the host may back with a block, as a bit mask. */
   hugeRegions = 0;
   /** Blocks are split when logging starts, not by the faults that follow. */
@@ -240,10 +235,22 @@ export class KvmWorld implements World, Stage2 {
     return this.#deviceBase + page - this.device.first;
   }
 
-  /** Whether the page belongs to the slot that comes and goes. */
+  /** Whether the input page belongs to the slot that comes and goes, wherever that lies. */
   isInSlot(page: number): boolean {
-    const [first, pages] = slotRange(this.geometry);
-    return this.slot !== 0 && page >= first && page < first + pages;
+    if (this.slot === 0) return false;
+    const { geometry } = this;
+    return (
+      hostPageAt(geometry, page, 0) >= 0 || (this.movesSlot && hostPageAt(geometry, page, 1) >= 0)
+    );
+  }
+
+  get movesSlot(): boolean {
+    return this.configuration.hasMoves === true;
+  }
+
+  /** Input page of a host page, for claims: what oracles were told last about where the slot lies. */
+  inputPage(hostPage: number): number {
+    return this.slotPlace === 0 ? hostPage : inputPageAt(this.geometry, hostPage, this.slotPlace);
   }
 
   /** Whether the page belongs to the slot that is read-only and stays. */
@@ -280,6 +287,7 @@ export class KvmWorld implements World, Stage2 {
     for (const cache of this.caches) if (cache.length > 0) cache.length = 0;
     this.isSlotRevoked = false;
     this.isSlotReadOnly = false;
+    this.slotPlace = 0;
     const root = this.#resetGuest(parameters);
     const hypervisorRoot = this.#plant(HYPERVISOR, HYPERVISOR_GEOMETRY, this.hypervisorRoot);
     this.#mapAtBoot(hypervisorRoot);

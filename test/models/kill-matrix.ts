@@ -60,6 +60,7 @@ export const KILLS: Readonly<Record<string, readonly string[]>> = {
   'V05-device-as-memory': ['permissions'],
   'V06-right-of-host-page-given': ['freed-page'],
   'V07-table-walk-counts-as-write': ['abstract-map'],
+  'V08-slot-moved-under-faults': ['freed-page'],
   'A11b-generation-without-release': ['vmid'],
   'A27-folded-level-cleared-elsewhere': ['abstract-map', 'progress'],
   'M13-host-table-walked-with-interrupts': ['freed-table'],
