@@ -35,6 +35,7 @@ export const breakBeforeMake: OracleSpec = {
   id: 'break-before-make',
   claim: 'a valid descriptor is made only after the conflicting old one was broken and invalidated',
   listens: [Event.Descriptor, Event.Register, Event.RegisterEffect],
+  concerns: ({ machine }) => machine.hardware.breaksBeforeMake,
   create: (scene) => new BreakBeforeMake(scene),
 };
 
@@ -138,7 +139,7 @@ class BreakBeforeMake implements Oracle {
     const { machine, report } = this.#scene;
     const tree = machine.tables.trees[placeTree(where)]!;
     // no PE can use a tree that is not loadable (E4)
-    if (!tree.live || !tree.loadable || !machine.hardware.breaksBeforeMake) return;
+    if (!tree.live || !tree.loadable) return;
     this.judgements += 1;
     const level = placeLevel(where);
     const first = machine.tables.changedFirst;

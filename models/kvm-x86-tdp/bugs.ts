@@ -150,6 +150,13 @@ export const BUGS = [
     caughtBy: ['abstract-map', 'permissions', 'progress'],
   },
   {
+    id: 'E03-recovery-during-invalidation',
+    title: 'recovery makes a large leaf although the host is taking the pages away',
+    upstream:
+      'no entry: a hypothesis about recovery in place (v6.13). Amendment E3 lets it map pages anew where the host maps the whole large page, which it does until its invalidation ends',
+    caughtBy: ['freed-page'],
+  },
+  {
     id: 'E09-frozen-value-has-accessed',
     title:
       'the frozen value contains the accessed flag: lockless aging turns it into one that nobody knows',
