@@ -72,6 +72,9 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
   /** Retries since another actor last changed anything. */
   retries = 0;
   retriesSeen = 0;
+  /** Events of the machine when it last tried again, and when it began to do so in vain; -1 if it did not. */
+  retriedAt = -1;
+  futileSince = -1;
   /** Changes of visible words by this actor. */
   changes = 0;
 

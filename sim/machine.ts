@@ -233,6 +233,8 @@ export class Machine implements Scheduling {
       actor.generator = undefined;
       actor.retries = 0;
       actor.retriesSeen = 0;
+      actor.retriedAt = -1;
+      actor.futileSince = -1;
       actor.changes = 0;
     }
   }

@@ -4,7 +4,7 @@
  * effect is in stores.ts.
  */
 import { Access, Domain, isFull, type Register } from './access.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, ActorRole } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
 import { tlbDrop } from './hardware.ts';
@@ -317,6 +317,22 @@ function retry(machine: Machine, actor: Actor): void {
   const others = machine.changes - actor.changes;
   actor.retries = machine.inTail && others === actor.retriesSeen ? actor.retries + 1 : 0;
   actor.retriesSeen = others;
+  actor.retriedAt = machine.events;
+  if (actor.retries === 0) actor.futileSince = machine.events;
   machine.emit(Event.Retry, actor.site, actor.retries, 0, 0, 0);
-  if (actor.retries > RETRY_BOUND) machine.emit(Event.Stuck, actor.site, actor.retries, 0, 0, 0);
+  if (actor.retries > RETRY_BOUND && !mayBeHelped(machine, actor))
+    machine.emit(Event.Stuck, actor.site, actor.retries, 0, 0, 0);
+}
+
+/** Another actor goes on, and has not tried again itself since this one began to: what it waits for may yet come. */
+function mayBeHelped(machine: Machine, { index, futileSince }: Actor): boolean {
+  return machine.actors.some(
+    (other) =>
+      other.index !== index &&
+      !other.isHardware &&
+      other.role !== ActorRole.Rcu &&
+      !other.ended &&
+      !other.blocked &&
+      other.retriedAt < futileSince,
+  );
 }

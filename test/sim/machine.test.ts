@@ -492,6 +492,24 @@ test('a change by somebody else begins the count of retries anew', (t) => {
   t.true(bench.machine.finished);
 });
 
+test('who waits for somebody that goes on without a change is not stuck; who waits with others that wait, is', (t) => {
+  const bench = new Workbench();
+  const word = bench.variable(0);
+  function* reader(self: Actor): Operation<number> {
+    for (let i = 0; i < 60; i += 1) yield* self.readOnce(at.read, word);
+    yield* self.store(at.store, word, 1);
+    return 0;
+  }
+  bench.run({ vcpu0: [spin(word)], host0: [reader] }, new Granting(0), { steps: 20, tail: 500 });
+  t.true(bench.rows(Event.Retry).length > 2 * RETRY_BOUND);
+  t.is(bench.rows(Event.Stuck).length, 0);
+  t.true(bench.machine.finished);
+  const both = new Workbench();
+  const spins = spin(both.variable(0));
+  both.run({ vcpu0: [spins], host0: [spins] }, new Granting(0), { steps: 20, tail: 100 });
+  t.true(both.rows(Event.Stuck).length > 0);
+});
+
 // ---- allocation ----
 
 /** Allocates a table page, writes it, gives it back, and allocates again. */
