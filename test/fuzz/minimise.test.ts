@@ -212,3 +212,15 @@ test('a budget is kept, and what was reached until then still fails', (t) => {
     t.is(result!.run.violation!.rule, value.expect!.rule);
   }
 });
+
+test('a page that the operation may not name is no smaller argument', (t) => {
+  const { value } = FAILING.find(({ name }) => name.includes('V07-table-walk-counts-as-write'))!;
+  const operations = [{ key: 't1', operation: 'table-read', args: [7] }];
+  // pages 4 and 5 would fail as well, but belong to a slot that tables may not lie in
+  const plan = { ...value, parameters: { readonly: 1 }, program: [{ actor: 'vcpu0', operations }] };
+  const sessions = new Sessions();
+  const found = minimise(sessions, sessionOf(sessions, value), plan, undefined, {
+    budget: MINIMISE_BUDGET,
+  });
+  t.deepEqual(found?.plan.program[0]?.operations[0]?.args, [6]);
+});
