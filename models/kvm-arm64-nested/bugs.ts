@@ -187,6 +187,13 @@ export const BUGS = [
     caughtBy: ['dirty-log'],
   },
   {
+    id: 'S14-permission-fault-tops-up-nothing',
+    title: 'a permission fault on a page takes no pages along, as without nesting',
+    upstream:
+      'no entry: a hypothesis. spec/arm.md 4.1 f2, where nothing but the fault itself needs tables; a shadow can lose its own to an invalidation of the guest that was counted before',
+    caughtBy: ['abstract-map'],
+  },
+  {
     id: 'R01-vmid-is-the-key',
     title:
       'an MMU is found by the VMID alone, and by its low bits: vCPUs run with what another table made',

@@ -74,9 +74,10 @@ export function* resolveNested(
   if (readsLate) seen = yield* self.readOnce(at.countInvalidations, world.invalidations);
   if (!allows(found, intent)) return Result.Refused;
 
-  // f2
+  // f2, for every fault: the tables of a shadow may go while its entry only lacks a right
   const isOfPage = faultClass(fault) === FaultClass.Permission && faultPages(world, fault) === 1;
-  if (!isOfPage && isCacheShort(self, host)) {
+  const needsNothing = isOfPage && world.bug('S14-permission-fault-tops-up-nothing');
+  if (!needsNothing && isCacheShort(self, host)) {
     if (!(yield* fillCache(self, host))) return Result.NoMemory;
   }
   const isLogging = (yield* self.readOnce(at.readLogging, host.logging)) !== 0;

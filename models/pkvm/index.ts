@@ -24,7 +24,7 @@ export const pkvm = defineSystem({
   id: 'pkvm',
   title: 'pKVM at EL2: allocators, page ownership, guests of a hostile host',
   mirrors: 'Linux 6.15 to 7.x, arch/arm64/kvm/hyp/nvhe (spec/arm.md 6)',
-  isListed: false,
+  isListed: true,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
   epilogue: { vcpu: 'leave' },
