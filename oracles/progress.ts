@@ -296,8 +296,10 @@ class Progress implements Oracle {
     return this.#differsFrom(at, tree.entries[page]!, tree.levels[page]!);
   }
 
+  /** An empty entry at an upper level is another one: the table is gone in which somebody was about to map the page. */
   #differsFrom(at: number, entry: number, level: number): boolean {
-    return entry !== this.#entry[at] || (entry !== 0 && level !== this.#level[at]);
+    const before = this.#level[at]!;
+    return entry !== this.#entry[at] || (entry === 0 ? level < before : level !== before);
   }
 
   #isTreeLock(actor: number, lock: number): boolean {
