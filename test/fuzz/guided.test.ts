@@ -104,7 +104,9 @@ test('a configuration that shows something new is run more often, and none is st
     const executor = new Executor(3, [target], undefined, new Sessions());
     executor.use({ epoch: 0, seeds: [], scores });
     const counts = target.configurations.map(() => 0);
-    for (let index = 0; index < 8000; index += 4) counts[executor.armOf(index)]! += 1;
+    // executions that follow each other are of one configuration
+    const step = 4 * SCHEDULES;
+    for (let i = 0; i < 2000; i += 1) counts[executor.armOf(i * step)]! += 1;
     return counts;
   };
   const before = shares([]);
