@@ -39,7 +39,7 @@ export interface Execution {
 export const SCHEDULES = 8;
 
 /** Programs in a row that are drawn for one configuration: what its machine needs is in the processor's caches then. */
-const STRETCH = 4;
+export const STRETCH = 4;
 
 /** Where programs are run. */
 export interface Place {

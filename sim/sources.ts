@@ -33,6 +33,10 @@ export class Sources {
     return this.firstEffect + pe * DELAYED_SOURCES + index;
   }
 
+  isArrival(source: number): boolean {
+    return source >= this.actors && source < this.firstEffect;
+  }
+
   /** Where an arrival or an effect is. */
   peOf(source: number): number {
     return source < this.firstEffect

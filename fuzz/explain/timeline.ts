@@ -178,8 +178,7 @@ function lanesOf(
   const numbers = new Map<number, number>();
   const lanes = events.map(({ source, pe, from }) => {
     const own = source < 0 ? machine.trace.actor(from) : source;
-    const isArrival = own >= machine.actorCount && own < machine.sources.firstEffect;
-    const key = isArrival ? -1 - pe : own;
+    const key = machine.sources.isArrival(own) ? -1 - pe : own;
     const known = numbers.get(key) ?? numbers.size;
     numbers.set(key, known);
     return known;

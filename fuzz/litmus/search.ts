@@ -85,7 +85,7 @@ class LitmusScheduler implements Scheduler {
     if (choice === enabled.length) this.#ended();
     if (choice < 0 || choice === enabled.length) machine.halted = true;
     const source = enabled[choice] ?? enabled[0]!;
-    this.#slot = isArrival(machine, source) ? machine.sources.indexOf(source) : -1;
+    this.#slot = machine.sources.isArrival(source) ? machine.sources.indexOf(source) : -1;
     return source;
   }
 
@@ -107,7 +107,7 @@ class LitmusScheduler implements Scheduler {
           enabled.length = 1;
           return enabled;
         }
-      } else if (isArrival(machine, source)) {
+      } else if (machine.sources.isArrival(source)) {
         if (machine.sources.indexOf(source) === this.#slot) {
           enabled[0] = source;
           enabled.length = 1;
@@ -130,10 +130,6 @@ class LitmusScheduler implements Scheduler {
     }
     return true;
   }
-}
-
-function isArrival({ sources }: Machine, source: number): boolean {
-  return source >= sources.actors && source < sources.firstEffect;
 }
 
 /** Collects what runs end in. */

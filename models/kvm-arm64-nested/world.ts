@@ -54,7 +54,6 @@ export class NestedWorld implements World {
   readonly host: KvmWorld;
   readonly countBase: WordAddress;
   readonly invariants: readonly Invariant[];
-  readonly claimsAtBoot: readonly ClaimCode[];
   /** First page of the array of MMUs, how many there are, and where the search for a free one begins. */
   readonly arrayBase: WordAddress;
   readonly arrayCount: WordAddress;
@@ -116,7 +115,10 @@ export class NestedWorld implements World {
       mustUnmap: false,
     }));
     this.invariants = nestedInvariants(this);
-    this.claimsAtBoot = this.host.claimsAtBoot;
+  }
+
+  get claimsAtBoot(): readonly ClaimCode[] {
+    return this.host.claimsAtBoot;
   }
 
   bug(id: BugId): boolean {

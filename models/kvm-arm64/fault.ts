@@ -134,14 +134,15 @@ function* handleMissing(
   const faultPages = levelPages(geometry, faultLevel(result));
   const isWrite = isTableWalk ? isTableWrite(world, isPermission) : intent === Intent.Write;
   // 4.1: no slot, one that is being deleted, or a write to a read-only one; the access would be emulated
-  const slot = world.isInSlot(page)
+  const isInSlot = world.isInSlot(page);
+  const slot = isInSlot
     ? yield* self.readOnce(at.readSlot, world.slot)
     : world.isRom(page)
       ? Slot.ReadOnly
       : Slot.Valid;
   const isReadOnly = stateOf(slot) === Slot.ReadOnly;
   if (!isUsable(slot) || (isReadOnly && isWrite)) return Result.Refused;
-  const hostPage = world.isInSlot(page) ? hostPageAt(geometry, page, placeOf(slot)) : page;
+  const hostPage = isInSlot ? hostPageAt(geometry, page, placeOf(slot)) : page;
   if (hostPage < 0) return Result.Refused;
   // what cannot be written is not logged
   const isLogging = (yield* self.readOnce(at.readLogging, world.logging)) !== 0 && !isReadOnly;

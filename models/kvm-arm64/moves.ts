@@ -7,15 +7,13 @@
  * Source: spec/arm.md 3.1, 4.1 step 4; as deletion and creation in 4.3.
  */
 import type { Actor, Operation } from '../../sim/actor.ts';
-import { Result, Work } from '../../sim/card.ts';
+import { Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { claimSlot } from './layout.ts';
+import { claimSlot, flushSlot } from './layout.ts';
 import { SLOTS_DOMAIN } from './machine.ts';
-import { applyRange } from './range.ts';
-import { isUsable, placeOf, placeRange, Slot, slotWord } from './slots.ts';
-import { unmapRange } from './unmap.ts';
+import { isUsable, placeOf, Slot, slotWord } from './slots.ts';
 import type { KvmWorld } from './world.ts';
 
 export const moveSites = sites('move', [
@@ -38,17 +36,12 @@ export function* moveSlot(self: Actor, world: KvmWorld, to: number): Operation<n
     yield* self.release(at.unlockSlots, world.lock.Slots);
     return Result.Invalid;
   }
-  const [first, pages] = placeRange(world.geometry, placeOf(word));
   yield* self.store(at.invalidate, world.slot, slotWord(Slot.Invalid, placeOf(word)));
   // faults that found the slot where it was map nothing after the flush
   if (!world.bug('V08-slot-moved-under-faults')) {
     yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   }
-  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
-  world.beginWork(self, Work.Unmap);
-  yield* applyRange(self, world, first, pages, unmapRange);
-  claimSlot(self, world, Claim.HostRevokes);
-  yield* self.release(at.unlock, world.lock.Mmu);
+  yield* flushSlot(self, world, at, placeOf(word));
   yield* self.store(at.place, world.slot, slotWord(Slot.Valid, to));
   world.slotPlace = to;
   claimSlot(self, world, Claim.HostGrants);

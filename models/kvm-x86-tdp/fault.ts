@@ -18,6 +18,7 @@ import { sites } from '../../sim/site.ts';
 import { machineLevel, regionOf, rootLevel } from './geometry.ts';
 import { isBlock, resolvePage } from './host-memory.ts';
 import { type Fault, mapLeaf, walkToGoal } from './map.ts';
+import { isInvalidated } from './notifier.ts';
 import { makeRoom } from './shadow.ts';
 import { allows, isPresentLeaf, isTable, isTracked, MMU_WRITABLE, untrack } from './spte.ts';
 import { type KvmWorld, Lock, RCU, Slot } from './world.ts';
@@ -139,9 +140,9 @@ export function* handleSlowly(self: Actor, world: KvmWorld, guest: GuestFault): 
     return retryLater(self, RetryReason.Slot, page);
   }
   if ((yield* self.readOnce(at.peekInProgress, world.inProgress)) !== 0) {
-    const start = yield* self.readOnce(at.peekStart, world.rangeStart);
-    const end = yield* self.readOnce(at.peekEnd, world.rangeEnd);
-    if (page >= start && page < end) return retryLater(self, RetryReason.Range, page);
+    const range = { start: at.peekStart, end: at.peekEnd };
+    if (yield* isInvalidated(self, world, range, page, page + 1))
+      return retryLater(self, RetryReason.Range, page);
   }
   // s6
   const frame = yield* resolvePage(self, world, page);
@@ -195,9 +196,8 @@ function* staleReason(
     if (isInvalid) return RetryReason.Root;
   }
   if ((yield* self.readOnce(at.readInProgress, world.inProgress)) !== 0) {
-    const start = yield* self.readOnce(at.readStart, world.rangeStart);
-    const end = yield* self.readOnce(at.readEnd, world.rangeEnd);
-    if (page >= start && page < end) return RetryReason.Range;
+    const range = { start: at.readStart, end: at.readEnd };
+    if (yield* isInvalidated(self, world, range, page, page + 1)) return RetryReason.Range;
   }
   const now = yield* self.readOnce(at.checkSequence, world.sequence);
   return now === sequence ? 0 : RetryReason.Sequence;

@@ -16,6 +16,7 @@ import { regionOf, span } from './geometry.ts';
 import { isBlock } from './host-memory.ts';
 import { TdpIterator } from './iterator.ts';
 import { fillSplit, leafForm, markMade } from './map.ts';
+import { isInvalidated } from './notifier.ts';
 import { NO_ROOT, nextRoot } from './roots.ts';
 import { AD_TYPE, isPresentLeaf, isTable, MMU_WRITABLE, makeLeaf } from './spte.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
@@ -114,12 +115,12 @@ export function* recoverLarge(self: Actor, world: KvmWorld): Operation<void> {
 }
 
 /** An invalidation of some of these pages has begun and not ended; the MMU lock is held. */
-function* isInvalidated(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<boolean> {
+function* isTakenAway(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<boolean> {
   const at = recoverSites;
   if ((yield* self.readOnce(at.readInProgress, world.inProgress)) === 0) return false;
-  const start = yield* self.readOnce(at.readStart, world.rangeStart);
-  const end = yield* self.readOnce(at.readEnd, world.rangeEnd);
-  return start < iter.gfn + span(world.geometry, iter.level) && iter.gfn < end;
+  const end = iter.gfn + span(world.geometry, iter.level);
+  const range = { start: at.readStart, end: at.readEnd };
+  return yield* isInvalidated(self, world, range, iter.gfn, end);
 }
 
 /** The leaf that can stand for a whole table, made from its first present one; 0 when none can. */
@@ -132,7 +133,7 @@ function* largeLeaf(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<
   if ((yield* self.readOnce(at.readNoLarge, world.noLarge + region)) !== 0) return 0;
   // the host still has the block that it is taking away, and the walk for that has passed some of it
   const asks = !world.bug('E03-recovery-during-invalidation');
-  if (asks && (yield* isInvalidated(self, world, iter))) return 0;
+  if (asks && (yield* isTakenAway(self, world, iter))) return 0;
   const table = frameOf(iter.snap);
   for (let index = 0; index < entriesPerTable(geometry); index += 1) {
     const child = yield* self.readOnce(at.readChild, machine.memory.address(table, index));

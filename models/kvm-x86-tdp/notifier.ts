@@ -10,7 +10,7 @@ import { Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { ACCESSED, DIRTY } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
-import { sites } from '../../sim/site.ts';
+import { type Site, sites } from '../../sim/site.ts';
 import { setExclusive } from './entries.ts';
 import { flushAll } from './flush.ts';
 import { blockPages, regionOf } from './geometry.ts';
@@ -83,6 +83,25 @@ function* beginInvalidation(
   }
   yield* self.store(at.writeStart, world.rangeStart, start);
   yield* self.store(at.writeEnd, world.rangeEnd, stop);
+}
+
+/** Sites at which an operation reads the range of the invalidations in progress. */
+export interface RangeSites {
+  readonly start: Site;
+  readonly end: Site;
+}
+
+/** Whether the invalidations in progress, of which the caller has seen the count, are about some of these pages. */
+export function* isInvalidated(
+  self: Actor,
+  world: KvmWorld,
+  sites: RangeSites,
+  first: number,
+  end: number,
+): Operation<boolean> {
+  const start = yield* self.readOnce(sites.start, world.rangeStart);
+  const stop = yield* self.readOnce(sites.end, world.rangeEnd);
+  return start < end && first < stop;
 }
 
 /** A block that is taken away in part is split first, so all of it is notified. */

@@ -10,6 +10,7 @@
  * Source: Arm ARM B2.3 (basic, pick, barrier-, DSB-, instruction-fetch-barrier- and ETS-ordered-before), and
  * spec/arm.md 1.7, 1.11.
  */
+import { isPlainStore } from './program.ts';
 import { operand, type Slot, Stage } from './slot.ts';
 import type { ThreadState } from './thread.ts';
 
@@ -23,9 +24,8 @@ export interface Rules {
 }
 
 /** A plain store at F2: the machine orders it among the stores of its PE, and makes it visible. */
-export function isIssued({ memory }: Slot, { fidelity }: Rules): boolean {
-  if (fidelity !== Fidelity.F2 || memory?.writes !== true) return false;
-  return memory.update === undefined && !memory.isExclusive;
+export function isIssued({ instruction }: Slot, { fidelity }: Rules): boolean {
+  return fidelity === Fidelity.F2 && isPlainStore(instruction);
 }
 
 /** The translation of this access may be read. */

@@ -45,6 +45,12 @@ export interface MemoryInstruction extends Base {
   readonly noReturn: boolean;
 }
 
+/** A store that is nothing else: no read-modify-write, and not the end of an exclusive pair. */
+export function isPlainStore(instruction: Instruction): boolean {
+  if (instruction.kind !== 'memory' || !instruction.writes) return false;
+  return instruction.update === undefined && !instruction.isExclusive;
+}
+
 export type BarrierKind = 'full' | 'load' | 'store';
 
 export type Condition = 'eq' | 'ne';

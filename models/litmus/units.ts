@@ -1,7 +1,7 @@
 /** Which actors a litmus test needs, and whether it fits the machine. */
 import { ACCESSED } from '../../sim/descriptor.ts';
 import { STORE_SLOTS } from '../../sim/stores.ts';
-import type { Instruction, LitmusTest } from './program.ts';
+import { isPlainStore, type LitmusTest } from './program.ts';
 import { Unsupported } from './syntax-error.ts';
 import { isAddress, Part, partOf } from './value.ts';
 
@@ -56,10 +56,6 @@ export function unitsOf(test: LitmusTest): Unit[] {
       units.push({ thread: updaterOf(test), index: -1, entry: location });
   });
   return units;
-}
-
-function isPlainStore(instruction: Instruction): boolean {
-  return instruction.kind === 'memory' && instruction.writes && instruction.update === undefined;
 }
 
 function updaterOf(test: LitmusTest): number {

@@ -1,7 +1,7 @@
 /** What a campaign learns: epochs, the corpus, mutants of it, and that executions depend on nothing else. */
 import test from 'ava';
 import { configurationsOf } from '../../campaign/options.ts';
-import { Executor, SCHEDULES } from '../../fuzz/execution.ts';
+import { Executor, SCHEDULES, STRETCH } from '../../fuzz/execution.ts';
 import { actorNames, Generator } from '../../fuzz/generate.ts';
 import { EPOCH, EPOCH_MAX, epochOf, epochStart } from '../../fuzz/guided/epochs.ts';
 import { type Fold, folded, NOTHING_LEARNT, type Seed } from '../../fuzz/guided/fold.ts';
@@ -105,7 +105,7 @@ test('a configuration that shows something new is run more often, and none is st
     executor.use({ epoch: 0, seeds: [], scores });
     const counts = target.configurations.map(() => 0);
     // executions that follow each other are of one configuration
-    const step = 4 * SCHEDULES;
+    const step = STRETCH * SCHEDULES;
     for (let i = 0; i < 2000; i += 1) counts[executor.armOf(i * step)]! += 1;
     return counts;
   };
