@@ -5,10 +5,11 @@
  * iterator: `next` asks the machine whether the actor goes on and, if so, performs the access at
  * once, without suspending the generators above it and without allocating (design: docs/architecture.md).
  */
-import { Access, Domain, Register } from './access.ts';
+import { Access, Domain, type Register } from './access.ts';
 import { assert } from './assert.ts';
 import type { ClaimCode } from './claims.ts';
 import type { Intent } from './descriptor.ts';
+import { enterGuest } from './guest-mode.ts';
 import { type Shareability, Tlbi } from './invalidation.ts';
 import type { Mode } from './locks.ts';
 import type { Machine } from './machine.ts';
@@ -293,7 +294,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
 
   /** A guest access to an input page: 0, or a fault (see `fault` in access.ts). */
   guestAccess(site: Site, page: number, intent: Intent, value: number): Step<number> {
-    if (this.machine.hardware.entersByItself) this.machine.enterGuest(this);
+    if (this.machine.hardware.entersByItself) enterGuest(this.machine, this.machine.pes[this.pe]!);
     this.address = -1;
     return this.#request(Access.Guest, site, page, intent, value, Regime.Guest);
   }
@@ -373,9 +374,7 @@ export class Actor implements Step<number>, Iterator<void, number, undefined> {
 
   /** A register of this PE; private, so reading it is no access. */
   get vttbr(): number {
-    const { delayed, vttbr } = this.machine.pes[this.pe]!;
-    const isPending = delayed.isPending[0] === true && delayed.register[0] === Register.Vttbr;
-    return isPending ? delayed.value[0]! : vttbr;
+    return this.machine.pes[this.pe]!.writtenVttbr;
   }
 
   /** The thread goes on on another PE, in the step that was made last. */

@@ -11,6 +11,7 @@ import { levelShift } from './geometry.ts';
 import { alignTo, tlbDrop, treeOf } from './hardware.ts';
 import { Shareability, Tlbi } from './invalidation.ts';
 import type { Machine } from './machine.ts';
+import { acknowledge, send } from './requests.ts';
 import { Regime } from './tables.ts';
 import { TlbKind } from './tlb.ts';
 import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
@@ -43,7 +44,7 @@ export function issue(machine: Machine, actor: Actor): void {
   for (let pe = 0; pe < machine.spec.pes; pe += 1) {
     if ((now & (1 << pe)) !== 0) drop(machine, slot, pe);
   }
-  machine.send(slot, pending);
+  send(machine, slot, pending);
 }
 
 function hasWork(machine: Machine, slot: number, pe: number): boolean {
@@ -107,5 +108,5 @@ export function arrive(machine: Machine, slot: number, pe: number): void {
     pes[pe]!.guest = false;
     machine.emit(Event.GuestExit, site, pe, 0, 0, 0);
   }
-  machine.acknowledge(slot, pe);
+  acknowledge(machine, slot, pe);
 }

@@ -8,6 +8,7 @@ import type { Actor } from './actor.ts';
 import { frameOf, Intent } from './descriptor.ts';
 import { Event } from './event.ts';
 import { levelShift } from './geometry.ts';
+import { leaveGuest } from './guest-mode.ts';
 import type { Machine } from './machine.ts';
 import { Role } from './pages.ts';
 import { type Site, siteOf, sites } from './site.ts';
@@ -119,7 +120,7 @@ export function tellFreed(machine: Machine, walk: Walk, site: Site, address: num
 
 export function raise(machine: Machine, actor: Actor, cause: FaultClass, level: number): number {
   if (actor.w === Regime.Guest) {
-    machine.leaveGuest(machine.pes[actor.pe]!);
+    leaveGuest(machine, machine.pes[actor.pe]!);
     machine.stir();
   }
   machine.emit(Event.Fault, actor.site, actor.x, cause, level, actor.y);

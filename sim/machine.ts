@@ -27,7 +27,7 @@ import { Sections } from './sections.ts';
 import { type Site, siteOf } from './site.ts';
 import { isOnItsWay, pendingOf, Sources } from './sources.ts';
 import type { ActorSpec, Listener, MachineSpec, ProgramEntry, RunLimits } from './spec.ts';
-import { delayedEvent, StoreOrder, Stores, synchronise, takeEffect } from './stores.ts';
+import { delayedEvent, StoreOrder, Stores, takeEffect } from './stores.ts';
 import { Tables } from './tables.ts';
 import { targetOf } from './target.ts';
 import { Trace } from './trace.ts';
@@ -42,7 +42,8 @@ const plainActor: ActorFactory = (machine, index, { name, role, pe, tree }) =>
 /** A retry loop that passes this bound in the fair tail, nobody else changing anything, is stuck. */
 export const RETRY_BOUND = 8;
 
-const RUN = siteOf('machine.run');
+/** Site of what belongs to no access. */
+export const RUN = siteOf('machine.run');
 
 /** The machine: PEs, memory, tables, locks, and the loop that runs a program. */
 export class Machine implements Scheduling {
@@ -375,34 +376,6 @@ export class Machine implements Scheduling {
     return complete;
   }
 
-  enterGuest(actor: Actor): void {
-    const pe = this.pes[actor.pe]!;
-    if (pe.guest) return;
-    this.crossException(pe);
-    pe.guest = true;
-    if (pe.masked) {
-      // what was held back by the mask comes now
-      pe.masked = false;
-      this.walksChanged(pe.index);
-    }
-    this.emit(Event.GuestEnter, RUN, pe.index, 0, 0, 0);
-    this.stir();
-  }
-
-  /** The guest is interrupted, faults, or leaves by itself. */
-  leaveGuest(pe: Pe): void {
-    pe.guest = false;
-    this.crossException(pe);
-    if (this.spec.masksAtExit !== true) return;
-    pe.masked = true;
-    this.walksChanged(pe.index);
-  }
-
-  /** An exception is taken or returned from. */
-  crossException(pe: Pe): void {
-    if (this.delaysRegisters && this.exceptionsSynchronise) synchronise(this, pe);
-  }
-
   /** The actor, which has no walk in flight, goes on on another PE. */
   move(actor: Actor, pe: number): void {
     assert(actor.walk.phase === Phase.Lookup, 'a thread moves between its accesses');
@@ -545,35 +518,6 @@ export class Machine implements Scheduling {
       ? this.reclaimer.isHeld(slot)
       : this.hardware.arrivalHeld(this, slot, pe);
     this.setReady(source, !isHeld);
-  }
-
-  /** A request is on its way to these PEs (a bit mask). */
-  send(slot: number, pending: number): void {
-    if (pending === 0) return;
-    const { invalidations: queue } = this;
-    queue.pending[slot] = pending;
-    queue.outstanding += 1;
-    this.pes[queue.issuer[slot]!]!.outstanding += 1;
-    for (let pe = 0; pe < this.pes.length; pe += 1) {
-      if ((pending & (1 << pe)) !== 0) this.expectArrival(slot, pe);
-    }
-    this.requested();
-  }
-
-  /** A request was noted. When it took the last slot, whoever is about to make one waits. */
-  requested(): void {
-    if (this.invalidations.outstanding < this.invalidations.slots) return;
-    this.recheck(Access.Invalidate);
-    this.recheck(Access.FreeLater);
-  }
-
-  /** A PE is done with a request. */
-  acknowledge(slot: number, pe: number): void {
-    const { invalidations: queue } = this;
-    queue.pending[slot]! &= ~(1 << pe);
-    if (queue.pending[slot] !== 0) return;
-    queue.outstanding -= 1;
-    this.pes[queue.issuer[slot]!]!.outstanding -= 1;
   }
 
   /** A lock or a read section changed: actors that are parked at such an access look again. */

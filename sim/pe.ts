@@ -1,4 +1,5 @@
 /** One processing element: registers, TLB, regime, and its invalidations that are not complete. */
+import { Register } from './access.ts';
 import { Tlb } from './tlb.ts';
 
 /** Writes of VTTBR_EL2 or SCTLR_EL2 (0), which nobody has both pending, and TTBR0_EL2 (1) that have no effect yet. */
@@ -64,6 +65,12 @@ export class Pe {
   constructor(index: number, isDevice = false) {
     this.index = index;
     this.isDevice = isDevice;
+  }
+
+  /** What software on this PE reads back from VTTBR_EL2: its own writes, with or without effect yet. */
+  get writtenVttbr(): number {
+    const { isPending, register, value } = this.delayed;
+    return isPending[0] === true && register[0] === Register.Vttbr ? value[0]! : this.vttbr;
   }
 
   reset(): void {

@@ -7,6 +7,7 @@ import { Access, Domain, isFull, type Register } from './access.ts';
 import { type Actor, ActorRole } from './actor.ts';
 import { assert } from './assert.ts';
 import { Event } from './event.ts';
+import { enterGuest, leaveGuest } from './guest-mode.ts';
 import { tlbDrop } from './hardware.ts';
 import type { Mode } from './locks.ts';
 import type { Machine } from './machine.ts';
@@ -89,12 +90,12 @@ export function perform(machine: Machine, actor: Actor): boolean {
     case Access.Speculate:
       return machine.hardware.speculateStep(machine, actor);
     case Access.GuestExit:
-      machine.leaveGuest(machine.pes[actor.pe]!);
+      leaveGuest(machine, machine.pes[actor.pe]!);
       machine.stirred = true;
       machine.emit(Event.GuestExit, site, actor.pe, 0, 0, 0);
       return true;
     case Access.GuestEnter:
-      machine.enterGuest(actor);
+      enterGuest(machine, machine.pes[actor.pe]!);
       // where the guest is entered by an access, nothing comes in between
       machine.pes[actor.pe]!.entering = !machine.hardware.entersByItself;
       return true;

@@ -9,6 +9,7 @@ import { Event } from './event.ts';
 import type { Invalidations } from './invalidation.ts';
 import type { Machine } from './machine.ts';
 import { freePage } from './perform.ts';
+import { requested } from './requests.ts';
 
 /** Kind of a queue slot that holds a deferred free; no invalidation has it. */
 const RECLAIM = 255;
@@ -57,7 +58,7 @@ export class Reclaimer {
     this.#awaited[slot] = machine.sections.inside[actor.y]!;
     queue.row[slot] = machine.emit(Event.FreeRequested, actor.site, actor.x, actor.y, 0, 0);
     machine.expectArrival(slot, this.#place);
-    machine.requested();
+    requested(machine);
   }
 
   /** A read section of the actor has ended. */

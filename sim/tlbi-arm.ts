@@ -6,9 +6,11 @@
 import type { Actor } from './actor.ts';
 import { Event } from './event.ts';
 import { levelShift } from './geometry.ts';
+import { leaveGuest } from './guest-mode.ts';
 import { alignTo, tlbDrop, treeOf } from './hardware.ts';
 import { hintedLevel, Shareability, Tlbi } from './invalidation.ts';
 import type { Machine } from './machine.ts';
+import { acknowledge, send } from './requests.ts';
 import { Regime, type Tree } from './tables.ts';
 import { TlbKind } from './tlb.ts';
 import { Held, NO_TABLE, Phase, type Walk } from './walk.ts';
@@ -43,7 +45,7 @@ export function issue(machine: Machine, actor: Actor): void {
     scope,
     pending,
   );
-  machine.send(slot, pending);
+  send(machine, slot, pending);
 }
 
 /**
@@ -64,7 +66,7 @@ function kick(machine: Machine, actor: Actor): void {
     0,
     pending,
   );
-  machine.send(slot, pending);
+  send(machine, slot, pending);
 }
 
 /** An interrupt is taken between instructions, and not while interrupts are masked. */
@@ -145,10 +147,10 @@ export function arrive(machine: Machine, slot: number, pe: number): void {
   machine.emit(Event.InvalidateArrive, site, queue.operation[slot]!, pe, queue.row[slot]!, 0);
   if (queue.operation[slot] === Tlbi.Kick) {
     const at = machine.pes[pe]!;
-    if (at.guest) machine.leaveGuest(at);
+    if (at.guest) leaveGuest(machine, at);
     // the exception that ended the guest masks the interrupt, which is taken later
     if (at.masked) machine.expectArrival(slot, pe);
-    else machine.acknowledge(slot, pe);
+    else acknowledge(machine, slot, pe);
     return;
   }
   const tree = treeOfOperation(machine, queue.operation[slot]!);
@@ -156,5 +158,5 @@ export function arrive(machine: Machine, slot: number, pe: number): void {
   for (let i = tlb.count - 1; i >= 0; i -= 1) {
     if (removes(machine, slot, tree, pe, i)) tlbDrop(machine, pe, i, site);
   }
-  machine.acknowledge(slot, pe);
+  acknowledge(machine, slot, pe);
 }

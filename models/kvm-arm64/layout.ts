@@ -16,7 +16,7 @@ import { READ } from '../../sim/descriptor.ts';
 import { alignDown } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
-import { type Site, sites } from '../../sim/site.ts';
+import { sites } from '../../sim/site.ts';
 import { blockPages, regionOf, slotRange } from './geometry.ts';
 import { claimPage, emptyRegion, grantedFrame, replacePage, revokePage } from './host-memory.ts';
 import { SLOTS_DOMAIN } from './machine.ts';
@@ -140,26 +140,24 @@ export function* deleteSlot(self: Actor, world: KvmWorld): Operation<number> {
   }
   yield* self.store(at.invalidateSlot, world.slot, slotWord(Slot.Invalid, placeOf(word)));
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
-  yield* flushSlot(self, world, at, placeOf(word));
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
+  yield* unmapSlot(self, world, placeOf(word));
+  claimSlot(self, world, Claim.HostRevokes);
+  yield* self.release(at.unlock, world.lock.Mmu);
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   yield* self.store(at.removeSlot, world.slot, Slot.None);
   yield* self.release(at.unlockSlots, world.lock.Slots);
   return Result.Ok;
 }
 
-/** Nothing of a slot that faults no longer find stays mapped where it is. */
-export function* flushSlot(
-  self: Actor,
-  world: KvmWorld,
-  { lock, unlock }: { readonly lock: Site; readonly unlock: Site },
-  place: number,
-): Operation<void> {
+/**
+ * Nothing of a slot that faults no longer find stays mapped where it is. The caller holds the MMU lock.
+ * No generator of its own: the walk lies deep enough below.
+ */
+export function unmapSlot(self: Actor, world: KvmWorld, place: number): Operation<number> {
   const [first, pages] = placeRange(world.geometry, place);
-  yield* self.acquire(lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Unmap);
-  yield* applyRange(self, world, first, pages, unmapRange);
-  claimSlot(self, world, Claim.HostRevokes);
-  yield* self.release(unlock, world.lock.Mmu);
+  return applyRange(self, world, first, pages, unmapRange);
 }
 
 /**

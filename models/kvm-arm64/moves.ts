@@ -11,7 +11,7 @@ import { Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
-import { claimSlot, flushSlot } from './layout.ts';
+import { claimSlot, unmapSlot } from './layout.ts';
 import { SLOTS_DOMAIN } from './machine.ts';
 import { isUsable, placeOf, Slot, slotWord } from './slots.ts';
 import type { KvmWorld } from './world.ts';
@@ -41,7 +41,10 @@ export function* moveSlot(self: Actor, world: KvmWorld, to: number): Operation<n
   if (!world.bug('V08-slot-moved-under-faults')) {
     yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
   }
-  yield* flushSlot(self, world, at, placeOf(word));
+  yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
+  yield* unmapSlot(self, world, placeOf(word));
+  claimSlot(self, world, Claim.HostRevokes);
+  yield* self.release(at.unlock, world.lock.Mmu);
   yield* self.store(at.place, world.slot, slotWord(Slot.Valid, to));
   world.slotPlace = to;
   claimSlot(self, world, Claim.HostGrants);
