@@ -35,7 +35,7 @@ export const breakBeforeMake: OracleSpec = {
   id: 'break-before-make',
   claim: 'a valid descriptor is made only after the conflicting old one was broken and invalidated',
   listens: [Event.Descriptor, Event.Register, Event.RegisterEffect],
-  concerns: ({ machine }) => machine.hardware.breaksBeforeMake,
+  concerns: ({ machine }) => machine.hardware.breaksBeforeMake && machine.spec.hasTables !== false,
   create: (scene) => new BreakBeforeMake(scene),
 };
 

@@ -43,6 +43,7 @@ export const context: OracleSpec = {
   // where all work excludes each other there is nothing to tell apart
   skips: ({ machine }) =>
     machine.tables.trees.some(({ together }) => together !== undefined) ? [] : [Event.LockDrop],
+  concerns: ({ machine }) => machine.spec.hasTables !== false,
   create: (scene) => new Context(scene),
 };
 

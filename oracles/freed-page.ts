@@ -25,6 +25,8 @@ export const freedPage: OracleSpec = {
   claim: 'the guest can reach only pages that the host grants it, and none that was freed',
   listens: [Event.Claim, Event.Use, Event.Free, Event.Descriptor],
   claims: [Claim.HostDirtied, Claim.HostGrants, Claim.HostRevokes, Claim.RevocationReturned],
+  // where pages have owners, nothing is granted by input page (ownership.ts)
+  concerns: ({ machine, ownership }) => machine.spec.hasTables !== false && ownership === undefined,
   create: (scene) => new FreedPage(scene),
 };
 
@@ -67,8 +69,6 @@ class FreedPage implements Oracle {
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
-    // where pages have owners, nothing is granted by input page (ownership.ts)
-    if (this.#scene.ownership !== undefined) return;
     if (kind === Event.Use) {
       if (c >>> 4 === Regime.Guest) this.#used(a, b, d);
     } else if (kind === Event.Descriptor) {

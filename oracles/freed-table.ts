@@ -47,6 +47,8 @@ class FreedTable implements Oracle {
     const { report, machine } = this.#scene;
     if (kind === Event.Free) {
       if (b === Role.Table) this.#freed(a);
+      // a page that was to become a table: nobody may touch it from here on
+      else if (b === Role.Cached) this.judgements += 1;
       return;
     }
     if (kind === Event.Unlinked) {

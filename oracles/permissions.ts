@@ -41,6 +41,7 @@ export const permissions: OracleSpec = {
     'rights are given as cards name them, withheld where forbidden, and never lost by accident',
   listens: [Event.Descriptor, Event.Claim, Event.Use],
   claims: [Claim.DevicePages, Claim.EntryReplaced, Claim.WriteForbidden],
+  concerns: ({ machine }) => machine.spec.hasTables !== false,
   create: (scene) => new Permissions(scene),
 };
 

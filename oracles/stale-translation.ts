@@ -36,6 +36,7 @@ export const staleTranslation: OracleSpec = {
   claim: 'when an operation promises that old translations are gone, no PE can use one',
   listens: [Event.Descriptor, Event.LockDrop, Event.OperationEnd, Event.GuestEnter, Event.Claim],
   claims: [Claim.ContextCreated],
+  concerns: ({ machine }) => machine.spec.hasTables !== false,
   create: (scene) => new StaleTranslation(scene),
 };
 

@@ -26,6 +26,7 @@ export const tableShape: OracleSpec = {
   // no entry is ever busy
   skips: ({ machine }) =>
     machine.tables.trees.some(({ busy }) => busy !== 0) ? [] : [Event.LockTake, Event.LockDrop],
+  concerns: ({ machine }) => machine.spec.hasTables !== false,
   create: (scene) => new TableShape(scene),
 };
 

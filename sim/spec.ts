@@ -30,6 +30,8 @@ export interface MachineSpec {
   readonly locks: readonly LockSpec[];
   readonly sectionDomains: number;
   readonly trees: readonly TreeSpec[];
+  /** Its operations make and walk tables; true when not given. Where they do not, trees say how large pages are and no more. */
+  readonly hasTables?: boolean;
   /** Trees whose geometry the guest and the hypervisor regime of every PE use; other guests' have the same. */
   readonly guestTree: number;
   readonly hypervisorTree: number;

@@ -23,10 +23,10 @@ const anyPage: Parameter<PkvmConfiguration> = {
   arbitrary: () => fc.constantFrom(stackPage(0), stackPage(0), 8, 9, 48),
 };
 
-const call = (spec: Omit<Spec, 'roles' | 'card'>): Spec => ({
+const call = (spec: Omit<Spec, 'roles' | 'card'> & Partial<Pick<Spec, 'card'>>): Spec => ({
+  card: card.BOOT_CARD,
   ...spec,
   roles: ['vcpu', 'host'],
-  card: card.BOOT_CARD,
 });
 
 const hardware = (spec: Omit<Spec, 'roles' | 'card'>): Spec => ({
@@ -55,6 +55,7 @@ export const BOOT_OPERATIONS: readonly Spec[] = [
     id: 'map',
     title: 'the host has a page mapped for the hypervisor',
     parameters: [page],
+    card: card.MAP_CARD,
     weight: 6,
     start: (self, world, [at = 0]) => changeMapping(self, world, at, true),
   }),

@@ -4,6 +4,7 @@
  */
 import { type Card, Change, Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
+import { EXEC, READ, WRITE } from '../../sim/descriptor.ts';
 
 const NOTHING: Card = {
   tree: -1,
@@ -56,4 +57,11 @@ export const HOST_ACCESS_CARD: Card = {
 };
 
 /** 6.1, 6.2: the new tables are made where nothing was; mappings come and go when asked for. */
-export const BOOT_CARD: Card = { ...HYPERCALL_CARD, outside: [Change.Remove, Change.Install] };
+export const BOOT_CARD: Card = {
+  ...HYPERCALL_CARD,
+  outside: [Change.Remove, Change.Install],
+  grants: READ | WRITE | EXEC,
+};
+
+/** 6.1 step 8: what is mapped once the hypervisor's own image is there are pages to read and write. */
+export const MAP_CARD: Card = { ...BOOT_CARD, grants: READ | WRITE };

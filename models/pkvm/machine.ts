@@ -81,6 +81,8 @@ export function machineSpec(configuration: PkvmConfiguration): MachineSpec {
       ),
       ...(isBoot ? [hypervisorTree('host-made stage-1', false)] : []),
     ],
+    // the allocator alone makes no tables
+    hasTables: !isPool,
     guestTree: Tree.Host,
     hypervisorTree: Tree.Hyp,
     hardwareAccessed: true,

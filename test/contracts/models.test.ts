@@ -92,6 +92,13 @@ for (const { system, configuration } of TOYS) {
       [],
     );
     t.true(sites.size > 15);
+    const { spec, tables } = session.machine;
+    const hasTables = tables.trees.some(({ live }) => live);
+    t.is(
+      spec.hasTables !== false,
+      hasTables,
+      'oracles of tables are attached where there are some',
+    );
   });
 }
 

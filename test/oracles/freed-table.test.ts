@@ -171,9 +171,15 @@ test('a walk that has ended holds nothing', (t) => {
 test('pages that are no tables are not judged', (t) => {
   const { stage } = mapped();
   stage.free(stage.take(Role.Data));
-  stage.free(stage.take(Role.Cached));
   t.is(stage.rule, undefined);
   t.is(stage.judgements, 0);
+});
+
+test('nobody touches a page that was to become a table, once it is freed', (t) => {
+  const { stage } = mapped();
+  stage.free(stage.take(Role.Cached));
+  t.is(stage.rule, undefined);
+  t.is(stage.judgements, 1);
 });
 
 test('the tables of a retired tree may be freed', (t) => {
