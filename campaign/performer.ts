@@ -183,7 +183,10 @@ class Counter {
 
   /** Reads the trace for coverage, and for goals when the run was clean. */
   #look(session: Session, tally: Tally, index: number, isClean: boolean): void {
-    if (isClean) for (const id of tally.seeker.find(session.machine.trace)) tally.goals[id] = index;
+    if (isClean) {
+      const { machine, loaded } = session;
+      for (const id of tally.seeker.find(machine.trace, loaded)) tally.goals[id] = index;
+    }
     let coverage = this.#coverages.get(session);
     if (coverage === undefined) {
       coverage = new Coverage(session);

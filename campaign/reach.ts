@@ -122,7 +122,8 @@ function corpusReach(cases: ReachOptions['cases']): CorpusReach {
     const session = sessions.get(value.system, value.configuration, bugs);
     runPlan(session, value);
     const seeker = new GoalSeeker(soughtGoals(goalsIn(session.system, session.configuration)));
-    for (const id of seeker.find(session.machine.trace)) if (!goals.has(id)) goals.set(id, file);
+    const { machine, loaded } = session;
+    for (const id of seeker.find(machine.trace, loaded)) if (!goals.has(id)) goals.set(id, file);
     const coverage = new Coverage(session);
     coverage.read();
     for (const signal of ['pairs', 'states'] as const) {

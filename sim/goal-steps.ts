@@ -1,12 +1,28 @@
 /** Steps of goals, as systems write them: who does what where, and optionally on what. */
 import { Event, type EventCode } from './event.ts';
 
+/** An operation of the program that a step is part of. */
+export interface GoalOperation {
+  readonly id: string;
+  /** Its arguments, where they matter. */
+  readonly args?: readonly (number | undefined)[];
+}
+
+/** Nobody in particular: any actor, or the machine while it is put together. */
+export const ANYBODY = '';
+/** Claims are made wherever their maker happens to be. */
+export const ANYWHERE: readonly string[] = [];
+
 /** An event of a goal. */
 export interface GoalStep {
   /** Equal names are one actor, different ones are different actors. */
   readonly who: string;
-  /** `group.name`; of several, any. */
+  /** `group.name`; of several, any. `ANYWHERE` is for claims only. */
   readonly site: string | readonly string[];
+  /** Steps of one actor that name one operation alike are of one instance of it. */
+  readonly operation?: GoalOperation;
+  /** A claim that still stands at the next step: nobody has claimed anything else of that kind about what it says first. */
+  readonly stands?: true;
   readonly event: EventCode;
   /** Name of what the event's first field says (a word, a lock, a page); as with `who`. */
   readonly on?: string;

@@ -129,6 +129,11 @@ export class Trace {
     return ((this.#rows[row * ROW_WORDS]! >>> 8) & 0xff) - 1;
   }
 
+  /** Instance of an operation; -1 for none. */
+  operation(row: number): number {
+    return (this.#rows[row * ROW_WORDS]! >>> 16) - 1;
+  }
+
   site(row: number): number {
     return this.#rows[row * ROW_WORDS + 2]!;
   }

@@ -125,6 +125,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'xen-arm p2m-4k': '298d1beb1eaa0fa3',
   'xen-arm pt-rfc': '1a361039206ad3a5',
   'pkvm pkvm-toy': '089816991b4e18ed',
+  'pkvm pkvm-toy-one-page': '20492f9d2877a49b',
   'pkvm boot-toy': '110f27d508069ed7',
   'pkvm boot-toy-delayed': '0bc487ef04f46741',
   'pkvm pool-8': '3200dbdf3b3d66f7',

@@ -9,6 +9,8 @@ export interface PkvmConfiguration extends Configuration {
   readonly orderBound: 'exclusive' | 'inclusive';
   /** Pages of the hypervisor's pool: a power of two, or not. */
   readonly poolPages: number;
+  /** All calls are about one page, and there are few that are not about pages. */
+  readonly isAboutOnePage?: true;
 }
 
 const FIRST: RunParameter = {
@@ -60,6 +62,11 @@ const POOL: Partial<PkvmConfiguration> = { part: 'pool', hosts: 0, weight: 20, p
 
 export const CONFIGURATIONS: readonly PkvmConfiguration[] = Object.freeze([
   configuration('pkvm-toy', 'three CPUs of a hostile host, a protected and a plain guest'),
+  configuration('pkvm-toy-one-page', 'the same, and all calls are about one page', {
+    isAboutOnePage: true,
+    weight: 100,
+    parameters: [FIRST, GUESTS],
+  }),
   configuration('boot-toy', 'the boot flow; other CPUs come in at any time', BOOT),
   configuration('boot-toy-delayed', 'the same with pending stores and late registers (F2)', {
     ...BOOT,

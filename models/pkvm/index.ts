@@ -5,6 +5,7 @@ import { bootSites } from './boot.ts';
 import { BUGS } from './bugs.ts';
 import { bumpSites } from './bump.ts';
 import { CONFIGURATIONS } from './configurations.ts';
+import { GOALS } from './goals.ts';
 import { guestPageSites } from './guest-pages.ts';
 import { guestSites } from './guests.ts';
 import { hostSites } from './host.ts';
@@ -29,7 +30,7 @@ export const pkvm = defineSystem({
   operations: OPERATIONS,
   epilogue: { vcpu: 'leave' },
   bugs: BUGS,
-  goals: [],
+  goals: GOALS,
   sites: [
     walkSites,
     choiceSites,

@@ -5,7 +5,7 @@ import type { OperationSpec, Parameter } from '../system.ts';
 import { BOOT_OPERATIONS } from './boot-operations.ts';
 import * as card from './cards.ts';
 import type { PkvmConfiguration } from './configurations.ts';
-import { hardwareSites, OWNERSHIP_OPERATIONS } from './owner-operations.ts';
+import { ABOUT_MORE, hardwareSites, OWNERSHIP_OPERATIONS } from './owner-operations.ts';
 import { ORDERS } from './pool.ts';
 import * as calls from './pool-calls.ts';
 import type { PkvmWorld } from './world.ts';
@@ -80,7 +80,8 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
   ...OWNERSHIP_OPERATIONS.map(
     (spec): Spec => ({
       ...spec,
-      isIn: ({ part }) => part === 'ownership',
+      isIn: ({ part, isAboutOnePage }) =>
+        part === 'ownership' && (isAboutOnePage !== true || !ABOUT_MORE.includes(spec.id)),
     }),
   ),
   ...BOOT_OPERATIONS.map((spec): Spec => ({ ...spec, isIn: ({ part }) => part === 'boot' })),

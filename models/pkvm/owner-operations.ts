@@ -33,33 +33,53 @@ export const hardwareSites = sites('pkvm-hardware', [
 
 type Spec = OperationSpec<PkvmConfiguration, PkvmWorld>;
 
+/** Mostly the first, now and then the other. */
+const oneOf = (usual: number, other: number): fc.Arbitrary<number> =>
+  fc.oneof(
+    { weight: 8, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constant(other) },
+  );
+
 /** Mostly the two pages whose state a case chooses; others that mean something; now and then any. */
 const frame: Parameter<PkvmConfiguration> = {
   name: 'page',
   kind: 'page',
-  arbitrary: () =>
-    fc.oneof(
-      { weight: 8, arbitrary: fc.constantFrom(MEMORY, MEMORY, MEMORY + 1) },
-      { weight: 2, arbitrary: fc.constantFrom(MEMORY + 2, MEMORY + 3, LENT, DEVICE - 1, DEVICE) },
-      { weight: 1, arbitrary: fc.nat(FRAMES - 1) },
-    ),
+  arbitrary: ({ isAboutOnePage }) =>
+    isAboutOnePage
+      ? oneOf(MEMORY, PINNED_PAGES[0])
+      : fc.oneof(
+          { weight: 8, arbitrary: fc.constantFrom(MEMORY, MEMORY, MEMORY + 1) },
+          {
+            weight: 2,
+            arbitrary: fc.constantFrom(MEMORY + 2, MEMORY + 3, LENT, DEVICE - 1, DEVICE),
+          },
+          { weight: 1, arbitrary: fc.nat(FRAMES - 1) },
+        ),
   max: () => FRAMES - 1,
 };
 
 /** Likewise, or one that is shared with the hypervisor already. */
 const sharedFrame: Parameter<PkvmConfiguration> = {
   ...frame,
-  arbitrary: () => fc.constantFrom(MEMORY, MEMORY + 1, ...PINNED_PAGES),
+  arbitrary: ({ isAboutOnePage }) =>
+    isAboutOnePage
+      ? oneOf(MEMORY, PINNED_PAGES[0])
+      : fc.constantFrom(MEMORY, MEMORY + 1, ...PINNED_PAGES),
 };
 
 const guestPage: Parameter<PkvmConfiguration> = {
   name: 'at',
   kind: 'count',
-  arbitrary: () =>
-    fc.oneof(
-      { weight: 8, arbitrary: fc.constantFrom(GUEST_PAGES[0], GUEST_PAGES[0], GUEST_PAGES[1]) },
-      { weight: 1, arbitrary: fc.constantFrom(0, BLOCK, WINDOW - BLOCK) },
-    ),
+  arbitrary: ({ isAboutOnePage }) =>
+    isAboutOnePage
+      ? oneOf(...GUEST_PAGES)
+      : fc.oneof(
+          {
+            weight: 8,
+            arbitrary: fc.constantFrom(GUEST_PAGES[0], GUEST_PAGES[0], GUEST_PAGES[1]),
+          },
+          { weight: 1, arbitrary: fc.constantFrom(0, BLOCK, WINDOW - BLOCK) },
+        ),
   max: () => WINDOW - 1,
 };
 
@@ -122,6 +142,17 @@ const inside = (args: readonly number[]): readonly number[] => {
   const [first = 0, count = 1] = args;
   return [first, Math.min(count, FRAMES - first)];
 };
+
+/** Not in programs that are about one page. */
+export const ABOUT_MORE: readonly string[] = [
+  'read',
+  'offer',
+  'top-up',
+  'create',
+  'finish',
+  'guest-share-block',
+  'guest-unshare-block',
+];
 
 export const OWNERSHIP_OPERATIONS: readonly Spec[] = [
   access('read', 'the host reads a page', Intent.Read),

@@ -1,13 +1,13 @@
 import test from 'ava';
 import { readCase } from '../../campaign/corpus.ts';
 import { Executor } from '../../fuzz/execution.ts';
-import { GoalSeeker, goalsIn, soughtGoals } from '../../fuzz/goals.ts';
+import { type GoalProgram, GoalSeeker, goalsIn, soughtGoals } from '../../fuzz/goals.ts';
 import { runPlan } from '../../fuzz/schedule.ts';
 import { Sessions } from '../../fuzz/sessions.ts';
 import { SYSTEMS } from '../../models/registry.ts';
 import type { Goal } from '../../models/system.ts';
 import { Event } from '../../sim/event.ts';
-import type { GoalStep } from '../../sim/goal-steps.ts';
+import { ANYBODY, ANYWHERE, type GoalStep } from '../../sim/goal-steps.ts';
 import { SiteDirectory, siteOf } from '../../sim/site.ts';
 import { Trace } from '../../sim/trace.ts';
 
@@ -64,6 +64,61 @@ test('of several sites any will do', (t) => {
   const wanted = goal(at('a', ['x.one', 'x.two']), at('b', 'x.three'));
   t.true(isFound(wanted, traceOf([0, 'x.two'], [1, 'x.three'])));
   t.false(isFound(wanted, traceOf([0, 'x.three'], [1, 'x.three'])));
+});
+
+/** Claims and reads: actor, operation instance, site (of a read) or what is claimed about what. */
+type Told = readonly [actor: number, operation: number, what: string | readonly [number, number]];
+
+function toldOf(...rows: readonly Told[]): Trace {
+  const trace = new Trace();
+  for (const [actor, operation, what] of rows) {
+    if (typeof what === 'string')
+      trace.add(Event.Read, 0, actor, operation, siteOf(what), 0, 0, 0, 0);
+    else trace.add(Event.Claim, 0, actor, operation, siteOf('x.claim'), 7, ...what, 0);
+  }
+  return trace;
+}
+
+const claims = (who: string, b: number, c: number, rest: Partial<GoalStep> = {}): GoalStep =>
+  at(who, ANYWHERE, { event: Event.Claim, a: 7, b, c, ...rest });
+
+/** Three operations: two alike, with other arguments. */
+const PROGRAM = {
+  operations: [{ id: 'take' }, { id: 'take' }, { id: 'drop' }],
+  duties: [{ args: [1, 5] }, { args: [2, 5] }, { args: [1] }],
+} as unknown as GoalProgram;
+
+const isIn = (wanted: Goal, trace: Trace): boolean =>
+  new GoalSeeker(soughtGoals([wanted])).find(trace, PROGRAM).length === 1;
+
+test('steps of an operation are found in it, and of one instance', (t) => {
+  const take = { id: 'take' };
+  const wanted = goal(at('a', 'x.one', { operation: take }), at('a', 'x.two', { operation: take }));
+  t.true(isIn(wanted, toldOf([0, 0, 'x.one'], [0, 2, 'x.two'], [0, 0, 'x.two'])));
+  t.false(isIn(wanted, toldOf([0, 0, 'x.one'], [0, 1, 'x.two'])));
+  // the second of two instances may be the one that goes on
+  t.true(isIn(wanted, toldOf([0, 0, 'x.one'], [0, 1, 'x.one'], [0, 1, 'x.two'])));
+  t.false(isFound(wanted, toldOf([0, 0, 'x.one'], [0, 0, 'x.two'])));
+});
+
+test('arguments count where the goal names them', (t) => {
+  const one = (args: readonly (number | undefined)[]): Goal =>
+    goal(at('a', 'x.one', { operation: { id: 'take', args } }), at('a', 'x.two'));
+  const trace = toldOf([0, 1, 'x.one'], [0, 2, 'x.two']);
+  t.true(isIn(one([2]), trace));
+  t.true(isIn(one([undefined, 5]), trace));
+  t.false(isIn(one([1]), trace));
+  t.false(isIn(one([2, 6]), trace));
+});
+
+test('a claim stands until somebody claims something else about the same thing', (t) => {
+  const wanted = goal(claims(ANYBODY, 3, 1, { stands: true }), at('a', 'x.one'));
+  t.true(isIn(wanted, toldOf([-1, -1, [3, 1]], [0, 0, 'x.one'])));
+  t.true(isIn(wanted, toldOf([0, 0, [3, 1]], [1, 1, [4, 2]], [0, 0, 'x.one'])));
+  t.false(isIn(wanted, toldOf([0, 0, [3, 1]], [1, 1, [3, 2]], [0, 0, 'x.one'])));
+  // the one that stands is not the first of its kind
+  const again = toldOf([0, 0, [3, 1]], [1, 1, [3, 2]], [1, 1, [3, 1]], [0, 0, 'x.one']);
+  t.true(isIn(wanted, again));
 });
 
 test('a goal is found once', (t) => {
