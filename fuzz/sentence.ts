@@ -106,6 +106,8 @@ export function sentence(session: Session, violation: Violation): string {
       return `the operation on${at} ran out of pages although no allocation had failed`;
     case 'dirty-log/write-lost':
       return `the guest wrote${at} although it is logged and not marked: no round will report it`;
+    case 'dirty-log/state-lost':
+      return `what hardware had found written in the entry of${at} is gone from it, and the page is not marked`;
     case 'dirty-log/writable-unmarked':
       return `${at.trim()} can be written without a mark, and nobody is about to set it (${entry})`;
     case 'dirty-log/writable-cached':

@@ -18,6 +18,7 @@ import {
   ACCESSED,
   CONTIGUOUS,
   DIRTY,
+  DIRTY_MODIFIER,
   FRAME_MASK,
   frameOf,
   isValid,
@@ -26,6 +27,7 @@ import {
   TYPE_MASK,
   VALID,
   WRITE,
+  writableBits,
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL, levelPages } from '../sim/geometry.ts';
@@ -69,6 +71,8 @@ class AbstractMap implements Oracle {
   readonly #scene: Scene;
   readonly #watches: readonly Watch[];
   readonly #pages: number;
+  /** Bits of which a writable entry has one. */
+  readonly #writable: number;
   /** By tree: nothing but the removal of its entries is promised any more. */
   readonly #isDoomed: boolean[];
   /** Entries that the holder of the lock has changed, by tree and page: what they were before. */
@@ -84,6 +88,7 @@ class AbstractMap implements Oracle {
     this.#isChanged = new Uint8Array(this.#pages * trees.length);
     this.#watches = scene.machine.actors.map(() => new Watch(this.#pages * trees.length));
     this.#isDoomed = trees.map(() => false);
+    this.#writable = writableBits(scene.machine.spec.hardwareDirty === true);
   }
 
   reset(): void {
@@ -151,7 +156,7 @@ class AbstractMap implements Oracle {
       const isUnused = !tree.loadable || this.#isDoomed[tree.index] === true;
       const isMoot = duty.card.achieves === State.Absent ? !tree.live : isUnused;
       for (let page = duty.first; page < duty.first + duty.count; page += 1) {
-        const isMet = isMoot || meets(tree.entries[page]!, duty.card.achieves);
+        const isMet = isMoot || meets(tree.entries[page]!, duty.card.achieves, this.#writable);
         watch.met[base + page] = isMet ? 1 : 0;
         if (!isMet) watch.missing += 1;
       }
@@ -201,7 +206,7 @@ class AbstractMap implements Oracle {
       if (before === after) continue;
       if (duty?.card.restores === true) this.#note(tree, page, before);
       const isAllowed = placeIsHardware(where)
-        ? isByWalker(before, after, machine.hardware.flags)
+        ? isByWalker(before, after, this.#walkersOwn(before))
         : duty !== undefined && allows(duty, tree, page, before, after);
       if (isAllowed) {
         const isJudged = duty !== undefined && isValid(after) && !placeIsHardware(where);
@@ -212,6 +217,13 @@ class AbstractMap implements Oracle {
       return;
     }
     for (const watch of this.#watches) this.#follow(watch, tree);
+  }
+
+  /** What a walker may set in the entry. */
+  #walkersOwn(entry: number): number {
+    const { flags } = this.#scene.machine.hardware;
+    const setsDirty = (entry & DIRTY_MODIFIER & this.#writable) !== 0;
+    return setsDirty ? flags | WRITE : flags;
   }
 
   #note(tree: Tree, page: number, before: number): void {
@@ -300,18 +312,20 @@ class AbstractMap implements Oracle {
     const to = Math.min(duty.first + duty.count, tables.changedFirst + tables.changedCount);
     for (let page = from; page < to; page += 1) {
       if (watch.met[base + page] === 1) continue;
-      if (!meets(tree.entries[page]!, duty.card.achieves!)) continue;
+      if (!meets(tree.entries[page]!, duty.card.achieves!, this.#writable)) continue;
       watch.met[base + page] = 1;
       watch.missing -= 1;
     }
   }
 }
 
-function meets(entry: number, state: State): boolean {
+/** @param writable bits of which a writable entry has one */
+function meets(entry: number, state: State, writable: number): boolean {
   const isMapped = isValid(entry);
   if (state === State.Absent) return !isMapped;
   if (state === State.Mapped) return isMapped;
-  if (state === State.ReadOnly) return !isMapped || (entry & WRITE) === 0;
+  if (state === State.ReadOnly) return !isMapped || (entry & writable) === 0;
+  if (state === State.Clean) return !isMapped || (entry & WRITE) === 0;
   return !isMapped || (entry & ACCESSED) === 0;
 }
 

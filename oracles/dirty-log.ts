@@ -7,7 +7,8 @@
  * is left when the log has been stopped. An operation starts, reads or stops the log exactly if it was
  * there to be started, read or stopped. Where the hardware logs writes that set a dirty flag, a page counts
  * as marked while it is in such a log, and software marks it before it takes it out; an entry without the
- * dirty flag is then no licence to write unseen. Where the host is told which pages were written, it knows of every
+ * dirty flag is then no licence to write unseen. Where hardware keeps dirty state in entries (DBM), a page counts as
+ * marked while its entry has it, and software marks the page before it takes that away. Where the host is told which pages were written, it knows of every
  * page that the guest wrote when it takes it back.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
@@ -21,7 +22,7 @@
  */
 import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
-import { DIRTY, frameOf, Intent, isValid, WRITE } from '../sim/descriptor.ts';
+import { DIRTY, DIRTY_MODIFIER, frameOf, Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
@@ -80,6 +81,8 @@ class DirtyLog implements Oracle {
   readonly #switchesAtBegin: Int32Array;
   /** By tree: the hardware logs writes that set the dirty flag. By page: its places in such logs. */
   readonly #isHardwareLogged: Uint8Array;
+  /** What an entry has that hardware found written, where it keeps that in entries; 0 where it does not. */
+  readonly #dirtyState: number;
   readonly #queued: Int32Array;
   /** Some tree's input pages are not the slot's; and by frame, the page of the slot that it was granted for last. */
   readonly #hasDerived: boolean;
@@ -100,6 +103,7 @@ class DirtyLog implements Oracle {
     this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
     this.#isHardwareLogged = new Uint8Array(scene.machine.tables.trees.length);
     this.#queued = new Int32Array(pages);
+    this.#dirtyState = scene.machine.spec.hardwareDirty === true ? DIRTY_MODIFIER | WRITE : 0;
   }
 
   reset(): void {
@@ -263,10 +267,24 @@ class DirtyLog implements Oracle {
     return this.#isHardwareLogged[tree.index] === 0 || (entry & DIRTY) !== 0;
   }
 
+  /** Hardware has found the page written, and its entry says so. */
+  #isDirty(entry: number): boolean {
+    const state = this.#dirtyState;
+    return state !== 0 && isValid(entry) && (entry & state) === state;
+  }
+
+  /** The page is marked, by software or in one of the places where hardware does it. */
+  #isKnown(page: number): boolean {
+    if (this.#marked[page] === 1 || this.#queued[page]! > 0) return true;
+    if (this.#dirtyState === 0) return false;
+    const { machine } = this.#scene;
+    return this.#isDirty(machine.tables.trees[machine.spec.guestTree]!.entries[page]!);
+  }
+
   #written(page: number, row: number): void {
     if (page < this.#first || page >= this.#end) return;
     this.judgements += 1;
-    if (this.#marked[page] === 1 || this.#taken[page] === 1 || this.#queued[page]! > 0) return;
+    if (this.#taken[page] === 1 || this.#isKnown(page)) return;
     const { machine, report } = this.#scene;
     if (this.#isOpenByOther(page)) {
       this.#isWritten[page] = 1;
@@ -287,10 +305,20 @@ class DirtyLog implements Oracle {
     for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
       // an entry that goes again may still be cached: who made it writable owes the mark until it ends
       const entry = tree.entries[page]!;
+      if (this.#dirtyState !== 0) this.#judgeState(tree, page, entry);
       if (!this.#isOpen(entry, tree) || this.#isOpen(tree.before[page]!, tree)) continue;
       if (machine.operation < 0) continue;
       this.#opened(tree.isDerived ? this.#pageOf[frameOf(entry)]! : page);
     }
+  }
+
+  /** What hardware found is taken out of an entry: its mark is there, or a round has just taken it. */
+  #judgeState(tree: Tree, page: number, entry: number): void {
+    if (!this.#isLogging || page < this.#first || page >= this.#end || !tree.loadable) return;
+    if (!this.#isDirty(tree.before[page]!) || this.#isDirty(entry)) return;
+    this.judgements += 1;
+    if (this.#marked[page] === 1 || this.#taken[page] === 1) return;
+    this.#scene.report.add('dirty-log', 'state-lost', 'log', { page, found: entry });
   }
 
   /** The operation has made a page of the slot writable. */
@@ -343,7 +371,7 @@ class DirtyLog implements Oracle {
   /** The table lets the guest write the page, and nobody is to mark it. */
   #stillWritable(page: number): boolean {
     const { machine, report } = this.#scene;
-    if (this.#marked[page] === 1 || this.#queued[page]! > 0) return false;
+    if (this.#isKnown(page)) return false;
     for (const tree of machine.tables.trees) {
       if (!tree.loadable || tree.regime !== Regime.Guest) continue;
       const found = tree.isDerived ? this.#entryFor(tree, page) : tree.entries[page]!;
@@ -384,8 +412,7 @@ class DirtyLog implements Oracle {
       for (let i = isDerived ? held.first : Math.max(this.#first, held.first); i < end; i += 1) {
         const page = isDerived ? this.#pageOf[frameOf(held.word) + i - held.first]! : i;
         if (page < this.#first || page >= this.#end) continue;
-        if (this.#marked[page] === 1 || this.#queued[page]! > 0 || this.#isOpenByOther(page))
-          continue;
+        if (this.#isKnown(page) || this.#isOpenByOther(page)) continue;
         report.add('dirty-log', 'writable-cached', 'log', {
           page,
           pe: held.pe,

@@ -12,7 +12,7 @@
  * Source: spec/arm.md 7.2 I-SEQ with amendment E12; zoo oracle OWN.
  */
 import { Claim } from '../sim/claims.ts';
-import { frameOf, isValid, WRITE } from '../sim/descriptor.ts';
+import { frameOf, isValid, writableBits } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Role } from '../sim/pages.ts';
 import { placeIsHardware, placeTree } from '../sim/place.ts';
@@ -43,11 +43,14 @@ class FreedPage implements Oracle {
   readonly #pageOf: Int32Array;
   /** Input pages of a guest; 0 where there is one. */
   readonly #pages: number;
+  /** Bits of which a writable entry has one. */
+  readonly #writableBits: number;
   /** Some tree's input pages are not those that claims speak of. */
   readonly #hasDerived: boolean;
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#writableBits = writableBits(scene.machine.spec.hardwareDirty === true);
     const { trees } = scene.machine.tables;
     this.#hasDerived = trees.some(({ isDerived }) => isDerived);
     const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
@@ -172,7 +175,7 @@ class FreedPage implements Oracle {
       this.judgements += 1;
       const at = base + (tree.isDerived ? this.#pageOf[frameOf(entry)]! : page);
       const isGranted = this.#granted[at] === frameOf(entry) + 1;
-      if (isGranted && ((entry & WRITE) === 0 || this.#writable[at] === 1)) continue;
+      if (isGranted && ((entry & this.#writableBits) === 0 || this.#writable[at] === 1)) continue;
       report.add('freed-page', isGranted ? 'mapped-writable' : 'mapped', 'page', {
         page,
         word,

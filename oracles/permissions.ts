@@ -29,6 +29,8 @@ import {
   READ,
   RIGHTS,
   TYPE_MASK,
+  WRITE,
+  writableBits,
 } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { LAST_LEVEL } from '../sim/geometry.ts';
@@ -48,6 +50,8 @@ export const permissions: OracleSpec = {
 class Permissions implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
+  /** Bits of which a writable entry has one. */
+  readonly #writableBits: number;
 
   /** By input page: it was forbidden to write it. */
   readonly #isForbidden: Uint8Array;
@@ -59,6 +63,7 @@ class Permissions implements Oracle {
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#writableBits = writableBits(scene.machine.spec.hardwareDirty === true);
     const { trees } = scene.machine.tables;
     this.#isForbidden = new Uint8Array(Math.max(...trees.map((tree) => tree.entries.length)));
   }
@@ -135,11 +140,16 @@ class Permissions implements Oracle {
     }
   }
 
+  /** Rights that the entry gives, or lets hardware give. */
+  #rights(entry: number): number {
+    return (entry & RIGHTS) | ((entry & this.#writableBits) !== 0 ? WRITE : 0);
+  }
+
   #judge(word: number, page: number, before: number, after: number, grants: number): void {
     const { report } = this.#scene;
     this.judgements += 1;
     const isSamePage = isValid(before) && ((before ^ after) & FRAME_MASK) === 0;
-    const gained = after & RIGHTS & ~(isSamePage ? before : 0);
+    const gained = this.#rights(after) & ~(isSamePage ? this.#rights(before) : 0);
     const facts = { page, word, expected: grants, found: after };
     const isDevice = page - this.#deviceFirst >= 0 && page - this.#deviceFirst < this.#deviceCount;
     if ((gained & ~grants) !== 0) report.add('permissions', 'right-not-asked-for', 'entry', facts);

@@ -77,8 +77,10 @@ export type Change = (typeof Change)[keyof typeof Change];
 export const State = {
   Absent: 'absent',
   Mapped: 'mapped',
-  /** Absent, or mapped without the right to write. */
+  /** Absent, or mapped without the right to write, which hardware does not give either. */
   ReadOnly: 'read-only',
+  /** Absent, or mapped, and hardware that keeps dirty state in entries has found no write. */
+  Clean: 'clean',
   /** Absent, or mapped with the accessed flag clear. */
   Old: 'old',
 } as const;

@@ -51,6 +51,11 @@ export const MemoryType = {
   AsStage1: 3 << 8,
 } as const;
 
+/** Bits of which an entry needs one to be writable, where hardware keeps dirty state in entries or not. */
+export function writableBits(hasDirtyState: boolean): number {
+  return hasDirtyState ? WRITE | DIRTY_MODIFIER : WRITE;
+}
+
 /** What an access wants to do; also the order of the rights it needs. */
 export const Intent = { Read: 0, Write: 1, Execute: 2 } as const;
 export type Intent = (typeof Intent)[keyof typeof Intent];

@@ -113,6 +113,11 @@ function lookup(machine: Machine, actor: Actor): boolean {
   const word = advance(tlb.word[hit]!, page - alignTo(page, tlb.bits[hit]!));
   const row = tlb.row[hit]!;
   if (!permits(word, intent)) {
+    if (maySetDirty(machine, actor.pe, word, intent)) {
+      // what is cached does not say that the entry in memory is writable: the walker goes there
+      startWalk(machine, actor, intent);
+      return false;
+    }
     return endWalk(machine, actor, raise(machine, actor, FaultClass.Permission, tlb.level[hit]!));
   }
   if (kind === TlbKind.Leaf && machine.choose(CACHE_COMBINED, 2) === 0) {
@@ -278,7 +283,7 @@ function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boole
   }
   if (isSpeculative) return endWalk(machine, actor, 0);
   if (!permits(walk.word, walk.intent as Intent)) {
-    if (!maySetDirty(machine, actor))
+    if (!maySetDirty(machine, actor.pe, walk.word, walk.intent as Intent))
       return failWalk(machine, actor, FaultClass.Permission, walk.heldLevel, false);
     walk.phase = Phase.SetDirty;
     return false;
@@ -291,12 +296,8 @@ function leafRead(machine: Machine, actor: Actor, isSpeculative: boolean): boole
 }
 
 /** A write through an entry that the walker may make writable (HD = 1, spec/arm.md 1.9). */
-function maySetDirty(machine: Machine, { walk, pe }: Actor): boolean {
-  return (
-    machine.pes[pe]!.updatesDirty &&
-    walk.intent === Intent.Write &&
-    (walk.word & DIRTY_MODIFIER) !== 0
-  );
+function maySetDirty(machine: Machine, pe: number, word: number, intent: Intent): boolean {
+  return intent === Intent.Write && (word & DIRTY_MODIFIER) !== 0 && machine.pes[pe]!.updatesDirty;
 }
 
 function failWalk(

@@ -71,6 +71,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-arm64 exclusive-toy-soft-af': '0396607935008987',
   'kvm-arm64 exclusive-toy-concatenated': '2bfd4dd712b4a755',
   'kvm-arm64 exclusive-toy-deep': '060640a91c7a99f7',
+  'kvm-arm64 exclusive-toy-dbm': '1730fe633c05abcb',
   'kvm-arm64 readers-toy': '2bdc79e133435455',
   'kvm-arm64 parallel-toy': '34854a3f0bf286f1',
   'kvm-arm64 parallel-toy-soft-af': '073124cb1afae813',

@@ -9,7 +9,7 @@
 import { Domain } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import { Result } from '../../sim/card.ts';
-import { ACCESSED, isValid, WRITE } from '../../sim/descriptor.ts';
+import { ACCESSED, DIRTY_MODIFIER, isValid, WRITE } from '../../sim/descriptor.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { flushPage, flushPageHere, NO_LEVEL } from './flush.ts';
@@ -33,6 +33,7 @@ class Attributes implements Visitor {
   readonly #set: number;
   readonly #clear: number;
   readonly #only: number;
+  readonly #world: Stage2;
   readonly #takes: boolean;
   readonly #isShared: boolean;
   /** The last valid leaf as it was, its level, and whether any leaf had its accessed flag set. */
@@ -41,7 +42,9 @@ class Attributes implements Visitor {
   young = false;
 
   /** @param fault for the entry of a fault; otherwise all leaves of a range are meant */
-  constructor({ generation }: Stage2, set: number, clear: number, fault?: FaultedLeaf) {
+  constructor(world: Stage2, set: number, clear: number, fault?: FaultedLeaf) {
+    const { generation } = world;
+    this.#world = world;
     // an entry that somebody else has does not keep a range operation from the others
     this.flags = fault === undefined ? Visit.Leaf | Visit.IgnoreAgain : Visit.Leaf;
     this.#set = set;
@@ -53,20 +56,31 @@ class Attributes implements Visitor {
   }
 
   *leaf(self: Actor, walk: TableWalk): Operation<number> {
-    const old = this.#takes ? walk.snapshot : yield* self.readOnce(at.readLeaf, walk.word);
+    let old = this.#takes ? walk.snapshot : yield* self.readOnce(at.readLeaf, walk.word);
     if (!isValid(old)) return this.#takes ? Result.Again : Result.Ok;
     if (this.#only !== ANY_LEVEL && walk.level !== this.#only) return Result.Again;
     this.last = old;
     this.level = walk.level;
-    if ((old & ACCESSED) !== 0) this.young = true;
-    const next = (old & ~this.#clear) | this.#set;
-    if (next === old) return Result.Ok;
-    if (this.#isShared) {
+    for (;;) {
+      if ((old & ACCESSED) !== 0) this.young = true;
+      const next = (old & ~this.#clear) | this.#set;
+      if (next === old) return Result.Ok;
+      if (!this.#isShared && !this.#isHardwares(old)) {
+        yield* self.store(at.update, walk.word, next);
+        return Result.Ok;
+      }
       const seen = yield* self.compareExchange(at.update, walk.word, old, next);
-      return seen === old ? Result.Ok : Result.Again;
+      if (seen === old) return Result.Ok;
+      if (this.#isShared) return Result.Again;
+      old = seen;
     }
-    yield* self.store(at.update, walk.word, next);
-    return Result.Ok;
+  }
+
+  /** Hardware may find the page written at any time, which a store of ours would undo. */
+  #isHardwares(entry: number): boolean {
+    const { generation } = this.#world;
+    if (!generation.hasDirtyState || (entry & DIRTY_MODIFIER) === 0) return false;
+    return !this.#world.bug('V09-dirty-state-overwritten');
   }
 }
 

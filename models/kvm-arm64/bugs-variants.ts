@@ -59,4 +59,19 @@ export const VARIANTS = [
     configuration: 'parallel-toy-moves',
     caughtBy: ['freed-page'],
   },
+  {
+    id: 'V09-dirty-state-overwritten',
+    title:
+      'a leaf that hardware may mark as written is changed by a plain store, which loses the mark',
+    upstream: 'variant of spec/arm.md 1.9, updates of leaves with DBM (no single commit)',
+    configuration: 'exclusive-toy-dbm',
+    caughtBy: ['abstract-map', 'dirty-log'],
+  },
+  {
+    id: 'V10-dirty-state-unmapped',
+    title: 'a leaf is unmapped, and what hardware found in it is not marked',
+    upstream: 'variant of spec/arm.md 1.9 and 4.5 (no single commit)',
+    configuration: 'exclusive-toy-dbm',
+    caughtBy: ['dirty-log'],
+  },
 ] as const satisfies readonly Bug[];

@@ -225,6 +225,9 @@ export const START_LOG_CARD: Card = {
   results: [Result.Ok, Result.Invalid],
 };
 
+/** 1.9, 4.5: with dirty state a page of the slot stays writable, and hardware has found no write to it. */
+export const CLEANING_START_LOG_CARD: Card = { ...START_LOG_CARD, achieves: State.Clean };
+
 /** 3.4 SPLIT: blocks are taken out and come back as pages, read-only as they are by then. */
 export const SPLITTING_START_LOG_CARD: Card = {
   ...START_LOG_CARD,

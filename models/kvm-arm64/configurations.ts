@@ -3,6 +3,7 @@
 import type { Geometry } from '../../sim/geometry.ts';
 import type { Configuration, RunParameter } from '../system.ts';
 import {
+  DIRTY_STATE,
   EXCLUSIVE,
   type Generation,
   IMMEDIATE,
@@ -156,6 +157,12 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       vcpus: 3,
       frames: 224,
     },
+  ),
+  configuration(
+    'exclusive-toy-dbm',
+    'one lock; hardware marks written pages of a logged slot in their leaves (HD = 1; no kernel does)',
+    toy(2, 1),
+    { generation: DIRTY_STATE, weight: 40 },
   ),
   configuration('readers-toy', 'readers relax pages (5.18), 2 levels of 4 entries', toy(2, 1), {
     generation: READERS,

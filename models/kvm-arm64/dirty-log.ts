@@ -12,6 +12,7 @@ import { Claim } from '../../sim/claims.ts';
 import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { protectRange } from './attributes.ts';
+import { takeDirtyState } from './dirty-state.ts';
 import { flushSlot } from './flush.ts';
 import { SLOTS_DOMAIN } from './machine.ts';
 import { applyRange } from './range.ts';
@@ -129,8 +130,10 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
   const words = Math.ceil(world.geometry.windowPages / 32);
   const takesLate = world.bug('M28-log-taken-after-protect');
   let dirty = false;
+  const { hasDirtyState } = world.generation;
   yield* self.acquire(at.lock, world.lock.Mmu, Mode.Exclusive);
   world.beginWork(self, Work.Protect);
+  if (hasDirtyState) yield* applyRange(self, world, 0, world.geometry.windowPages, takeDirtyState);
   for (let i = 0; i < words; i += 1) {
     // marks are taken before the protection: a mark made after it stays for the next round
     const marks = takesLate
@@ -138,6 +141,7 @@ export function* collectLog(self: Actor, world: KvmWorld): Operation<number> {
       : yield* takeMarks(self, world, i);
     if (marks === 0) continue;
     dirty = true;
+    if (hasDirtyState) continue;
     const lowest = 31 - Math.clz32(marks & -marks);
     const highest = 31 - Math.clz32(marks);
     yield* applyRange(self, world, i * 32 + lowest, highest - lowest + 1, protectRange);

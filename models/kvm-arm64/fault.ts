@@ -13,7 +13,15 @@ import { Domain, FaultClass, faultClass, faultLevel } from '../../sim/access.ts'
 import type { Actor, Operation, Step } from '../../sim/actor.ts';
 import { Result, Work } from '../../sim/card.ts';
 import { Claim, RetryReason } from '../../sim/claims.ts';
-import { EXEC, Intent, isTable, MemoryType, READ, WRITE } from '../../sim/descriptor.ts';
+import {
+  DIRTY_MODIFIER,
+  EXEC,
+  Intent,
+  isTable,
+  MemoryType,
+  READ,
+  WRITE,
+} from '../../sim/descriptor.ts';
 import { alignDown, indexAt, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
@@ -126,6 +134,7 @@ function* handleMissing(
   isTableWalk: boolean,
 ): Operation<number> {
   const { geometry } = world;
+  const { marks, hasDirtyState } = world.generation;
   // f8: an instruction fetch from a device is an error of the guest
   const isDevice = world.isDevice(page);
   const isRefused = isDevice && !world.bug('V04-device-executable');
@@ -167,7 +176,8 @@ function* handleMissing(
   if (frame < 0) return Result.NoMemory;
   // f7-f8: the host's page is writable, whatever its slot is
   const isGiven = !isReadOnly || world.bug('V06-right-of-host-page-given');
-  const isWritable = isGiven && (isWrite || !isLogging);
+  // with dirty state, hardware makes a logged page writable, and says so
+  const isWritable = isGiven && (!isLogging || (isWrite && !hasDirtyState));
   const marksEarly = world.bug('M28b-marked-before-lock');
   if (isWritable && isLogging && marksEarly) yield* markDirty(self, world, page);
 
@@ -197,7 +207,8 @@ function* handleMissing(
   const rights = READ | (isWritable ? WRITE : 0) | (intent === Intent.Execute ? EXEC : 0);
   const type =
     isDevice && !world.bug('V05-device-as-memory') ? MemoryType.Device : MemoryType.Normal;
-  const { marks } = world.generation;
+  const modifier = hasDirtyState && isGiven && pages === 1 ? DIRTY_MODIFIER : 0;
+  const attributes = rights | type | modifier;
   const isMarked = isWritable && isLogging && !marksEarly;
   if (isMarked && marks === MarkTime.BeforeMap) yield* markDirty(self, world, page);
   if (sharesFaults(world)) yield* self.enterSection(at.enterWalk, WALKS_DOMAIN);
@@ -212,7 +223,7 @@ function* handleMissing(
     yield* clearForBlock(self, world, root, page, pages);
   const outcome = relaxes
     ? yield* relaxPage(self, world, root, first, rights, level, mode)
-    : yield* mapRange(self, world, root, first, pages, frame - (page - first), rights | type, mode);
+    : yield* mapRange(self, world, root, first, pages, frame - (page - first), attributes, mode);
   if (!relaxes) yield* self.dsb(at.publish, Domain.InnerStore);
   if (sharesFaults(world)) yield* self.exitSection(at.leaveWalk, WALKS_DOMAIN);
   const isMarkedLate = isMarked && outcome === Result.Ok;

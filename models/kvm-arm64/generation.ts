@@ -53,6 +53,11 @@ export interface Generation {
   readonly vmids: VmidDesign;
   /** A leaf that differs from what a fault maps only in rights is left alone: what is missing comes with the next fault. */
   readonly leavesRights: boolean;
+  /**
+   * FEAT_HAFDBS with HD = 1: pages have the dirty-bit modifier, those of a logged slot no right to write, and
+   * hardware gives it at the first write. A round of the log takes it back. No kernel does this.
+   */
+  readonly hasDirtyState: boolean;
 }
 
 /** 5.10: one spin lock. */
@@ -65,10 +70,14 @@ export const EXCLUSIVE: Generation = {
   destroysInChunks: false,
   vmids: VmidDesign.OneGeneration,
   leavesRights: false,
+  hasDirtyState: false,
 };
 
 /** 5.11 to 5.17: still one spin lock. */
 export const ONE_LOCK: Generation = { ...EXCLUSIVE, leavesRights: true };
+
+/** The same with the dirty state that hardware keeps in leaves: a design of ours (spec/arm.md 1.9). */
+export const DIRTY_STATE: Generation = { ...ONE_LOCK, hasDirtyState: true };
 
 /** 5.18: the lock has readers, which may only relax a page. */
 export const READERS: Generation = {
@@ -87,6 +96,7 @@ export const PARALLEL: Generation = {
   destroysInChunks: false,
   vmids: VmidDesign.ActivePerPe,
   leavesRights: true,
+  hasDirtyState: false,
 };
 
 /** 6.2 to 6.5, and machines without FEAT_TLBIRANGE: whole-VM invalidations instead of ranges. */
@@ -110,6 +120,7 @@ export const RECENT: Generation = {
 export const GENERATIONS: readonly Generation[] = Object.freeze([
   EXCLUSIVE,
   ONE_LOCK,
+  DIRTY_STATE,
   READERS,
   PARALLEL,
   PARALLEL_WITHOUT_RANGES,

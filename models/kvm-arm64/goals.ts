@@ -37,6 +37,8 @@ const isParallel = ({ generation, guests }: KvmConfiguration): boolean =>
 const isWhole = (one: KvmConfiguration): boolean => isParallel(one) && !one.isAboutSlots;
 const isLogged = ({ guests, hasDevice, isAboutSlots }: KvmConfiguration): boolean =>
   guests === 1 && !hasDevice && !isAboutSlots;
+const hasDirtyState = ({ generation }: KvmConfiguration): boolean => generation.hasDirtyState;
+const marksInSoftware = (one: KvmConfiguration): boolean => isLogged(one) && !hasDirtyState(one);
 
 export const GOALS: readonly Goal<KvmConfiguration>[] = Object.freeze([
   {
@@ -204,7 +206,7 @@ export const GOALS: readonly Goal<KvmConfiguration>[] = Object.freeze([
     id: 'L12-mark-taken-before-the-write',
     title: 'a round takes the mark of a page before the guest has written it',
     steps: [changes('a', 'fault.markDirty'), changes('b', 'log.takeMarks'), uses('a')],
-    isIn: isLogged,
+    isIn: marksInSoftware,
   },
   {
     id: 'L12-mark-made-during-the-round',
@@ -214,7 +216,36 @@ export const GOALS: readonly Goal<KvmConfiguration>[] = Object.freeze([
       changes('a', 'fault.markDirty'),
       unlocks('b', 'log.unlockSlots'),
     ],
-    isIn: isLogged,
+    isIn: marksInSoftware,
+  },
+  {
+    id: 'D1-found-while-aging',
+    title: 'hardware finds a page written while its accessed flag is being cleared',
+    steps: [changes('a', 'walk.setDirty', 'e'), loses('b', 'stage2-attributes.update', 'e')],
+    isIn: hasDirtyState,
+  },
+  {
+    id: 'D2-found-again-during-the-round',
+    title: 'hardware finds a page written whose state the round has just taken',
+    steps: [
+      changes('b', 'dirty-state.clean', 'e'),
+      changes('a', 'walk.setDirty', 'e'),
+      unlocks('b', 'log.unlockSlots'),
+    ],
+    isIn: hasDirtyState,
+  },
+  {
+    id: 'D3-found-while-unmapping',
+    title: 'hardware finds a page written while the host is about to take it away',
+    steps: [changes('a', 'walk.setDirty', 'e'), loses('b', 'dirty-state.clearLeaf', 'e')],
+    isIn: hasDirtyState,
+  },
+  {
+    id: 'D4-entry-gone-under-cached-one',
+    title:
+      'a page is unmapped while hardware wants to mark it, so the entry that it read is no more',
+    steps: [changes('b', 'dirty-state.clearLeaf', 'e'), loses('a', 'walk.setDirty', 'e')],
+    isIn: hasDirtyState,
   },
   {
     id: 'M1-walker-finds-busy-entry',

@@ -7,6 +7,7 @@ import { CONFIGURATIONS } from './configurations.ts';
 import { countSites } from './counts.ts';
 import { deviceSites } from './devices.ts';
 import { logSites } from './dirty-log.ts';
+import { dirtyStateSites } from './dirty-state.ts';
 import { entrySites } from './entries.ts';
 import { faultSites } from './fault.ts';
 import { flushSites } from './flush.ts';
@@ -53,6 +54,7 @@ export const kvmArm64 = defineSystem({
     countSites,
     destroySites,
     deviceSites,
+    dirtyStateSites,
     entrySites,
     exitSites,
     faultSites,

@@ -164,6 +164,7 @@ export function machineSpec(configuration: KvmConfiguration): MachineSpec {
     guestTree: STAGE2,
     hypervisorTree: HYPERVISOR,
     hardwareAccessed: configuration.hardwareAccessed,
+    hardwareDirty: configuration.generation.hasDirtyState,
     masksAtExit: configuration.guests > 1,
     storeOrder: configuration.fidelity === 'F2' ? StoreOrder.Location : StoreOrder.Immediate,
   };

@@ -144,7 +144,9 @@ class MapVisitor implements Visitor {
     const world = this.#world;
     const next = leaf(this.#frameAt(walk), this.#attributes);
     const old = yield* self.readOnce(at.readLeaf, walk.word);
-    const isRightsOnly = isValid(old) && ((old ^ next) & ~RIGHTS) === 0;
+    // with dirty state, nobody but the log may take away what hardware has found, old or not
+    const own = world.generation.hasDirtyState ? RIGHTS | ACCESSED : RIGHTS;
+    const isRightsOnly = isValid(old) && ((old ^ next) & ~own) === 0;
     // two vCPUs that want different rights would take the entry from each other
     if (
       isRightsOnly &&

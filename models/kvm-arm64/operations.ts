@@ -116,12 +116,11 @@ const ALL: readonly Spec[] = [
     roles: ['host'],
     parameters: [],
     card: card.START_LOG_CARD,
-    cardIn: ({ parameters, hasLayout }) =>
-      hasLayout
-        ? card.LAYOUT_START_LOG_CARD
-        : parameters.includes(EAGER)
-          ? card.SPLITTING_START_LOG_CARD
-          : card.START_LOG_CARD,
+    cardIn: ({ parameters, hasLayout, generation }) => {
+      if (hasLayout) return card.LAYOUT_START_LOG_CARD;
+      if (generation.hasDirtyState) return card.CLEANING_START_LOG_CARD;
+      return parameters.includes(EAGER) ? card.SPLITTING_START_LOG_CARD : card.START_LOG_CARD;
+    },
     weight: 5,
     isIn: isAlone,
     start: (self, world) => startLog(self, world),

@@ -9,6 +9,12 @@ import type { BugId } from './bugs.ts';
 import type { Generation } from './generation.ts';
 import type { TableWalk } from './walker.ts';
 
+/** Words of a dirty log: 1 while the slot is logged, and its marks, 32 pages per word. */
+export interface SlotLog {
+  readonly logging: WordAddress;
+  readonly bitmap: WordAddress;
+}
+
 export interface Stage2 {
   readonly geometry: Geometry;
   readonly generation: Generation;
@@ -24,4 +30,6 @@ export interface Stage2 {
   /** Table pages that the actor has set aside. */
   cache(self: Actor): number[];
   registerOf(context: number): number;
+  /** The log of the slot that it maps; needed where leaves have dirty state (generation.ts). */
+  readonly log?: SlotLog;
 }

@@ -11,6 +11,7 @@ import { Result } from '../../sim/card.ts';
 import { frameOf, isValid, VALID } from '../../sim/descriptor.ts';
 import { sites } from '../../sim/site.ts';
 import { putPage } from './counts.ts';
+import { clearLeaf } from './dirty-state.ts';
 import { flushPage, flushRange, NO_LEVEL } from './flush.ts';
 import { blockPages } from './geometry.ts';
 import type { Stage2 } from './stage2.ts';
@@ -68,7 +69,9 @@ class Unmap implements Visitor {
     const at = unmapSites;
     const old = yield* self.readOnce(at.readLeaf, walk.word);
     if (!isValid(old)) return Result.Ok;
-    yield* self.store(at.clearLeaf, walk.word, this.#cleared(old));
+    if (world.generation.hasDirtyState)
+      yield* clearLeaf(self, world, walk, old, this.#cleared(old));
+    else yield* self.store(at.clearLeaf, walk.word, this.#cleared(old));
     if (!world.generation.flushesRanges) yield* flushPage(self, world, walk.first, walk.level);
     yield* putPage(self, world, walk.table);
     return Result.Ok;

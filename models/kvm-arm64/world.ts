@@ -31,7 +31,7 @@ import {
 } from './machine.ts';
 import { Sharing } from './sharing.ts';
 import { hostPageAt, inputPageAt, Slot } from './slots.ts';
-import type { Stage2 } from './stage2.ts';
+import type { SlotLog, Stage2 } from './stage2.ts';
 import type { GuestNumber } from './vmid.ts';
 import { TableWalk } from './walker.ts';
 
@@ -45,7 +45,7 @@ export const Vma = { Pages: 0, Block: 1 } as const;
  * One guest and what the host knows of it. Where there are two, the first is the world that the machine
  * boots, and holds the second.
  */
-export class KvmWorld implements World, Stage2 {
+export class KvmWorld implements World, Stage2, SlotLog {
   readonly machine: Machine;
   readonly configuration: KvmConfiguration;
   readonly geometry: Geometry;
@@ -184,6 +184,10 @@ export class KvmWorld implements World, Stage2 {
 
   describeEntry(tree: number, level: number, word: Descriptor): string {
     return describeEntry(tree === STAGE2, level, word);
+  }
+
+  get log(): SlotLog {
+    return this;
   }
 
   count(frame: number): WordAddress {

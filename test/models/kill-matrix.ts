@@ -61,6 +61,8 @@ export const KILLS: Readonly<Record<string, readonly string[]>> = {
   'V06-right-of-host-page-given': ['freed-page'],
   'V07-table-walk-counts-as-write': ['abstract-map'],
   'V08-slot-moved-under-faults': ['freed-page'],
+  'V09-dirty-state-overwritten': ['abstract-map', 'dirty-log'],
+  'V10-dirty-state-unmapped': ['dirty-log'],
   'A11b-generation-without-release': ['vmid'],
   'A27-folded-level-cleared-elsewhere': ['abstract-map', 'progress'],
   'M13-host-table-walked-with-interrupts': ['freed-table'],

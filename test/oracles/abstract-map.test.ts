@@ -282,6 +282,7 @@ const KEPT: Readonly<Record<State, (word: number) => number>> = {
   [State.Absent]: () => 0,
   [State.Mapped]: (word) => word,
   [State.ReadOnly]: (word) => word & ~WRITE,
+  [State.Clean]: (word) => word & ~WRITE,
   [State.Old]: (word) => word & ~ACCESSED,
 };
 
@@ -294,7 +295,7 @@ for (const state of Object.values(State)) {
   });
 }
 
-for (const state of [State.Absent, State.ReadOnly, State.Old] as const) {
+for (const state of [State.Absent, State.ReadOnly, State.Clean, State.Old] as const) {
   test(`the promise “${state}” is not kept for the last page`, (t) => {
     const stage = promising(state);
     for (let at = 4; at < 7; at += 1) {

@@ -101,6 +101,8 @@ export interface StageOptions {
   readonly tellsHost?: boolean;
   /** The walker sets the accessed flag itself. */
   readonly hardwareAccessed?: boolean;
+  /** ... and makes leaves with a dirty-bit modifier writable. */
+  readonly hardwareDirty?: boolean;
   /** Invalid non-zero words of the guest's tree are annotations. */
   readonly annotations?: boolean;
   /** The guest's tree has readers: busy entries, a read section, and a matrix of work. */
@@ -179,6 +181,7 @@ function machineSpec(options: StageOptions): MachineSpec {
     guestTree: TreeIndex.Guest,
     hypervisorTree: TreeIndex.Hypervisor,
     hardwareAccessed: options.hardwareAccessed ?? true,
+    hardwareDirty: options.hardwareDirty ?? false,
     ...(options.hardware === undefined ? {} : { hardware: options.hardware }),
     tellsHost: options.tellsHost ?? false,
     ...(options.firstDevice === undefined ? {} : { firstDevice: options.firstDevice }),

@@ -8,6 +8,7 @@ import { baseRegister, FaultClass, fault } from '../../sim/access.ts';
 import type { Actor, Operation } from '../../sim/actor.ts';
 import {
   ACCESSED,
+  DIRTY_MODIFIER,
   frameOf,
   Intent,
   leaf,
@@ -559,4 +560,50 @@ test('what a walk leaves in the TLB translates as memory does', (t) => {
     }),
     { numRuns: 200 },
   );
+});
+
+// ---- dirty state (spec/arm.md 1.9) ----
+
+const CLEAN = READ | ACCESSED | DIRTY_MODIFIER;
+
+test('a write makes an entry with the modifier writable, in memory first, and then goes through', (t) => {
+  for (const hardwareDirty of [true, false]) {
+    const bench = new Workbench({ hardwareDirty });
+    const word = mapFirst(bench, leaf(DATA, CLEAN));
+    const [result] = bench.run({ vcpu0: [access(0, Intent.Write)] }, new Script(bench, []));
+    t.is(result, hardwareDirty ? 0 : fault(FaultClass.Permission, 3));
+    t.is(bench.machine.memory.load(word), leaf(DATA, hardwareDirty ? CLEAN | WRITE : CLEAN));
+  }
+});
+
+test('a clean entry that is cached is no fault: the walker goes to the entry in memory', (t) => {
+  const bench = new Workbench({ hardwareDirty: true });
+  const word = mapFirst(bench, leaf(DATA, CLEAN));
+  t.deepEqual(
+    bench.run({ vcpu0: [access(0), access(0, Intent.Write)] }, new Script(bench, [])),
+    [0, 0],
+  );
+  t.is(bench.machine.memory.load(word), leaf(DATA, CLEAN | WRITE));
+  t.is(bench.rows(Event.Use).length, 2);
+});
+
+test('... which has gone, or lost its modifier: the write faults', (t) => {
+  for (const next of [0, leaf(DATA, READ | ACCESSED)]) {
+    const bench = new Workbench({ hardwareDirty: true });
+    const word = mapFirst(bench, leaf(DATA, CLEAN));
+    const program = { vcpu0: [access(0), access(0, Intent.Write)], host0: [store(word, next)] };
+    const results = bench.run(program, new Script(bench, ['vcpu0*4', 'host0*1', 'vcpu0*9']));
+    const cause = next === 0 ? FaultClass.Translation : FaultClass.Permission;
+    t.deepEqual(results, [0, 0, fault(cause, 3)]);
+    t.is(bench.machine.memory.load(word), next);
+  }
+});
+
+test('reads and fetches do not write the entry', (t) => {
+  for (const intent of [Intent.Read, Intent.Execute]) {
+    const bench = new Workbench({ hardwareDirty: true });
+    const word = mapFirst(bench, leaf(DATA, CLEAN));
+    bench.run({ vcpu0: [access(0, intent)] }, new Script(bench, []));
+    t.is(bench.machine.memory.load(word), leaf(DATA, CLEAN));
+  }
 });

@@ -76,6 +76,7 @@ export const OTHER_LOCK = 1;
 export interface Setup {
   readonly geometry?: Geometry;
   readonly hardwareAccessed?: boolean;
+  readonly hardwareDirty?: boolean;
   readonly storeOrder?: StoreOrder;
   readonly hardware?: TranslationHardware;
   /** Deferred frees that may be outstanding. */
@@ -86,6 +87,7 @@ export interface Setup {
 function specOf({
   geometry = TOY,
   hardwareAccessed = true,
+  hardwareDirty = false,
   storeOrder = StoreOrder.Immediate,
   hardware,
   reclaims = 0,
@@ -110,6 +112,7 @@ function specOf({
     guestTree: 0,
     hypervisorTree: 1,
     hardwareAccessed,
+    hardwareDirty,
     storeOrder,
     ...(hardware === undefined ? {} : { hardware }),
     reclaims,
