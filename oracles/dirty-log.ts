@@ -8,24 +8,25 @@
  * there to be started, read or stopped. Where the hardware logs writes that set a dirty flag, a page counts
  * as marked while it is in such a log, and software marks it before it takes it out; an entry without the
  * dirty flag is then no licence to write unseen. Where hardware keeps dirty state in entries (DBM), a page counts as
- * marked while its entry has it, and software marks the page before it takes that away. Where the host is told which pages were written, it knows of every
- * page that the guest wrote when it takes it back.
+ * marked while its entry has it, and software marks the page before it takes that away. A host that is told which
+ * pages were written knows of every page that the guest wrote when it takes it back.
  *
  * Why it matters: a write that no round reports is lost in a live migration.
- * Blind to: results of operations during which the log was started or stopped; pages that the host was told
- * about before they were written; writes before the
- * operation that starts the log has ended; writes by devices; which of
- * several guest trees, unless one is made from a table of the guest's own, makes a page writable (pages are told apart by number only).
+ * Blind to: results of operations during which the log was started or stopped; pages that the host was told about
+ * before they were written; writes before the operation that starts the log has ended; writes by devices; which of several
+ * guest trees, unless one is made from a table of the guest's own, makes a page writable (pages are told apart by number only).
  * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
  * and TLBs per round.
  * Source: spec/arm.md 4.5 invariant D and the round guarantee; spec/x86-xen.md A12, amendments E8, E14.
  */
 import { Result } from '../sim/card.ts';
 import { Claim } from '../sim/claims.ts';
-import { DIRTY, DIRTY_MODIFIER, frameOf, Intent, isValid, WRITE } from '../sim/descriptor.ts';
+import { DIRTY, frameOf, Intent, isValid, WRITE } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
+import { DirtyState } from './dirty-state.ts';
+import { HostDirtiness } from './host-dirtiness.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 import { liveTreeOf, loadedTree, nextTranslation, Translation } from './translations.ts';
 
@@ -72,17 +73,13 @@ class DirtyLog implements Oracle {
   #first = 0;
   #end = 0;
   #isLogging = false;
-  /** By frame: the guest has written it, and the host does not know. */
-  readonly #isUntold: Uint8Array;
-  /** By frame: the host was told that it is, or may be, written. */
-  readonly #isTold: Uint8Array;
+  readonly #host: HostDirtiness;
   /** Times that the log was started or stopped; and, by actor, the number when its operation began. */
   #switches = 0;
   readonly #switchesAtBegin: Int32Array;
   /** By tree: the hardware logs writes that set the dirty flag. By page: its places in such logs. */
   readonly #isHardwareLogged: Uint8Array;
-  /** What an entry has that hardware found written, where it keeps that in entries; 0 where it does not. */
-  readonly #dirtyState: number;
+  readonly #state: DirtyState;
   readonly #queued: Int32Array;
   /** Some tree's input pages are not the slot's; and by frame, the page of the slot that it was granted for last. */
   readonly #hasDerived: boolean;
@@ -98,12 +95,11 @@ class DirtyLog implements Oracle {
     this.#opener = new Int32Array(pages);
     this.#isWritten = new Uint8Array(pages);
     this.#open = new Int32Array(pages);
-    this.#isUntold = new Uint8Array(scene.machine.spec.frames);
-    this.#isTold = new Uint8Array(scene.machine.spec.frames);
+    this.#host = new HostDirtiness(scene);
     this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
     this.#isHardwareLogged = new Uint8Array(scene.machine.tables.trees.length);
     this.#queued = new Int32Array(pages);
-    this.#dirtyState = scene.machine.spec.hardwareDirty === true ? DIRTY_MODIFIER | WRITE : 0;
+    this.#state = new DirtyState(scene.machine);
   }
 
   reset(): void {
@@ -111,8 +107,7 @@ class DirtyLog implements Oracle {
     this.#taken.fill(0);
     this.#isLogging = false;
     if (this.#hasDerived) this.#pageOf.fill(0);
-    this.#isUntold.fill(0);
-    this.#isTold.fill(0);
+    this.#host.reset();
     this.#switches = 0;
     this.#isHardwareLogged.fill(0);
     this.#queued.fill(0);
@@ -122,12 +117,12 @@ class DirtyLog implements Oracle {
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (kind === Event.Use) {
       if (c !== Intent.Write) return;
-      this.#isUntold[b] = 1;
+      this.#host.written(b);
       if (this.#isLogging) this.#written(this.#hasDerived ? this.#slotPage(a, b) : a, d);
       return;
     }
     if (kind === Event.Free) {
-      this.#takenBack(a);
+      if (this.#host.takenBack(a)) this.judgements += 1;
       return;
     }
     if (kind === Event.Descriptor) {
@@ -163,7 +158,7 @@ class DirtyLog implements Oracle {
         if (d === 0 && this.#isLogging) this.#takenOut(b);
         return;
       case Claim.HostDirtied:
-        this.#isTold[b] = 1;
+        this.#host.told(b);
         return;
       case Claim.LogMarked:
         this.#marked[b] = 1;
@@ -185,17 +180,6 @@ class DirtyLog implements Oracle {
       default:
         return;
     }
-  }
-
-  /** The host reuses a page: if it believes that nobody wrote it, what the guest wrote is lost. */
-  #takenBack(frame: number): void {
-    const isUntold = this.#isUntold[frame] === 1 && this.#isTold[frame] === 0;
-    this.#isUntold[frame] = 0;
-    this.#isTold[frame] = 0;
-    const { machine, report } = this.#scene;
-    if (machine.spec.tellsHost !== true) return;
-    this.judgements += 1;
-    if (isUntold) report.add('dirty-log', 'host-not-told', 'page', { frame });
   }
 
   /** @param left marks of the same pages that were not taken */
@@ -267,18 +251,9 @@ class DirtyLog implements Oracle {
     return this.#isHardwareLogged[tree.index] === 0 || (entry & DIRTY) !== 0;
   }
 
-  /** Hardware has found the page written, and its entry says so. */
-  #isDirty(entry: number): boolean {
-    const state = this.#dirtyState;
-    return state !== 0 && isValid(entry) && (entry & state) === state;
-  }
-
   /** The page is marked, by software or in one of the places where hardware does it. */
   #isKnown(page: number): boolean {
-    if (this.#marked[page] === 1 || this.#queued[page]! > 0) return true;
-    if (this.#dirtyState === 0) return false;
-    const { machine } = this.#scene;
-    return this.#isDirty(machine.tables.trees[machine.spec.guestTree]!.entries[page]!);
+    return this.#marked[page] === 1 || this.#queued[page]! > 0 || this.#state.isFound(page);
   }
 
   #written(page: number, row: number): void {
@@ -305,7 +280,7 @@ class DirtyLog implements Oracle {
     for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
       // an entry that goes again may still be cached: who made it writable owes the mark until it ends
       const entry = tree.entries[page]!;
-      if (this.#dirtyState !== 0) this.#judgeState(tree, page, entry);
+      if (this.#state.isTakenOut(tree, page)) this.#judgeState(page, entry);
       if (!this.#isOpen(entry, tree) || this.#isOpen(tree.before[page]!, tree)) continue;
       if (machine.operation < 0) continue;
       this.#opened(tree.isDerived ? this.#pageOf[frameOf(entry)]! : page);
@@ -313,9 +288,8 @@ class DirtyLog implements Oracle {
   }
 
   /** What hardware found is taken out of an entry: its mark is there, or a round has just taken it. */
-  #judgeState(tree: Tree, page: number, entry: number): void {
-    if (!this.#isLogging || page < this.#first || page >= this.#end || !tree.loadable) return;
-    if (!this.#isDirty(tree.before[page]!) || this.#isDirty(entry)) return;
+  #judgeState(page: number, entry: number): void {
+    if (!this.#isLogging || page < this.#first || page >= this.#end) return;
     this.judgements += 1;
     if (this.#marked[page] === 1 || this.#taken[page] === 1) return;
     this.#scene.report.add('dirty-log', 'state-lost', 'log', { page, found: entry });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { abstractMap, isChange } from '../../oracles/abstract-map.ts';
+import { abstractMap } from '../../oracles/abstract-map.ts';
+import { isChange } from '../../oracles/changes.ts';
 import type { Duty, Oracle, OracleSpec, Scene } from '../../oracles/oracle.ts';
 import { type Card, Change, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
