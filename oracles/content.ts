@@ -26,28 +26,39 @@ export const content: OracleSpec = {
 class Content implements Oracle {
   judgements = 0;
   readonly #scene: Scene;
-  /** By frame: who has written it since it was cleared, as a bit mask; who may reach it, as far as was said. */
+  /**
+   * By frame: who has written it since it was cleared, as a bit mask; who of them while nobody else could see it, and nobody
+   * has been let see it since; who may reach it, as far as was said.
+   */
   readonly #writers: Uint8Array;
+  readonly #secrets: Uint8Array;
   readonly #reach: Uint8Array;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     this.#writers = new Uint8Array(scene.machine.spec.frames);
+    this.#secrets = new Uint8Array(scene.machine.spec.frames);
     this.#reach = new Uint8Array(scene.machine.spec.frames);
   }
 
   reset(): void {
     if (this.#scene.ownership === undefined) return;
     this.#writers.fill(0);
+    this.#secrets.fill(0);
     this.#reach.fill(0);
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
     if (this.#scene.ownership === undefined) return;
     if (kind === Event.Use) this.#used(b, c);
-    else if (kind === Event.Zeroed) this.#writers[a] = 0;
+    else if (kind === Event.Zeroed) this.#cleared(a);
     else if (kind === Event.Linked) this.#linked(a, c, d);
     else this.#changed(b, c, d);
+  }
+
+  #cleared(frame: number): void {
+    this.#writers[frame] = 0;
+    this.#secrets[frame] = 0;
   }
 
   #used(frame: number, how: number): void {
@@ -56,7 +67,10 @@ class Content implements Oracle {
     const { vttbr } = machine.pes[machine.actors[machine.actor]!.pe]!;
     const vmid = how >>> 4 === Regime.Guest ? vttbr & 0xff : -1;
     for (const tree of machine.tables.trees) {
-      if (tree.vmid === vmid && tree.component >= 0) this.#writers[frame]! |= 1 << tree.component;
+      if (tree.vmid !== vmid || tree.component < 0) continue;
+      const own = 1 << tree.component;
+      this.#writers[frame]! |= own;
+      if ((this.#reach[frame]! & ~own) === 0) this.#secrets[frame]! |= own;
     }
   }
 
@@ -65,9 +79,11 @@ class Content implements Oracle {
     this.judgements += 1;
     const gained = reach & ~this.#reach[frame]!;
     this.#reach[frame] = reach;
-    const secret = this.#writers[frame]! & ownership!.secretive & ~(1 << owner);
-    if (secret === 0 || (gained & ~secret) === 0) return;
-    report.add('content', 'not-cleared', 'page', { frame, found: owner });
+    const secret = this.#secrets[frame]! & ownership!.secretive & ~(1 << owner);
+    if (secret !== 0 && (gained & ~secret) !== 0)
+      report.add('content', 'not-cleared', 'page', { frame, found: owner });
+    // what its owner lets others see is no secret from then on, whoever gets it
+    if ((reach & ~this.#secrets[frame]!) !== 0) this.#secrets[frame] = 0;
   }
 
   #linked(frame: number, page: number, word: number): void {

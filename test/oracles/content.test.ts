@@ -55,6 +55,24 @@ test('the guest may let the host see its own page', (t) => {
   passes(t, stage);
 });
 
+test('what the host was let see is no secret when the host passes it on', (t) => {
+  const { stage, frame } = written();
+  stage.claim(Claim.OwnershipChanged, frame, GUEST, (1 << GUEST) | (1 << HOST));
+  stage.emit(Event.Use, 3, frame, Intent.Write, 0);
+  stage.claim(Claim.OwnershipChanged, frame, HOST, 1 << HOST);
+  stage.claim(Claim.OwnershipChanged, frame, HOST, (1 << HOST) | (1 << 1));
+  passes(t, stage);
+});
+
+test('what a guest writes after it has ended the share is secret again', (t) => {
+  const { stage, frame } = written();
+  stage.claim(Claim.OwnershipChanged, frame, GUEST, (1 << GUEST) | (1 << HOST));
+  stage.claim(Claim.OwnershipChanged, frame, GUEST, 1 << GUEST);
+  stage.emit(Event.Use, 3, frame, Intent.Write, 0);
+  stage.claim(Claim.OwnershipChanged, frame, HOST, 1 << HOST);
+  reports(t, stage, 'not-cleared');
+});
+
 test('a page that somebody wrote does not become a table uncleared', (t) => {
   const { stage, frame } = written();
   stage.machine.pages.role[frame] = Role.Cached;
