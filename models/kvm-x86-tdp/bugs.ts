@@ -165,6 +165,23 @@ export const BUGS = [
     configuration: 'tdp-toy',
     caughtBy: ['system-invariant', 'freed-table'],
   },
+  {
+    id: 'R01-refreshes-without-progress',
+    title:
+      'the walk of 2020 comes back to the entry that it gave way at, works on it and gives way again',
+    upstream:
+      'KVM: x86/mmu: Introduce tdp_iter, v2 (October 2020, seed document 003); fixed as K01',
+    configuration: 'iter-2020',
+    caughtBy: ['iterator', 'progress'],
+  },
+  {
+    id: 'R02-asks-after-the-work',
+    title: 'the walk of 2020 never asks whether to give way while no entry needs work',
+    upstream:
+      'KVM: x86/mmu: Introduce tdp_iter, v2 (October 2020, seed document 003); fixed as K02',
+    configuration: 'iter-2020',
+    caughtBy: ['iterator'],
+  },
 ] as const satisfies readonly Bug[];
 
 export type BugId = (typeof BUGS)[number]['id'];

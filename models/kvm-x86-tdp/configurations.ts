@@ -10,6 +10,8 @@ export interface TdpConfiguration extends Configuration {
    * exclusively. 6.17: it is told when the leaf is made; aging takes no lock.
    */
   readonly generation: '6.12' | '6.17';
+  /** The iterator and the locking of 2020, and no more operations than there were. */
+  readonly isOf2020: boolean;
   /** All tables are kept on a list (5.15). */
   readonly listsTables: boolean;
   /** Recovery of large pages from the mitigation shares the lock (6.18). */
@@ -101,6 +103,7 @@ function configuration(
     parameters: PARAMETERS,
     hardwareAccessed: true,
     generation: '6.17',
+    isOf2020: false,
     listsTables: false,
     sharesRecovery: false,
     shadowTables: 0,
@@ -176,6 +179,17 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
       weight: 30,
       frames: 320,
       reclaims: 96,
+    },
+  ),
+  configuration(
+    'iter-2020',
+    'the iterator first proposed, under one exclusive lock; dirty pages written back',
+    toy(3, 16),
+    {
+      kind: 'historical',
+      generation: '6.12',
+      isOf2020: true,
+      parameters: PARAMETERS.filter(({ name }) => name !== 'nx' && name !== 'sequence'),
     },
   ),
   configuration('tdp-4-level', '6.17, 4 levels of 512 entries', real(4), {

@@ -12,7 +12,6 @@ import { Result } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { frameOf, Intent, WRITE } from '../../sim/descriptor.ts';
 import { indexAt } from '../../sim/geometry.ts';
-import { Mode } from '../../sim/locks.ts';
 import { Role } from '../../sim/pages.ts';
 import { sites } from '../../sim/site.ts';
 import { machineLevel, regionOf, rootLevel } from './geometry.ts';
@@ -73,6 +72,7 @@ export interface GuestFault {
 
 /** Whether the fault may be one that only restores what a present leaf may have. */
 export function mayFixFast(world: KvmWorld, intent: Intent, result: number): boolean {
+  if (world.configuration.isOf2020) return false;
   const isMissing = faultClass(result) === FaultClass.Translation;
   return isMissing ? !world.configuration.hardwareAccessed : intent === Intent.Write;
 }
@@ -149,7 +149,7 @@ export function* handleSlowly(self: Actor, world: KvmWorld, guest: GuestFault): 
   if (frame < 0) return Result.NoMemory;
 
   // s8-s9
-  yield* self.acquire(at.lock, Lock.Mmu, Mode.Shared);
+  yield* self.acquire(at.lock, Lock.Mmu, world.sharedMode);
   const reason = yield* staleReason(self, world, page, root, sequence);
   if (reason !== 0) {
     yield* self.release(at.unlock, Lock.Mmu);

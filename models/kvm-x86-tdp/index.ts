@@ -12,6 +12,7 @@ import { guestEntrySites, guestSites, putSites } from './guest.ts';
 import { hostSites, revokeSites } from './host-memory.ts';
 import { recoverSites, splitSites } from './huge.ts';
 import { iteratorSites } from './iterator.ts';
+import { oldIteratorSites } from './iterator-2020.ts';
 import { logSites, protectSites } from './log.ts';
 import { mapSites } from './map.ts';
 import { ageSites, notifierSites } from './notifier.ts';
@@ -58,6 +59,7 @@ export const kvmX86Tdp = defineSystem({
     logSites,
     mapSites,
     notifierSites,
+    oldIteratorSites,
     protectSites,
     putSites,
     recoverSites,

@@ -34,7 +34,11 @@ export class TdpIterator2020 {
     this.path[this.rootLevel] = frame;
   }
 
-  *start(self: Actor, goal: number): Operation<void> {
+  start(self: Actor, goal: number): Operation<void> {
+    return this.#startAt(self, goal);
+  }
+
+  *#startAt(self: Actor, goal: number): Operation<void> {
     this.goal = goal;
     this.level = this.rootLevel;
     this.gfn = this.#round(goal);
@@ -45,7 +49,7 @@ export class TdpIterator2020 {
 
   /** After the lock was dropped: from the root again, towards the highest page reached. */
   *refresh(self: Actor): Operation<void> {
-    yield* this.start(self, Math.max(this.goal, this.gfn));
+    yield* this.#startAt(self, Math.max(this.goal, this.gfn));
   }
 
   *next(self: Actor): Operation<void> {

@@ -19,6 +19,7 @@ import { frameOf } from '../../sim/descriptor.ts';
 import { entriesPerTable } from '../../sim/geometry.ts';
 import type { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
+import type { Place } from './entries.ts';
 import { flushAll } from './flush.ts';
 import { machineLevel, rootLevel, roundDown, span } from './geometry.ts';
 import { isTable } from './spte.ts';
@@ -37,7 +38,22 @@ export const iteratorSites = sites('iterator', [
 ]);
 const at = iteratorSites;
 
-export class TdpIterator {
+/** A walk as operations use it; see walk.ts. */
+export interface Walk extends Place {
+  readonly gfn: number;
+  readonly isInside: boolean;
+  /** The question whether to yield comes after the work, as `givesWay`. */
+  readonly asksLate: boolean;
+  start(self: Actor, first: number): Operation<void>;
+  next(self: Actor): Operation<void>;
+  yields(self: Actor, mode: Mode, flush: boolean): Operation<boolean>;
+  givesWay(self: Actor, mode: Mode, flush: boolean): Operation<boolean>;
+  visit(self: Actor): void;
+  finish(self: Actor, early?: boolean): void;
+}
+
+export class TdpIterator implements Walk {
+  readonly asksLate = false;
   readonly world: KvmWorld;
   /** Slot of the root; its tree. */
   readonly root: number;
@@ -146,15 +162,16 @@ export class TdpIterator {
     if (self.choose(at.contended, 2) === 0) return false;
     const isFurther = this.target !== this.yieldedAt;
     if (!isFurther && !world.bug('K01-yields-without-progress')) return false;
-    if (flush) yield* flushAll(self);
-    yield* self.exitSection(at.leaveRcu, RCU);
-    yield* self.release(at.dropLock, Lock.Mmu);
-    yield* self.acquire(at.retakeLock, Lock.Mmu, mode);
-    yield* self.enterSection(at.enterRcu, RCU);
+    yield* dropForOthers(self, mode, flush);
     self.claim(Claim.WalkYielded, this.target, 0, 0);
     if (world.bug('K03-advances-after-restart')) yield* this.#restart(self);
     else this.yielded = true;
     return true;
+  }
+
+  /** Not in this form. */
+  *givesWay(): Operation<boolean> {
+    return false;
   }
 
   /** The lock was given up by the caller itself: the walk starts again at its target. */
@@ -174,4 +191,13 @@ export class TdpIterator {
   finish(self: Actor, early = false): void {
     self.claim(Claim.WalkEnded, early ? 1 : 0, 0, 0);
   }
+}
+
+/** Gives the lock up and takes it again; a flush that is owed comes first, inside the read section (Rule F). */
+export function* dropForOthers(self: Actor, mode: Mode, flush: boolean): Operation<void> {
+  if (flush) yield* flushAll(self);
+  yield* self.exitSection(at.leaveRcu, RCU);
+  yield* self.release(at.dropLock, Lock.Mmu);
+  yield* self.acquire(at.retakeLock, Lock.Mmu, mode);
+  yield* self.enterSection(at.enterRcu, RCU);
 }

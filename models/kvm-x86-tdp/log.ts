@@ -17,9 +17,10 @@ import { clearBits, setExclusive, setShared } from './entries.ts';
 import { flushAll, kickAll } from './flush.ts';
 import { regionOf } from './geometry.ts';
 import { recoverLarge, splitLarge } from './huge.ts';
-import { TdpIterator } from './iterator.ts';
+import type { Walk } from './iterator.ts';
 import { NO_ROOT, nextRoot, nextValidRoot } from './roots.ts';
 import { isPresentLeaf, MMU_WRITABLE } from './spte.ts';
+import { walkOf } from './walk.ts';
 import { type KvmWorld, Lock, RCU, SLOTS_DOMAIN } from './world.ts';
 import { loggedBit } from './write-log.ts';
 
@@ -58,7 +59,9 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
   yield* self.store(at.publish, world.logging, 1);
   // faults that saw "not logging" end before the slot is protected
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
-  if (self.choose(at.splitFirst, 2) === 1) yield* splitLarge(self, world, 0, windowPages);
+  const isOf2020 = world.configuration.isOf2020;
+  if (!isOf2020 && self.choose(at.splitFirst, 2) === 1)
+    yield* splitLarge(self, world, 0, windowPages);
   yield* protectSlot(self, world);
   yield* flushAll(self);
   self.claim(Claim.LogStarted, 0, windowPages, 0);
@@ -70,18 +73,20 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
 function* protectSlot(self: Actor, world: KvmWorld): Operation<void> {
   const here = protectSites;
   const testsLate = world.bug('K02-yield-test-after-filter');
-  yield* self.acquire(here.lock, Lock.Mmu, Mode.Shared);
+  const mode = world.sharedMode;
+  yield* self.acquire(here.lock, Lock.Mmu, mode);
   for (let root = yield* nextRoot(self, world, NO_ROOT, true); root >= 0; ) {
     const frame = yield* self.readOnce(here.readFrame, world.rootFrame + root);
     yield* self.enterSection(here.enterRcu, RCU);
-    const iter = new TdpIterator(world, root, frame, 1, world.geometry.windowPages);
+    const iter = walkOf(world, root, frame, world.geometry.windowPages);
     for (yield* iter.start(self, 0); iter.isInside; yield* iter.next(self)) {
-      if (!testsLate && (yield* iter.yields(self, Mode.Shared, false))) continue;
+      if (!testsLate && (yield* iter.yields(self, mode, false))) continue;
       iter.visit(self);
       if (!isLeaf(iter.snap) || (iter.snap & loggedBit(world, iter.snap, iter.level)) === 0)
         continue;
-      if (testsLate && (yield* iter.yields(self, Mode.Shared, false))) continue;
+      if (testsLate && (yield* iter.yields(self, mode, false))) continue;
       yield* clearLogged(self, world, iter);
+      if (iter.asksLate) yield* iter.givesWay(self, mode, false);
     }
     iter.finish(self);
     yield* self.exitSection(here.leaveRcu, RCU);
@@ -91,7 +96,7 @@ function* protectSlot(self: Actor, world: KvmWorld): Operation<void> {
 }
 
 /** Until the entry is a leaf whose next write is noticed: after every failure it is looked at again (I5). */
-function* clearLogged(self: Actor, world: KvmWorld, iter: TdpIterator): Operation<void> {
+function* clearLogged(self: Actor, world: KvmWorld, iter: Walk): Operation<void> {
   const keepsGoing = world.bug('K23-retry-skips-leaf-check');
   while (isLeaf(iter.snap) || keepsGoing) {
     const bit = loggedBit(world, iter.snap, iter.level);
@@ -138,7 +143,7 @@ function* protectMarked(
   for (let root = yield* nextValidRoot(self, world, NO_ROOT); root >= 0; ) {
     const frame = yield* self.readOnce(here.readFrame, world.rootFrame + root);
     yield* self.enterSection(here.enterRcu, RCU);
-    const iter = new TdpIterator(world, root, frame, 1, end);
+    const iter = walkOf(world, root, frame, end);
     for (yield* iter.start(self, lowest); iter.isInside; yield* iter.next(self)) {
       iter.visit(self);
       if (iter.level > 1 || !isLeaf(iter.snap)) continue;
@@ -164,7 +169,7 @@ export function* stopLog(self: Actor, world: KvmWorld): Operation<number> {
     }
     // marks that late readers made meanwhile are gone as well
     self.claim(Claim.LogStopped, 0, 0, 0);
-    yield* recoverLarge(self, world);
+    if (!world.configuration.isOf2020) yield* recoverLarge(self, world);
   }
   yield* self.release(at.unlockSlots, Lock.Slots);
   return Result.Ok;
@@ -180,7 +185,7 @@ export function* forbidWrites(self: Actor, world: KvmWorld, page: number): Opera
   for (let root = yield* nextValidRoot(self, world, NO_ROOT); root >= 0; ) {
     const frame = yield* self.readOnce(here.readFrame, world.rootFrame + root);
     yield* self.enterSection(here.enterRcu, RCU);
-    const iter = new TdpIterator(world, root, frame, 1, page + 1);
+    const iter = walkOf(world, root, frame, page + 1);
     for (yield* iter.start(self, page); iter.isInside; yield* iter.next(self)) {
       iter.visit(self);
       if (!isPresentLeaf(iter.snap) || (iter.snap & (WRITE | MMU_WRITABLE)) === 0) continue;

@@ -13,7 +13,7 @@ import { sites } from '../../sim/site.ts';
 import { linkTable, setShared } from './entries.ts';
 import { flushCutOut } from './flush.ts';
 import { roundDown, span } from './geometry.ts';
-import { TdpIterator } from './iterator.ts';
+import type { Walk } from './iterator.ts';
 import { listLocked } from './recovery-list.ts';
 import {
   allows,
@@ -24,6 +24,7 @@ import {
   makeLeaf,
   placed,
 } from './spte.ts';
+import { walkOf } from './walk.ts';
 import { type KvmWorld, Lock } from './world.ts';
 
 export const mapSites = sites('map', [
@@ -63,11 +64,11 @@ export function* walkToGoal(
   self: Actor,
   world: KvmWorld,
   fault: Fault,
-): Operation<{ readonly iter: TdpIterator; readonly goal: number } | undefined> {
+): Operation<{ readonly iter: Walk; readonly goal: number } | undefined> {
   const { page, root } = fault;
   let { goal } = fault;
   const frame = yield* self.readOnce(at.readFrame, world.rootFrame + root);
-  const iter = new TdpIterator(world, root, frame, 1, page + 1);
+  const iter = walkOf(world, root, frame, page + 1);
   let isReached = false;
   let isLost = false;
   for (yield* iter.start(self, page); iter.isInside; yield* iter.next(self)) {
@@ -93,12 +94,7 @@ export function* walkToGoal(
 }
 
 /** m5: an empty entry or a large leaf becomes a table. False when somebody else was first. */
-function* makeTable(
-  self: Actor,
-  world: KvmWorld,
-  iter: TdpIterator,
-  fault: Fault,
-): Operation<boolean> {
+function* makeTable(self: Actor, world: KvmWorld, iter: Walk, fault: Fault): Operation<boolean> {
   const cache = world.cache(self);
   const table = cache.pop()!;
   if (isPresentLeaf(iter.snap)) yield* fillSplit(self, world, iter.snap, table, iter.level);
@@ -152,7 +148,7 @@ export function* fillSplit(
 export function* mapLeaf(
   self: Actor,
   world: KvmWorld,
-  iter: TdpIterator,
+  iter: Walk,
   { page, intent, frame, canWrite, adType }: Fault,
   goal: number,
 ): Operation<boolean> {

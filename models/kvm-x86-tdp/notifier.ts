@@ -15,9 +15,10 @@ import { setExclusive } from './entries.ts';
 import { flushAll } from './flush.ts';
 import { blockPages, regionOf } from './geometry.ts';
 import { isBlock, revokePage } from './host-memory.ts';
-import { TdpIterator } from './iterator.ts';
+import type { Walk } from './iterator.ts';
 import { NO_ROOT, nextValidRoot } from './roots.ts';
 import { AD_DISABLED, AD_TYPE, isAccessed, track } from './spte.ts';
+import { walkOf } from './walk.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
 import { zapRangeOfRoots } from './zap.ts';
 
@@ -168,7 +169,7 @@ function* visitAccessed(
   for (let root = yield* nextValidRoot(self, world, NO_ROOT); root >= 0; ) {
     const frame = yield* self.readOnce(at.readFrame, world.rootFrame + root);
     if (frame !== 0) {
-      const iter = new TdpIterator(world, root, frame, 1, end);
+      const iter = walkOf(world, root, frame, end);
       for (yield* iter.start(self, page); iter.isInside; yield* iter.next(self)) {
         iter.visit(self);
         if (!isAccessed(iter.snap)) continue;
@@ -188,7 +189,7 @@ function* visitAccessed(
 function* clearAccessed(
   self: Actor,
   world: KvmWorld,
-  iter: TdpIterator,
+  iter: Walk,
   isLocked: boolean,
 ): Operation<void> {
   const { word, snap } = iter;

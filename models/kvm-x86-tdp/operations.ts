@@ -73,6 +73,9 @@ function insideWindow(args: readonly number[], configuration: TdpConfiguration):
   return [first, Math.min(pages, configuration.geometry.windowPages - first)];
 }
 
+/** Roots are torn down, and large pages recovered, in ways of later kernels only. */
+const isOfToday = ({ isOf2020 }: TdpConfiguration): boolean => !isOf2020;
+
 const access = (id: string, title: string, intent: Intent, weight: number): Spec => ({
   id,
   title,
@@ -165,6 +168,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     title: 'tables that the execution mitigation needed are zapped',
     card: card.RECOVER_CARD,
     cardIn: ({ sharesRecovery }) => (sharesRecovery ? card.RECOVER_SHARED_CARD : card.RECOVER_CARD),
+    isIn: isOfToday,
     weight: 5,
     start: (self, world) => recoverExecution(self, world),
   }),
@@ -172,6 +176,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'move-slot',
     title: 'the slot is deleted and made anew: all roots are invalidated and torn down',
     card: card.MOVE_SLOT_CARD,
+    isIn: isOfToday,
     weight: 5,
     start: (self, world) => moveSlot(self, world),
   }),
@@ -180,6 +185,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     title: 'the VM is destroyed, then pages are freed',
     parameters: [exitCount],
     card: card.EXIT_CARD,
+    isIn: isOfToday,
     weight: 4,
     once: true,
     start: (self, world, [pages = 1]) => destroyVm(self, world, pages),

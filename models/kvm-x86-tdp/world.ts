@@ -9,7 +9,7 @@ import type { Descriptor } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 import { x86Hardware } from '../../sim/hardware-x86.ts';
 import type { Invariant } from '../../sim/invariant.ts';
-import { LockKind } from '../../sim/locks.ts';
+import { LockKind, Mode } from '../../sim/locks.ts';
 import type { Machine } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import type { ActorSpec, MachineSpec } from '../../sim/spec.ts';
@@ -239,6 +239,11 @@ export class KvmWorld implements World {
   /** The value of a frozen entry; upstream's contains the accessed flag (E9). */
   get frozen(): number {
     return this.bug('E09-frozen-value-has-accessed') ? FROZEN_WITH_ACCESSED : FROZEN;
+  }
+
+  /** How what works beside other faults holds the MMU lock, which had no readers in 2020. */
+  get sharedMode(): Mode {
+    return this.configuration.isOf2020 ? Mode.Exclusive : Mode.Shared;
   }
 
   nameWord(word: WordAddress): string | undefined {

@@ -12,6 +12,7 @@ import { rootLevel } from './geometry.ts';
 import { TdpIterator } from './iterator.ts';
 import { NO_ROOT, nextRoot, putRoot } from './roots.ts';
 import { isPresent, isPresentLeaf, NONE } from './spte.ts';
+import { walkOf } from './walk.ts';
 import { type KvmWorld, Lock, RCU } from './world.ts';
 
 export const zapSites = sites('zap', ['readFrame', 'readInvalid', 'enterRcu', 'leaveRcu']);
@@ -61,7 +62,7 @@ function* zapLeafs(
   const frame = yield* self.readOnce(at.readFrame, world.rootFrame + root);
   const isInvalid = (yield* self.readOnce(at.readInvalid, world.rootInvalid + root)) !== 0;
   yield* self.enterSection(at.enterRcu, RCU);
-  const iter = new TdpIterator(world, root, frame, 1, end);
+  const iter = walkOf(world, root, frame, end);
   for (yield* iter.start(self, first); iter.isInside; yield* iter.next(self)) {
     if (yield* iter.yields(self, Mode.Exclusive, flush)) {
       flush = false;
@@ -71,6 +72,7 @@ function* zapLeafs(
     if (!isPresentLeaf(iter.snap)) continue;
     yield* setExclusive(self, world, iter, NONE);
     if (!isInvalid) flush = true;
+    if (iter.asksLate && (yield* iter.givesWay(self, Mode.Exclusive, flush))) flush = false;
   }
   iter.finish(self);
   yield* self.exitSection(at.leaveRcu, RCU);
