@@ -80,6 +80,16 @@ export interface Configuration {
   readonly parameters: readonly RunParameter[];
 }
 
+/** What most configurations are; `id`, `title`, `geometry` and `parameters` are their own. */
+export const USUAL = Object.freeze({
+  kind: 'correct',
+  isReal: false,
+  fidelity: 'F1',
+  vcpus: 2,
+  hosts: 2,
+  weight: 100,
+} as const satisfies Partial<Configuration>);
+
 /** A known defect as a flag, or a flaw of a historical configuration. */
 export interface Bug {
   /** Zoo id plus words: `A03-coalesce-flushes-one-ipa`. */

@@ -161,6 +161,18 @@ export interface Card {
   readonly results: readonly Result[];
 }
 
+/** Of an operation that touches no entry and promises nothing: what other cards are made of. */
+export const NO_CARD: Card = Object.freeze({
+  tree: -1,
+  lock: 'none',
+  inside: [],
+  outside: [],
+  unusable: 'nothing',
+  by: 'end',
+  claims: [],
+  results: [Result.Ok],
+});
+
 /** Whether the card speaks about the tree. */
 export function concerns(card: Card, tree: Tree): boolean {
   if (card.everyTree === true) return true;

@@ -2,7 +2,7 @@
  * Operation cards of kvm-arm64-nested, written from spec/arm.md 4 and 5 as data. Which shadow an operation works on is
  * known when it runs: cards speak of every tree of the guest, and the invariants say what each may hold.
  */
-import { type Card, Change, Result, State } from '../../sim/card.ts';
+import { type Card, Change, NO_CARD, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { EXEC, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
@@ -10,13 +10,12 @@ import {
   COLLECT_LOG_CARD,
   EXIT_CARD,
   keepsLeaf,
-  NO_CARD,
   START_LOG_CARD as OWN_START_LOG_CARD,
   SHARED_ACCESS_CARD,
   STOP_LOG_CARD,
 } from '../kvm-arm64/cards.ts';
 
-export { EXIT_CARD, NO_CARD, STOP_LOG_CARD };
+export { EXIT_CARD, STOP_LOG_CARD };
 
 const EVERY_TREE = { tree: 0, everyGuestTree: true } as const;
 

@@ -3,7 +3,7 @@ import type { Geometry } from '../../sim/geometry.ts';
 import type { KvmConfiguration } from '../kvm-arm64/configurations.ts';
 import { PARALLEL } from '../kvm-arm64/generation.ts';
 import { defaultWordBits, rootShape } from '../kvm-arm64/geometry.ts';
-import type { RunParameter } from '../system.ts';
+import { type RunParameter, USUAL } from '../system.ts';
 
 export interface NestedConfiguration extends KvmConfiguration {
   /** As first posted, or as it is today. */
@@ -79,15 +79,10 @@ function configuration(
   rest: Partial<NestedConfiguration> = {},
 ): NestedConfiguration {
   return {
+    ...USUAL,
     id,
     title,
-    kind: 'correct',
     geometry,
-    isReal: false,
-    fidelity: 'F1',
-    vcpus: 2,
-    hosts: 2,
-    weight: 100,
     parameters: PARAMETERS,
     generation: PARALLEL,
     hasLayout: false,

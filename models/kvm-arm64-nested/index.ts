@@ -1,5 +1,6 @@
 /** kvm-arm64-nested: shadow stage-2 tables for the guests of a guest hypervisor. */
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { hardwareSites } from '../hardware.ts';
 import { attributeSites } from '../kvm-arm64/attributes.ts';
 import { countSites } from '../kvm-arm64/counts.ts';
 import { logSites } from '../kvm-arm64/dirty-log.ts';
@@ -26,7 +27,7 @@ import { nestedLogSites } from './log.ts';
 import { nestedMachine } from './machine.ts';
 import { arraySites } from './mmu-array.ts';
 import { nestedFaultSites } from './nested-fault.ts';
-import { hardwareSites, OPERATIONS } from './operations.ts';
+import { OPERATIONS } from './operations.ts';
 import { rfcSites } from './rfc.ts';
 import { runSites } from './run.ts';
 import { shadowUnmapSites } from './shadow-unmap.ts';

@@ -1,8 +1,9 @@
 /** Operations that programs of kvm-arm64-nested may contain: who runs them, with which arguments. */
 import fc from 'fast-check';
 import type { Card } from '../../sim/card.ts';
+import { NO_CARD } from '../../sim/card.ts';
 import { Intent } from '../../sim/descriptor.ts';
-import { sites } from '../../sim/site.ts';
+import { hardwareOperations } from '../hardware.ts';
 import { stopLog } from '../kvm-arm64/dirty-log.ts';
 import { blockPages } from '../kvm-arm64/geometry.ts';
 import { page as anyPage, count, exitCount, insideWindow } from '../kvm-arm64/parameters.ts';
@@ -17,8 +18,6 @@ import { collectLog, startLog } from './log.ts';
 import { accessNested, accessOwn, chooseContext, putVcpu, scheduleOut } from './run.ts';
 import { moveVncr, useVncr } from './vncr.ts';
 import type { NestedWorld } from './world.ts';
-
-export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
 type Spec = OperationSpec<NestedConfiguration, NestedWorld>;
 
@@ -207,7 +206,7 @@ const ALL: readonly Spec[] = [
     4,
     [isPreempted],
     (self, world, [preempted = 0]) => scheduleOut(self, world, preempted === 0),
-    card.NO_CARD,
+    NO_CARD,
   ),
   {
     ...guest(
@@ -227,7 +226,7 @@ const ALL: readonly Spec[] = [
       8,
       [vcpu, page],
       (self, world, [which = 0, at = 0]) => moveVncr(self, world, which, at),
-      card.NO_CARD,
+      NO_CARD,
     ),
     isIn: ({ hasVncr }) => hasVncr,
   },
@@ -282,35 +281,13 @@ const ALL: readonly Spec[] = [
     isIn: isToday,
     start: (self, world, [pages = 1]) => exitOwner(self, world, pages),
   },
-  {
-    id: 'speculate',
-    title: 'the walker of a PE translates a page that nobody asked for',
-    roles: ['pe'],
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 4,
-    *start(self, _world, [at = 0]) {
-      return yield* self.speculate(hardwareSites.speculate, at);
-    },
-  },
-  {
-    id: 'evict',
-    title: 'a TLB entry for a page vanishes',
-    roles: ['pe'],
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 1,
-    *start(self, _world, [at = 0]) {
-      yield* self.evict(hardwareSites.evict, at);
-      return 0;
-    },
-  },
+  ...hardwareOperations(page),
   {
     id: 'callbacks',
     title: 'tables that were taken out of a tree are freed after a grace period',
     roles: ['rcu'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 0,
     start: (self, world) => runCallbacks(self, world.host),
   },
@@ -319,7 +296,7 @@ const ALL: readonly Spec[] = [
     title: 'the vCPU leaves for good',
     roles: ['vcpu'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 0,
     start: (self, world) => putVcpu(self, world),
   },

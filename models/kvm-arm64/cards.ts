@@ -2,7 +2,7 @@
  * Operation cards of kvm-arm64, written from spec/arm.md 2.5, 4 and 7.0 as data. They share no code
  * with the operations: what is promised is stated here a second time.
  */
-import { type Card, Change, Result, State } from '../../sim/card.ts';
+import { type Card, Change, NO_CARD, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { EXEC, READ, WRITE } from '../../sim/descriptor.ts';
 import type { Geometry } from '../../sim/geometry.ts';
@@ -38,20 +38,9 @@ export function cardFor(card: Card, tree: number): Card {
   return card.tree === STAGE2_TREE && tree !== STAGE2_TREE ? { ...card, tree } : card;
 }
 
-const NOTHING: Card = {
-  tree: -1,
-  lock: 'none',
-  inside: [],
-  outside: [],
-  unusable: 'nothing',
-  by: 'end',
-  claims: [],
-  results: [Result.Ok],
-};
-
 /** 4.2: a fault maps, relaxes, splits or coalesces around the page; only what the host grants. */
 export const ACCESS_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: onePage,
@@ -98,7 +87,7 @@ export function fetchCard(access: Card): Card {
 
 /** 2.5.5, 4.3: absent on at least the range; nothing usable before the lock is dropped. */
 export const UNMAP_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: pageRange,
@@ -178,7 +167,7 @@ export const MOVE_SLOT_CARD: Card = {
 };
 
 export const CREATE_SLOT_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   claims: [Claim.HostGrants],
   results: [Result.Ok, Result.Invalid],
 };
@@ -191,7 +180,7 @@ export const CREATE_READ_ONLY_SLOT_CARD: Card = {
 
 /** 4.3 age: accessed flags of the range and of blocks that reach into it. */
 export const AGE_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: pageRange,
@@ -204,7 +193,7 @@ export const AGE_CARD: Card = {
 
 /** 4.3 test age: M unchanged. */
 export const TEST_AGE_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: onePage,
@@ -213,7 +202,7 @@ export const TEST_AGE_CARD: Card = {
 
 /** 4.5 start: the whole slot read-only; no writable translation at the end of the flush. */
 export const START_LOG_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: wholeSlot,
@@ -243,7 +232,7 @@ export const LAYOUT_START_LOG_CARD: Card = {
 
 /** 4.5 clear: as get-and-clear, with the blocks split in the mode that starts with all marks set. */
 export const CLEAR_LOG_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: wholeSlot,
@@ -256,7 +245,7 @@ export const CLEAR_LOG_CARD: Card = {
 
 /** 4.5 get-and-clear: what was marked is read-only at the end of the flush. */
 export const COLLECT_LOG_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: wholeSlot,
@@ -268,17 +257,17 @@ export const COLLECT_LOG_CARD: Card = {
 };
 
 /** 4.5 stop: nothing is un-protected. */
-export const STOP_LOG_CARD: Card = { ...NOTHING, claims: [Claim.LogStopped] };
+export const STOP_LOG_CARD: Card = { ...NO_CARD, claims: [Claim.LogStopped] };
 
 /** 4.7: the tree is detached; what it said before does not matter any more. */
 export const EXIT_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   claims: [Claim.ContextRetired, Claim.HostRevokes],
 };
 
 /** 4.3: every page of the device, as map; what a fault has mapped before is equal. */
 export const MAP_DEVICE_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: STAGE2_TREE,
   lock: 'exclusive',
   pages: (_args, geometry) => {
@@ -296,7 +285,7 @@ export const MAP_DEVICE_CARD: Card = {
 
 /** 2.5.2: invalid -> valid only. */
 export const HYPERVISOR_MAP_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: HYPERVISOR_TREE,
   lock: 'exclusive',
   pages: pageRange,
@@ -306,6 +295,4 @@ export const HYPERVISOR_MAP_CARD: Card = {
   results: [Result.Ok, Result.NoMemory, Result.Invalid],
 };
 
-export const HYPERVISOR_ACCESS_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.Refused] };
-
-export const NO_CARD: Card = NOTHING;
+export const HYPERVISOR_ACCESS_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.Refused] };

@@ -1,7 +1,6 @@
 /** Configurations of kvm-arm64: geometries, features, and what a case may vary. */
-
 import type { Geometry } from '../../sim/geometry.ts';
-import type { Configuration, RunParameter } from '../system.ts';
+import { type Configuration, type RunParameter, USUAL } from '../system.ts';
 import {
   DIRTY_STATE,
   EXCLUSIVE,
@@ -117,15 +116,10 @@ function configuration(
   rest: Partial<KvmConfiguration> = {},
 ): KvmConfiguration {
   return {
+    ...USUAL,
     id,
     title,
-    kind: 'correct',
     geometry,
-    isReal: false,
-    fidelity: 'F1',
-    vcpus: 2,
-    hosts: 2,
-    weight: 100,
     parameters: PARAMETERS,
     generation: EXCLUSIVE,
     hasLayout: false,

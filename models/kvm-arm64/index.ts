@@ -1,5 +1,6 @@
 /** kvm-arm64: stage-2 page tables of KVM on arm64, one lock (2020) and parallel faults (2022 on). */
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { hardwareSites } from '../hardware.ts';
 import { defineSystem } from '../system.ts';
 import { attributeSites } from './attributes.ts';
 import { BUGS } from './bugs.ts';
@@ -22,7 +23,7 @@ import { mapSites } from './map.ts';
 import { takingSites } from './map-taking.ts';
 import { moveSites } from './moves.ts';
 import { ageSites, notifierSites } from './notifier.ts';
-import { hardwareSites, OPERATIONS } from './operations.ts';
+import { OPERATIONS } from './operations.ts';
 import { rangeSites } from './range.ts';
 import { splitSites } from './split.ts';
 import { exitSites } from './teardown.ts';

@@ -1,8 +1,9 @@
 /** Operations that programs of kvm-arm64 may contain: who runs them, with which arguments. */
 import fc from 'fast-check';
+import { NO_CARD } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { Intent } from '../../sim/descriptor.ts';
-import { sites } from '../../sim/site.ts';
+import { hardwareOperations } from '../hardware.ts';
 import type { OperationSpec } from '../system.ts';
 import * as card from './cards.ts';
 import { EAGER, type KvmConfiguration } from './configurations.ts';
@@ -37,8 +38,6 @@ import {
   writePrivate,
 } from './vcpu.ts';
 import type { KvmWorld } from './world.ts';
-
-export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
 type Spec = OperationSpec<KvmConfiguration, KvmWorld>;
 
@@ -184,7 +183,7 @@ const ALL: readonly Spec[] = [
     title: 'the host takes a page table of its own away; the pages stay',
     roles: ['host'],
     parameters: [page],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 10,
     isIn: ({ hasHostTables }) => hasHostTables === true,
     start: (self, world, [at = 0]) => retractTable(self, world, at),
@@ -239,7 +238,7 @@ const ALL: readonly Spec[] = [
     title: 'the guest maps that page anew and invalidates what its PE has cached of it',
     roles: ['vcpu'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 5,
     isIn: ({ guests }) => guests > 1,
     start: (self, world) => remapPrivate(self, world),
@@ -259,7 +258,7 @@ const ALL: readonly Spec[] = [
     title: 'the host’s scheduler takes the vCPU off its PE, and lets it go on on another',
     roles: ['vcpu'],
     parameters: [place],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 8,
     isIn: ({ guests }) => guests > 1,
     start: (self, world, [pe = 0]) => moveVcpu(self, world, pe),
@@ -269,40 +268,18 @@ const ALL: readonly Spec[] = [
     title: 'another guest starts, runs on the PE of the host thread, and is gone',
     roles: ['host'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 12,
     isIn: ({ guests }) => guests > 1,
     start: (self, world) => runOtherGuest(self, world),
   },
-  {
-    id: 'speculate',
-    title: 'the walker of a PE translates a page that nobody asked for',
-    roles: ['pe'],
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 4,
-    *start(self, _world, [at = 0]) {
-      return yield* self.speculate(hardwareSites.speculate, at);
-    },
-  },
-  {
-    id: 'evict',
-    title: 'a TLB entry for a page vanishes',
-    roles: ['pe'],
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 1,
-    *start(self, _world, [at = 0]) {
-      yield* self.evict(hardwareSites.evict, at);
-      return 0;
-    },
-  },
+  ...hardwareOperations(page),
   {
     id: 'callbacks',
     title: 'tables that were taken out of the tree are freed after a grace period',
     roles: ['rcu'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 0,
     isIn: ({ generation }) => generation.freesLater,
     start: (self, world) => runCallbacks(self, world),
@@ -312,7 +289,7 @@ const ALL: readonly Spec[] = [
     title: 'the vCPU leaves for good',
     roles: ['vcpu'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 0,
     start: (self, world) => (world.sharesPes ? putVcpuOnPe(self, world) : putVcpu(self, world)),
   },

@@ -2,7 +2,7 @@
  * Operation cards of kvm-x86-tdp, written from spec/x86-xen.md A5, A6, A9-A12, A15 as data. They share no
  * code with the operations: what is promised is stated here a second time.
  */
-import { type Card, Change, Result, State } from '../../sim/card.ts';
+import { type Card, Change, NO_CARD, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import type { Geometry } from '../../sim/geometry.ts';
 
@@ -23,17 +23,6 @@ function blocksOf(range: Range, geometry: Geometry): Range {
   return [first, end - first];
 }
 
-const NOTHING: Card = {
-  tree: -1,
-  lock: 'none',
-  inside: [],
-  outside: [],
-  unusable: 'nothing',
-  by: 'end',
-  claims: [],
-  results: [Result.Ok],
-};
-
 const EVERY_ROOT = { tree: 0, everyGuestTree: true } as const;
 
 /** What a page may undergo when a leaf is made, split, or stands for a table. */
@@ -41,7 +30,7 @@ const REMAP = [Change.Install, Change.Reform, Change.Untrack, Change.Annotate];
 
 /** A6: a fault maps the page, or the large page around it; the fast path holds no lock. */
 export const ACCESS_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   pages: onePage,
   reach: (args, geometry) => blocksOf(onePage(args), geometry),
@@ -55,7 +44,7 @@ export const ACCESS_CARD: Card = {
 
 /** A9, A13: absent in every root, invalid ones included; nothing usable before the lock is dropped. */
 export const UNMAP_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'exclusive',
   pages: pageRange,
@@ -70,7 +59,7 @@ export const UNMAP_CARD: Card = {
 
 /** A11: accessed flags, or the tracked form, of the range and of large leaves that reach into it; no lock. */
 export const AGE_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   pages: pageRange,
   reach: (args, geometry) => blocksOf(pageRange(args), geometry),
@@ -81,7 +70,7 @@ export const AGE_CARD: Card = {
 
 /** A11: nothing changes. */
 export const TEST_AGE_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   pages: onePage,
   claims: [Claim.YoungAnswered],
@@ -89,7 +78,7 @@ export const TEST_AGE_CARD: Card = {
 
 /** A12 enable with a hardware log: dirty flags go; no translation is left that hides a write. */
 export const START_HARDWARE_LOG_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'shared',
   pages: wholeSlot,
@@ -109,7 +98,7 @@ export const START_LOG_CARD: Card = {
 
 /** A12 harvest: what was marked is read-only after the flush. */
 export const COLLECT_LOG_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'exclusive',
   pages: wholeSlot,
@@ -127,7 +116,7 @@ export const COLLECT_HARDWARE_LOG_CARD: Card = {
 
 /** A12 recovery: tables become large leaves; what was cached of them is gone before the lock is dropped. */
 export const STOP_LOG_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'shared',
   pages: wholeSlot,
@@ -139,7 +128,7 @@ export const STOP_LOG_CARD: Card = {
 
 /** A12 for good: not writable, and not to be made so by the fast path. */
 export const FORBID_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'exclusive',
   pages: onePage,
@@ -154,11 +143,11 @@ export const FORBID_CARD: Card = {
 };
 
 /** E2: nothing is un-protected at once. */
-export const ALLOW_CARD: Card = NOTHING;
+export const ALLOW_CARD: Card = NO_CARD;
 
 /** A9: whole tables go; flushed before the lock is dropped. */
 export const RECOVER_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'exclusive',
   pages: wholeSlot,
@@ -172,7 +161,7 @@ export const RECOVER_SHARED_CARD: Card = { ...RECOVER_CARD, lock: 'shared' };
 
 /** A10: no PE can use the old roots; everything below them goes, without a flush. */
 export const MOVE_SLOT_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   ...EVERY_ROOT,
   lock: 'shared',
   pages: wholeSlot,
@@ -187,7 +176,5 @@ export const EXIT_CARD: Card = {
   claims: [Claim.ContextRetired, Claim.HostRevokes],
 };
 
-export const NO_CARD: Card = NOTHING;
-
 /** Zoo K15: tables of another kind. */
-export const SHADOW_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.NoMemory] };
+export const SHADOW_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.NoMemory] };

@@ -1,6 +1,6 @@
 /** Configurations of kvm-x86-tdp: geometries, features, and what a case may vary. */
 import type { Geometry } from '../../sim/geometry.ts';
-import type { Configuration, RunParameter } from '../system.ts';
+import { type Configuration, type RunParameter, USUAL } from '../system.ts';
 
 export interface TdpConfiguration extends Configuration {
   /** The hardware sets accessed and dirty flags; otherwise accesses are tracked by faults. */
@@ -91,15 +91,10 @@ function configuration(
   rest: Partial<TdpConfiguration> = {},
 ): TdpConfiguration {
   return {
+    ...USUAL,
     id,
     title,
-    kind: 'correct',
     geometry,
-    isReal: false,
-    fidelity: 'F1',
-    vcpus: 2,
-    hosts: 2,
-    weight: 100,
     parameters: PARAMETERS,
     hardwareAccessed: true,
     generation: '6.17',

@@ -1,5 +1,6 @@
 /** kvm-x86-tdp: the TDP MMU of KVM on x86, today's form. */
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { hardwareSites } from '../hardware.ts';
 import { defineSystem } from '../system.ts';
 import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS } from './configurations.ts';
@@ -16,7 +17,7 @@ import { oldIteratorSites } from './iterator-2020.ts';
 import { logSites, protectSites } from './log.ts';
 import { mapSites } from './map.ts';
 import { ageSites, notifierSites } from './notifier.ts';
-import { hardwareSites, OPERATIONS } from './operations.ts';
+import { OPERATIONS } from './operations.ts';
 import { recoverySites } from './recovery.ts';
 import { listSites } from './recovery-list.ts';
 import { createSites, invalidateSites, rootSites } from './roots.ts';

@@ -1,7 +1,8 @@
 /** Operations that programs of kvm-x86-tdp may contain: who runs them, with which arguments. */
 import fc from 'fast-check';
+import { NO_CARD } from '../../sim/card.ts';
 import { Intent } from '../../sim/descriptor.ts';
-import { sites } from '../../sim/site.ts';
+import { hardwareOperations } from '../hardware.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import * as card from './cards.ts';
 import { ROLES, type TdpConfiguration } from './configurations.ts';
@@ -14,8 +15,6 @@ import { recoverExecution } from './recovery.ts';
 import { makeShadowTable } from './shadow.ts';
 import { moveSlot } from './slots.ts';
 import type { KvmWorld } from './world.ts';
-
-export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
 type Spec = OperationSpec<TdpConfiguration, KvmWorld>;
 
@@ -190,29 +189,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     once: true,
     start: (self, world, [pages = 1]) => destroyVm(self, world, pages),
   }),
-  {
-    id: 'speculate',
-    title: 'the walker of a PE translates a page that nobody asked for',
-    roles: ['pe'],
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 4,
-    *start(self, _world, [at = 0]) {
-      return yield* self.speculate(hardwareSites.speculate, at);
-    },
-  },
-  {
-    id: 'evict',
-    title: 'a TLB entry for a page vanishes',
-    roles: ['pe'],
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 1,
-    *start(self, _world, [at = 0]) {
-      yield* self.evict(hardwareSites.evict, at);
-      return 0;
-    },
-  },
+  ...hardwareOperations<TdpConfiguration, KvmWorld>(page),
   {
     id: 'shadow',
     title: 'a nested guest faults and gets a shadow table; old ones make room',
@@ -228,7 +205,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     title: 'the vCPU leaves for good',
     roles: ['vcpu'],
     parameters: [],
-    card: card.NO_CARD,
+    card: NO_CARD,
     weight: 0,
     start: (self, world) => putVcpu(self, world),
   },

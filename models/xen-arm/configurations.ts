@@ -1,6 +1,6 @@
 /** Configurations of xen-arm: the hypervisor's own tables (`pt-*`) and the stage 2 of a domain (`p2m-*`). */
 import { type Geometry, levelPages } from '../../sim/geometry.ts';
-import type { Configuration, RunParameter } from '../system.ts';
+import { type Configuration, type RunParameter, USUAL } from '../system.ts';
 
 export interface XenConfiguration extends Configuration {
   /** What is modelled: the hypervisor's own tables, or the p2m of a domain. */
@@ -66,15 +66,10 @@ function tables(
   rest: Partial<XenConfiguration> = {},
 ): XenConfiguration {
   return {
+    ...USUAL,
     id,
     title,
-    kind: 'correct',
     geometry,
-    isReal: false,
-    fidelity: 'F1',
-    vcpus: 2,
-    hosts: 2,
-    weight: 100,
     parameters: [MAPPED],
     part: 'pt',
     form: 'today',

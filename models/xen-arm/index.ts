@@ -1,15 +1,16 @@
 /** xen-arm: the hypervisor's own page tables and the p2m of Xen on Arm. */
+import { NO_CARD } from '../../sim/card.ts';
 import { choiceSites, machineSites, walkSites } from '../../sim/hardware.ts';
+import { hardwareSites } from '../hardware.ts';
 import { defineSystem, type OperationSpec, type World } from '../system.ts';
 import { BUGS } from './bugs.ts';
 import { CONFIGURATIONS, type XenConfiguration } from './configurations.ts';
 import { GOALS } from './goals.ts';
-import { NO_CARD } from './p2m-cards.ts';
 import { p2mFlushSites } from './p2m-flush.ts';
 import { leaveDomain, resolveSites, runSites } from './p2m-guest.ts';
 import { createSites, destroySites } from './p2m-lifetime.ts';
 import { lookupSites } from './p2m-lookup.ts';
-import { hardwareSites, P2M_OPERATIONS } from './p2m-operations.ts';
+import { P2M_OPERATIONS } from './p2m-operations.ts';
 import { hostPageSites, tablePageSites } from './p2m-pages.ts';
 import { freeSites, setSites } from './p2m-set.ts';
 import { splitSites } from './p2m-split.ts';

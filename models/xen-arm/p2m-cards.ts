@@ -1,5 +1,5 @@
 /** Cards of the operations on a p2m, written from spec/x86-xen.md C2 to C11 as data. */
-import { type Card, Change, Result, State } from '../../sim/card.ts';
+import { type Card, Change, NO_CARD, Result, State } from '../../sim/card.ts';
 import { Claim } from '../../sim/claims.ts';
 import { type Geometry, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 
@@ -18,20 +18,9 @@ function blocksOf([first, pages]: Range, geometry: Geometry): Range {
   return [from, Math.ceil((first + pages) / size) * size - from];
 }
 
-const NOTHING: Card = {
-  tree: -1,
-  lock: 'none',
-  inside: [],
-  outside: [],
-  unusable: 'nothing',
-  by: 'end',
-  claims: [],
-  results: [Result.Ok],
-};
-
 /** C11.1, C11.5: entries of the range go from old to none to new; what else was in the way comes back. */
 const SET: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: 0,
   lock: 'exclusive',
   inside: [Change.Remove, Change.Install, Change.Replace],
@@ -114,7 +103,7 @@ export const CHANGE_CARD: Card = {
 
 /** C2: nothing changes. */
 export const LOOK_UP_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: 0,
   lock: 'exclusive',
   pages: onePage,
@@ -123,7 +112,7 @@ export const LOOK_UP_CARD: Card = {
 
 /** C9: what Xen knows stays; what hardware saw is forgotten. */
 export const TRACK_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: 0,
   lock: 'exclusive',
   pages: everything,
@@ -135,20 +124,20 @@ export const TRACK_CARD: Card = {
 
 /** C9: a fault changes what hardware sees, and nothing that Xen knows. */
 export const ACCESS_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: 0,
   lock: 'exclusive',
   pages: onePage,
   results: [Result.Ok, Result.Refused],
 };
 
-export const DEVICE_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.Refused] };
+export const DEVICE_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.Refused] };
 
-export const RELEASE_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.Invalid] };
+export const RELEASE_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.Invalid] };
 
 /** C10: every mapping is given up. */
 export const DESTROY_CARD: Card = {
-  ...NOTHING,
+  ...NO_CARD,
   tree: 0,
   lock: 'exclusive',
   pages: everything,
@@ -164,5 +153,3 @@ export const REBOOT_CARD: Card = {
   claims: [...DESTROY_CARD.claims, Claim.ContextCreated],
   results: [Result.Ok, Result.NoMemory, Result.Invalid],
 };
-
-export const NO_CARD: Card = NOTHING;

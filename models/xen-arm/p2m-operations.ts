@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { ActorRole } from '../../sim/actor.ts';
 import { Intent } from '../../sim/descriptor.ts';
 import { entriesPerTable, levelPages } from '../../sim/geometry.ts';
-import { sites } from '../../sim/site.ts';
+import { hardwareOperations } from '../hardware.ts';
 import type { OperationSpec, Parameter } from '../system.ts';
 import type { XenConfiguration } from './configurations.ts';
 import * as card from './p2m-cards.ts';
@@ -23,8 +23,6 @@ import {
   unmapDevice,
 } from './p2m-toolstack.ts';
 import { deviceFrames, foreignPages, type P2mWorld } from './p2m-world.ts';
-
-export const hardwareSites = sites('hardware', ['speculate', 'evict']);
 
 type Spec = OperationSpec<XenConfiguration, P2mWorld>;
 type Parameters = Parameter<XenConfiguration>;
@@ -289,29 +287,5 @@ export const P2M_OPERATIONS: readonly Spec[] = [
     weight: 4,
     start: (self, world) => rebootDomain(self, world),
   }),
-  {
-    id: 'speculate',
-    title: 'the walker of a PE translates a page that nobody asked for',
-    roles: ['pe'],
-    isIn: isP2m,
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 4,
-    *start(self, _world, [at = 0]) {
-      return yield* self.speculate(hardwareSites.speculate, at);
-    },
-  },
-  {
-    id: 'evict',
-    title: 'a TLB entry for a page vanishes',
-    roles: ['pe'],
-    isIn: isP2m,
-    parameters: [page],
-    card: card.NO_CARD,
-    weight: 1,
-    *start(self, _world, [at = 0]) {
-      yield* self.evict(hardwareSites.evict, at);
-      return 0;
-    },
-  },
+  ...hardwareOperations(page, isP2m),
 ];

@@ -2,7 +2,7 @@
  * Cards of the operations on the hypervisor's own tables, written from spec/x86-xen.md B2 to B9 as data.
  * They share no code with the operations: level and entry are found here by trying.
  */
-import { type Card, Change, Result, State } from '../../sim/card.ts';
+import { type Card, Change, NO_CARD, Result, State } from '../../sim/card.ts';
 import { ACCESSED, leaf, RIGHTS } from '../../sim/descriptor.ts';
 import { type Geometry, LAST_LEVEL, levelPages } from '../../sim/geometry.ts';
 import { firstFrame } from './configurations.ts';
@@ -15,18 +15,7 @@ const insertRange = ([page = 0, , pages = 0]: readonly number[]): Range => [page
 /** ... and of the other kinds: page, pages, then what they need. */
 const pageRange = ([page = 0, pages = 0]: readonly number[]): Range => [page, pages];
 
-const NOTHING: Card = {
-  tree: -1,
-  lock: 'none',
-  inside: [],
-  outside: [],
-  unusable: 'nothing',
-  by: 'end',
-  claims: [],
-  results: [Result.Ok],
-};
-
-const UPDATE: Card = { ...NOTHING, tree: 0, lock: 'exclusive', pages: pageRange };
+const UPDATE: Card = { ...NO_CARD, tree: 0, lock: 'exclusive', pages: pageRange };
 
 /** B4, B9.9: the coarsest entry that is aligned on both sides and not longer than what is left. */
 function coarsestLevel(
@@ -95,7 +84,7 @@ export const POPULATE_CARD: Card = {
   results: [Result.Ok, Result.NoEntry, Result.Unsupported],
 };
 
-export const USE_CARD: Card = { ...NOTHING, results: [Result.Ok, Result.Refused] };
+export const USE_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.Refused] };
 
 /** What a tree's lock does for an operation must show in the tables, not in who holds it. */
 export function untold(card: Card): Card {

@@ -2,7 +2,6 @@
  * A small stage for oracles: a machine with toy tables, played by hand. Tests say which actor and
  * which operation an event belongs to, fill TLBs, leave walks in flight, and ask what one oracle said.
  */
-
 import type { ExecutionContext } from 'ava';
 import {
   type Duty,
@@ -13,7 +12,7 @@ import {
 } from '../../oracles/oracle.ts';
 import { baseRegister } from '../../sim/access.ts';
 import { assert } from '../../sim/assert.ts';
-import { type Card, WORK_NAMES, Work } from '../../sim/card.ts';
+import { type Card, NO_CARD, WORK_NAMES, Work } from '../../sim/card.ts';
 import type { ClaimCode } from '../../sim/claims.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { Event, type EventCode } from '../../sim/event.ts';
@@ -65,17 +64,6 @@ export const READ_WRITE = READ | WRITE | ACCESSED;
 export const READ_ONLY = READ | ACCESSED;
 
 const SITE = siteOf('stage.play');
-
-export const NOTHING: Card = {
-  tree: -1,
-  lock: 'none',
-  inside: [],
-  outside: [],
-  unusable: 'nothing',
-  by: 'end',
-  claims: [],
-  results: [0],
-};
 
 export const BUSY = 1 << 10;
 /** Domain of the walkers that share the guest tree's lock; domain 1 has nothing to do with it. */
@@ -310,7 +298,7 @@ export class Stage {
     args: readonly number[] = [],
   ): void {
     this.duties[operation] = {
-      card: { ...NOTHING, ...card },
+      card: { ...NO_CARD, ...card },
       args,
       first: range[0],
       count: range[1],
