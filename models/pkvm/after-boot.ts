@@ -25,7 +25,7 @@ import {
 import { limitFor } from './pool.ts';
 import { record, tag } from './records.ts';
 import { annotation, bit, claimOwner, POISON } from './transitions.ts';
-import { GuestState, Owner, type PkvmWorld, rangeWord, type Stage, VCPUS } from './world.ts';
+import { GuestState, Owner, type PkvmWorld, PLAIN, rangeWord, type Stage, VCPUS } from './world.ts';
 
 /** States of the first two memory pages that a case may choose, in this order. */
 export const PAGE_STARTS = [
@@ -134,6 +134,10 @@ export function bootOwnership(
   giveToHyp(world, boot, LENT);
   lendAtBoot(world, boot, LENT);
   for (let guest = 0; guest < (isOneMissing ? 1 : 2); guest += 1) fillCache(world, boot, guest);
+  if (world.configuration.isLogged) {
+    boot.put(world.reservedHandle, PLAIN);
+    if (!isOneMissing) boot.put(world.toldHandle, PLAIN);
+  }
   world.fillPool(
     world.hypPool,
     HYP_POOL,

@@ -26,6 +26,15 @@ export const BUGS = [
     caughtBy: ['system-invariant', 'ownership'],
   },
   {
+    id: 'A47b-published-before-ready',
+    title:
+      'a vCPU is published by a plain store: who loads it may not find what it was set up with',
+    upstream:
+      'KVM: arm64: Fix pin leak and publication ordering in __pkvm_init_vcpu, 73b9c1e5da84 (v7.1, 2026)',
+    configuration: 'pkvm-toy-vcpus',
+    caughtBy: ['progress', 'content', 'ownership'],
+  },
+  {
     id: 'A48-offered-page-misaligned',
     title: 'a page for tables is cleared from where the host points to, in the middle of a page',
     upstream: 'KVM: arm64: Fix alignment of kvm_hyp_memcache allocations (v6.14, 2025)',
@@ -69,6 +78,21 @@ export const BUGS = [
     upstream: 'Ghost in the Android Shell (SOSP 2025): host page-fault race',
     configuration: 'pkvm-toy',
     caughtBy: ['progress'],
+  },
+  {
+    id: 'A57-handle-known-at-first-run',
+    title:
+      'the host has a guest flushed by a handle that it is told only when the guest runs first',
+    upstream: 'KVM: arm64: Reserve pKVM handle during pkvm_init_host_vm (about v6.18, 2025)',
+    configuration: 'pkvm-toy-logged',
+    caughtBy: ['context', 'stale-translation'],
+  },
+  {
+    id: 'A59-flush-request-rejected',
+    title: 'the flush on which write protection relies is rejected, and nobody notices',
+    upstream: 'Android common 6.6 (third-party analysis; a design hazard)',
+    configuration: 'pkvm-toy-logged',
+    caughtBy: ['dirty-log'],
   },
   {
     id: 'M18-counts-not-fixed',

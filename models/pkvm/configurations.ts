@@ -11,6 +11,12 @@ export interface PkvmConfiguration extends Configuration {
   readonly poolPages: number;
   /** All calls are about one page, and there are few that are not about pages. */
   readonly isAboutOnePage?: true;
+  /** Programs are about how vCPUs come and go. */
+  readonly isAboutVcpus?: true;
+  /** vCPUs are set up under a lock of their own, which loading one does not take; a loaded one uses the page that it was set up around. */
+  readonly hasVcpuLock?: true;
+  /** The host logs what the plain guest writes. */
+  readonly isLogged?: true;
 }
 
 const FIRST: RunParameter = {
@@ -66,6 +72,23 @@ export const CONFIGURATIONS: readonly PkvmConfiguration[] = Object.freeze([
     isAboutOnePage: true,
     weight: 100,
     parameters: [FIRST, GUESTS],
+  }),
+  configuration('pkvm-toy-logged', 'the host logs what the plain guest writes', {
+    isLogged: true,
+    weight: 40,
+    // states without the protected guest, whose pages have the numbers of logged ones
+    parameters: [{ ...FIRST, max: 4 }, { ...SECOND, max: 4 }, GUESTS],
+  }),
+  configuration(
+    'pkvm-toy-delayed',
+    'with pending stores and late registers (F2); vCPUs have a lock of their own',
+    { fidelity: 'F2', hasVcpuLock: true, weight: 40 },
+  ),
+  configuration('pkvm-toy-vcpus', 'the same, about how vCPUs come and go', {
+    fidelity: 'F2',
+    hasVcpuLock: true,
+    isAboutVcpus: true,
+    weight: 20,
   }),
   configuration('boot-toy', 'the boot flow; other CPUs come in at any time', BOOT),
   configuration('boot-toy-delayed', 'the same with pending stores and late registers (F2)', {

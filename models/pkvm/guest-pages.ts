@@ -216,7 +216,7 @@ function* endShare(self: Actor, world: PkvmWorld, frame: number, guest: number):
 }
 
 /** Holds the guest table's lock on success, so that the guest stays what it is. */
-function* lookUp(
+export function* lookUp(
   self: Actor,
   world: PkvmWorld,
   guest: number,

@@ -5,6 +5,7 @@ import { bootSites } from './boot.ts';
 import { BUGS } from './bugs.ts';
 import { bumpSites } from './bump.ts';
 import { CONFIGURATIONS } from './configurations.ts';
+import { logSites } from './dirty-log.ts';
 import { GOALS } from './goals.ts';
 import { guestPageSites } from './guest-pages.ts';
 import { guestSites } from './guests.ts';
@@ -44,6 +45,7 @@ export const pkvm = defineSystem({
     hostSites,
     hypercallSites,
     lifecycleSites,
+    logSites,
     poolSites,
     switchSites,
     tableSites,

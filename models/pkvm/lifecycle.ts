@@ -18,7 +18,7 @@ import { popCached } from './page-cache.ts';
 import { allocatePages, initialisePool, putPage, splitPages } from './pool.ts';
 import { flushAll } from './tables.ts';
 import { donateToHost, donateToHyp, unpin } from './transitions.ts';
-import { GuestState, Lock, type PkvmWorld, type Stage, VCPUS } from './world.ts';
+import { GuestState, Lock, type PkvmWorld, PLAIN, type Stage, VCPUS } from './world.ts';
 
 export const lifecycleSites = sites('lifecycle', [
   'lock',
@@ -28,6 +28,7 @@ export const lifecycleSites = sites('lifecycle', [
   'writeRoot',
   'makeRoot',
   'insertFails',
+  'tellHandle',
   'lockGuest',
   'unlockGuest',
   'readRoot',
@@ -90,6 +91,8 @@ export function* createGuest(
     return Result.Exhausted;
   }
   self.claim(Claim.ContextCreated, stage.tree, root, 0);
+  if (world.configuration.isLogged && guest === PLAIN)
+    yield* self.store(at.tellHandle, world.toldHandle, guest);
   yield* change(self, world, guest, GuestState.Hidden, GuestState.Alive);
   return Result.Ok;
 }

@@ -71,6 +71,8 @@ export function machineSpec(configuration: PkvmConfiguration): MachineSpec {
       spin('hyp pool lock'),
       spin('host pool lock'),
       ...guests.map((guest) => spin(`guest ${guest} pool lock`)),
+      spin('log lock'),
+      ...guests.map((guest) => spin(`guest ${guest} vCPU lock`)),
     ],
     sectionDomains: 1,
     trees: [

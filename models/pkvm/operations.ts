@@ -5,7 +5,14 @@ import type { OperationSpec, Parameter } from '../system.ts';
 import { BOOT_OPERATIONS } from './boot-operations.ts';
 import * as card from './cards.ts';
 import type { PkvmConfiguration } from './configurations.ts';
-import { ABOUT_MORE, hardwareSites, OWNERSHIP_OPERATIONS } from './owner-operations.ts';
+import { LOG_OPERATIONS, WITH_LOG } from './log-operations.ts';
+import {
+  ABOUT_MORE,
+  ABOUT_VCPUS,
+  hardwareSites,
+  OWNERSHIP_OPERATIONS,
+  UNLOGGED,
+} from './owner-operations.ts';
 import { ORDERS } from './pool.ts';
 import * as calls from './pool-calls.ts';
 import type { PkvmWorld } from './world.ts';
@@ -75,15 +82,28 @@ const POOL_OPERATIONS: readonly Spec[] = [
   }),
 ];
 
+/** An operation of the configurations after boot, which is another one where the host logs. */
+function withLog(spec: Spec): Spec {
+  const isIn = ({ part, ...one }: PkvmConfiguration): boolean => {
+    if (one.isAboutOnePage && ABOUT_MORE.includes(spec.id)) return false;
+    if (one.isAboutVcpus && !ABOUT_VCPUS.includes(spec.id)) return false;
+    return part === 'ownership' && !(one.isLogged && UNLOGGED.includes(spec.id));
+  };
+  const logged = WITH_LOG[spec.id];
+  if (logged === undefined) return { ...spec, isIn };
+  return {
+    ...spec,
+    isIn,
+    cardIn: ({ isLogged }) => (isLogged ? logged.card : spec.card),
+    start: (self, world, args) =>
+      (world.configuration.isLogged ? logged : spec).start(self, world, args),
+  };
+}
+
 export const OPERATIONS: readonly Spec[] = Object.freeze([
   ...POOL_OPERATIONS,
-  ...OWNERSHIP_OPERATIONS.map(
-    (spec): Spec => ({
-      ...spec,
-      isIn: ({ part, isAboutOnePage }) =>
-        part === 'ownership' && (isAboutOnePage !== true || !ABOUT_MORE.includes(spec.id)),
-    }),
-  ),
+  ...OWNERSHIP_OPERATIONS.map(withLog),
+  ...LOG_OPERATIONS.map((spec): Spec => ({ ...spec, isIn: (one) => one.isLogged === true })),
   ...BOOT_OPERATIONS.map((spec): Spec => ({ ...spec, isIn: ({ part }) => part === 'boot' })),
   {
     id: 'leave',

@@ -21,7 +21,7 @@ import { BLOCK, DEVICE, FRAMES, MEMORY, WINDOW } from './layout.ts';
 import { createGuest, finishTeardown } from './lifecycle.ts';
 import { offerPages, topUp } from './page-cache.ts';
 import * as change from './transitions.ts';
-import { GUESTS, type PkvmWorld, VCPUS } from './world.ts';
+import { GUESTS, type PkvmWorld, PLAIN, VCPUS } from './world.ts';
 
 export const hardwareSites = sites('pkvm-hardware', [
   'speculate',
@@ -70,8 +70,8 @@ const sharedFrame: Parameter<PkvmConfiguration> = {
 const guestPage: Parameter<PkvmConfiguration> = {
   name: 'at',
   kind: 'count',
-  arbitrary: ({ isAboutOnePage }) =>
-    isAboutOnePage
+  arbitrary: ({ isAboutOnePage, isLogged }) =>
+    isAboutOnePage || isLogged
       ? oneOf(...GUEST_PAGES)
       : fc.oneof(
           {
@@ -90,7 +90,10 @@ const small = (name: string, max: number, ...usual: number[]): Parameter<PkvmCon
   max: () => max,
 });
 
-const guest = small('guest', GUESTS - 1, 0, 1);
+const guest: Parameter<PkvmConfiguration> = {
+  ...small('guest', GUESTS - 1),
+  arbitrary: ({ isLogged }) => (isLogged ? fc.constant(PLAIN) : fc.constantFrom(0, 1)),
+};
 const protectedGuest = small('guest', GUESTS - 1, 0, 0, 0, 0, 1);
 const plainGuest = small('guest', GUESTS - 1, 1, 1, 1, 1, 0);
 const vcpu = small('vcpu', VCPUS - 1, 0, 1);
@@ -150,6 +153,37 @@ export const ABOUT_MORE: readonly string[] = [
   'top-up',
   'create',
   'finish',
+  'guest-share-block',
+  'guest-unshare-block',
+];
+
+/** In programs that are about vCPUs, and nothing else. */
+export const ABOUT_VCPUS: readonly string[] = [
+  'share',
+  'unshare',
+  'write',
+  'guest-read',
+  'guest-write',
+  'vcpu',
+  'teardown',
+  'finish',
+  'speculate',
+  'evict',
+];
+
+/** Not where the plain guest is logged: about the protected guest, about blocks, or about nothing that a guest has. */
+export const UNLOGGED: readonly string[] = [
+  'donate',
+  'return',
+  'ffa-share',
+  'ffa-unshare',
+  'offer',
+  'top-up',
+  'guest-donate',
+  'lend',
+  'unlend',
+  'reclaim',
+  'force',
   'guest-share-block',
   'guest-unshare-block',
 ];

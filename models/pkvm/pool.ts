@@ -46,7 +46,7 @@ export const NO_ORDER = 0xff;
 export const COUNT_MAX = 0xffff;
 
 /** Why the hypervisor panics; the number is what the claim carries. */
-export const Panic = { Count: 1, Fault: 2, Update: 3 } as const;
+export const Panic = { Count: 1, Fault: 2, Update: 3, Vcpu: 4 } as const;
 
 export interface Pool {
   readonly name: string;

@@ -171,7 +171,7 @@ export function* unmapFound(
  * Old translations of some pages go everywhere.
  * @param level of the leaf that went; 0 when a table did
  */
-function* flush(
+export function* flush(
   self: Actor,
   stage: Stage,
   page: number,

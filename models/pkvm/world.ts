@@ -24,6 +24,7 @@ import { Place } from './tables.ts';
 /** Guests that can exist: the first is protected, the second is not. */
 export const GUESTS = 2;
 export const PROTECTED = 0;
+export const PLAIN = 1;
 /** vCPUs of a guest. */
 export const VCPUS = 2;
 
@@ -38,6 +39,10 @@ export const Lock = {
   HostPool: 4 + GUESTS,
   /** The first of one per guest. */
   GuestPool: 5 + GUESTS,
+  /** The host's own, around its dirty log and what changes the plain guest's rights; taken before all others. */
+  Log: 5 + 2 * GUESTS,
+  /** The first of one per guest: its vCPUs are set up under it. */
+  Vcpus: 6 + 2 * GUESTS,
 } as const;
 
 export const Tree = {
@@ -141,6 +146,14 @@ export class PkvmWorld implements World {
   readonly brought: number[];
   readonly invariants: readonly Invariant[];
   readonly ownership?: Ownership;
+  /** The host's: 1 while the plain guest is logged, and the marks of its logged pages. */
+  readonly log: WordAddress;
+  readonly marks: WordAddress;
+  /** The host's handles of the plain guest: reserved with its own object, and told by the hypervisor at the first run. */
+  readonly reservedHandle: WordAddress;
+  readonly toldHandle: WordAddress;
+  /** By guest: CPUs that set a vCPU of it up, and do not hold the lock of the guest table. */
+  readonly setups: WordAddress;
 
   constructor(machine: Machine, configuration: PkvmConfiguration, flags: BugFlags) {
     this.machine = machine;
@@ -219,6 +232,11 @@ export class PkvmWorld implements World {
       pool: this.guestPools[guest]!,
       root,
     }));
+    this.log = word('dirty log');
+    this.marks = word('marks of the dirty log');
+    this.reservedHandle = word('reserved handle');
+    this.toldHandle = word('handle told at the first run');
+    this.setups = word('vCPUs being set up', GUESTS);
     this.places = machine.actors.map(() => new Place());
     this.held = machine.actors.map(() => []);
     this.brought = machine.actors.map(() => 0);
