@@ -133,6 +133,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'pkvm pkvm-toy-vcpus': '3b67a60d20003b79',
   'pkvm boot-toy': '110f27d508069ed7',
   'pkvm boot-toy-delayed': '0bc487ef04f46741',
+  'pkvm boot-toy-sections': '2ab67bf530be60c5',
   'pkvm pool-8': '3200dbdf3b3d66f7',
   'pkvm pool-8-exclusive': '2029f3bb3fdf736d',
   'pkvm pool-7': '3fb93d030617a1f5',

@@ -1,6 +1,8 @@
 /** Addresses of the boot flow: what the hypervisor maps, from where, and what the host had made before. */
 import { ACCESSED, EXEC, leaf, READ, WRITE } from '../../sim/descriptor.ts';
+import { PageState } from '../../sim/ownership.ts';
 import { HYP_POOL, MEMORY, PRIVATE } from './layout.ts';
+import { tag } from './records.ts';
 
 /** Pages of code: the one that lies at the same address with and without translation, and the rest. */
 export const IDENTITY_PAGE = 8;
@@ -27,6 +29,10 @@ export const OLD_TABLES = 5;
 /** Where the host's tables had the first stack. */
 export const OLD_STACK_FRAME = MEMORY + 20;
 
+/** A page of the host that both may read: mapped where it lies, marked as shared, and once more in the private range. */
+export const SECTION = MEMORY + 18;
+const SECTION_ALIAS = PRIVATE + RECORD_PAGES;
+
 export interface Mapping {
   readonly page: number;
   readonly leaf: number;
@@ -38,8 +44,8 @@ const data = (page: number, frame = page): Mapping => ({
   leaf: leaf(frame, READ | WRITE | ACCESSED),
 });
 
-/** Everything that the new tables map, in this order; `cpus` stacks. */
-export function mappings(cpus: number): readonly Mapping[] {
+/** Everything that the new tables map, in this order; `cpus` stacks, and where there are any, the host's sections. */
+export function mappings(cpus: number, hasSections: boolean): readonly Mapping[] {
   const list: Mapping[] = [code(IDENTITY_PAGE)];
   for (let i = 0; i < RECORD_PAGES; i += 1) list.push(data(PRIVATE + i, RESERVED + i));
   list.push(code(FINALISE_PAGE));
@@ -47,5 +53,10 @@ export function mappings(cpus: number): readonly Mapping[] {
   list.push(data(DATA_PAGE));
   for (let frame = RESERVED; frame < RESERVED_END; frame += 4) list.push(data(frame));
   for (let cpu = 0; cpu < cpus; cpu += 1) list.push(data(stackPage(cpu), STACK_FRAMES + cpu));
+  if (hasSections) {
+    const section = leaf(SECTION, READ | ACCESSED);
+    list.push({ page: SECTION, leaf: section | tag(PageState.SharedBorrowed) });
+    list.push({ page: SECTION_ALIAS, leaf: section });
+  }
   return list;
 }

@@ -31,7 +31,7 @@ import {
 import { takeEarly } from './bump.ts';
 import { FRAMES, hypLeaf, isMemory } from './layout.ts';
 import { getPage, initialisePool } from './pool.ts';
-import { record } from './records.ts';
+import { record, tagOf } from './records.ts';
 import { startRegime, switchTables } from './switch.ts';
 import { find, mapLeaf, unmapFound } from './tables.ts';
 import { Allocator, Lock, type PkvmWorld, Tree } from './world.ts';
@@ -63,6 +63,9 @@ export const bootSites = sites('boot', [
 ]);
 const at = bootSites;
 
+/** A page of the host that the hypervisor may read. */
+const SHARED = record(PageState.SharedOwned, PageState.SharedBorrowed);
+
 /** How often a CPU that comes in looks for the root before it gives up. */
 const WAITS = 64;
 
@@ -88,7 +91,8 @@ export function* initialise(self: Actor, world: PkvmWorld): Operation<number> {
     yield* self.store(at.writeProgress, world.progress, Progress.FailedBefore);
     return Result.Exhausted;
   }
-  for (const { page, leaf } of mappings(self.machine.spec.pes)) {
+  const hasSections = world.configuration.hasSections === true;
+  for (const { page, leaf } of mappings(self.machine.spec.pes, hasSections)) {
     yield* self.acquire(at.lock, Lock.Hyp, Mode.Exclusive);
     yield* mapLeaf(self, world, world.hyp, page, LAST_LEVEL, leaf);
     yield* self.release(at.unlock, Lock.Hyp);
@@ -161,17 +165,23 @@ function* countTables(self: Actor, world: PkvmWorld, root: number): Operation<vo
   }
 }
 
-/** What the hypervisor has mapped is its own from here on: the linear part page by page, and the stacks. */
+/** What the hypervisor has mapped is its own from here on, or shared as marked: the linear part page by page, and the stacks. */
 function* takeOwnership(self: Actor, world: PkvmWorld): Operation<void> {
-  const pages = Array.from({ length: FRAMES - RESERVED }, (_, i) => RESERVED + i);
+  // what is mapped once more elsewhere is not marked there
+  const end = world.bug('A55-aliases-visited') ? world.hyp.geometry.windowPages : FRAMES;
+  const pages = Array.from({ length: end - RESERVED }, (_, i) => RESERVED + i);
   // stacks are mapped elsewhere than where their pages lie
   if (!world.bug('A54-stacks-left-to-the-host'))
     for (let cpu = 0; cpu < self.machine.spec.pes; cpu += 1) pages.push(stackPage(cpu));
   for (const page of pages) {
     const leaf = yield* find(self, world, world.hyp, page);
     if (!isValid(leaf)) continue;
-    const word = world.record(frameOf(leaf));
-    yield* self.store(at.writeRecord, word, record(PageState.None, PageState.Owned));
+    const isShared = tagOf(leaf) === PageState.SharedBorrowed;
+    yield* self.store(
+      at.writeRecord,
+      world.record(frameOf(leaf)),
+      isShared ? SHARED : record(PageState.None, PageState.Owned),
+    );
   }
 }
 

@@ -80,6 +80,13 @@ export const BUGS = [
     caughtBy: ['progress'],
   },
   {
+    id: 'A55-aliases-visited',
+    title: 'what is mapped a second time, without a mark, is taken for the hypervisor’s own',
+    upstream: 'KVM: arm64: Fix host stage-2 finalization (v5.16, 2021)',
+    configuration: 'boot-toy-sections',
+    caughtBy: ['system-invariant'],
+  },
+  {
     id: 'A57-handle-known-at-first-run',
     title:
       'the host has a guest flushed by a handle that it is told only when the guest runs first',

@@ -11,6 +11,8 @@ export interface PkvmConfiguration extends Configuration {
   readonly poolPages: number;
   /** All calls are about one page, and there are few that are not about pages. */
   readonly isAboutOnePage?: true;
+  /** The hypervisor maps a page of the host's to read, and has it mapped twice. */
+  readonly hasSections?: true;
   /** Programs are about how vCPUs come and go. */
   readonly isAboutVcpus?: true;
   /** vCPUs are set up under a lock of their own, which loading one does not take; a loaded one uses the page that it was set up around. */
@@ -95,6 +97,15 @@ export const CONFIGURATIONS: readonly PkvmConfiguration[] = Object.freeze([
     ...BOOT,
     fidelity: 'F2',
   }),
+  configuration(
+    'boot-toy-sections',
+    'the same at F1, and the host shares a section, which is mapped twice',
+    {
+      ...BOOT,
+      hasSections: true,
+      weight: 15,
+    },
+  ),
   configuration('pool-8', 'the allocator alone: 8 pages, inclusive bound', POOL),
   configuration('pool-8-exclusive', 'the allocator alone: 8 pages, exclusive bound', {
     ...POOL,

@@ -166,13 +166,15 @@ function mapInvariants(world: PkvmWorld): readonly Invariant[] {
   return [
     {
       id: 'mapped-not-owned',
-      title: 'every page outside its image that the hypervisor maps is its own',
+      title:
+        'every page outside its image that the hypervisor maps is its own, or the host’s and shared to be read',
       lock: Lock.Hyp,
       broken: () =>
         find((entry) => {
           const frame = frameOf(entry);
           if (frame < IMAGE_PAGES) return false;
-          return hypState(memory.load(world.record(frame))) !== PageState.Owned;
+          const expected = (entry & WRITE) !== 0 ? PageState.Owned : PageState.SharedBorrowed;
+          return hypState(memory.load(world.record(frame))) !== expected;
         }),
     },
     {
