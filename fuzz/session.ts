@@ -9,12 +9,12 @@ import {
   type System,
   type World,
 } from '../models/system.ts';
-import type { Oracle, OracleSpec, Violation } from '../oracles/oracle.ts';
+import type { Oracle, OracleSpec, Promises, Violation } from '../oracles/oracle.ts';
 import { listensTo, Report, type Scene } from '../oracles/oracle.ts';
 import { ORACLES } from '../oracles/registry.ts';
 import { InternalError } from '../sim/assert.ts';
 import { concerns } from '../sim/card.ts';
-import { CLAIM_NAMES, type ClaimCode } from '../sim/claims.ts';
+import { CLAIM_NAMES } from '../sim/claims.ts';
 import type { Dispatchers } from '../sim/dispatch.ts';
 import { Event, type EventCode } from '../sim/event.ts';
 import { Footprint } from '../sim/footprint.ts';
@@ -129,11 +129,11 @@ export class Session {
     const oracles = new Map<string, Oracle>();
     this.#meter = new Meter(this.machine);
     this.machine.listen(this.#meter, [Event.OperationBegin, Event.OperationEnd, Event.Fault]);
-    const claims = claimsOf(system, configuration, this.world);
+    const promises = promisesOf(system, configuration, this.world);
     for (const spec of options.oracleSpecs ?? ORACLES) {
       if (options.oracles !== undefined && !options.oracles.includes(spec.id)) continue;
-      if (spec.concerns?.(scene) === false) continue;
-      if (spec.needs !== undefined && !claims.has(spec.needs)) {
+      if (spec.concerns?.(scene, promises) === false) continue;
+      if (spec.needs !== undefined && !promises.claims.has(spec.needs)) {
         this.machine.listen(new Missed(spec), [Event.Claim], [spec.needs]);
         continue;
       }
@@ -226,15 +226,16 @@ export class Session {
   }
 }
 
-/** Claims that operations of a configuration make, by their cards, and those of its boot. */
-function claimsOf(
+/** Of the operations that programs of a configuration may contain, and of its boot. */
+function promisesOf(
   { operations }: System,
   configuration: Configuration,
   { claimsAtBoot = [] }: World,
-): ReadonlySet<ClaimCode> {
-  const present = operations.filter((spec) => spec.isIn?.(configuration) !== false);
-  const made = present.flatMap((spec) => (spec.cardIn?.(configuration) ?? spec.card).claims);
-  return new Set([...made, ...claimsAtBoot]);
+): Promises {
+  const cards = operations
+    .filter((spec) => spec.isIn?.(configuration) !== false)
+    .map((spec) => spec.cardIn?.(configuration) ?? spec.card);
+  return { cards, claims: new Set([...cards.flatMap(({ claims }) => claims), ...claimsAtBoot]) };
 }
 
 /** An oracle was left out, because no card names the claim that it needs: nobody may make it. */

@@ -27,6 +27,7 @@ export const freedPage: OracleSpec = {
   claims: [Claim.HostDirtied, Claim.HostGrants, Claim.HostRevokes, Claim.RevocationReturned],
   // where pages have owners, nothing is granted by input page (ownership.ts)
   concerns: ({ machine, ownership }) => machine.spec.hasTables !== false && ownership === undefined,
+  needs: Claim.HostGrants,
   create: (scene) => new FreedPage(scene),
 };
 

@@ -21,6 +21,7 @@ export const freedTable: OracleSpec = {
   id: 'freed-table',
   claim: 'a table page is freed only when nobody can walk through it any more',
   listens: [Event.WalkFreed, Event.TouchFreed, Event.Free, Event.Unlinked, Event.SectionExit],
+  concerns: ({ machine }) => machine.spec.frees !== false,
   create: (scene) => new FreedTable(scene),
 };
 

@@ -139,6 +139,12 @@ export interface Oracle extends Listener {
   reset(): void;
 }
 
+/** What the operations of a configuration promise, and which facts they and its boot tell. */
+export interface Promises {
+  readonly cards: readonly Card[];
+  readonly claims: ReadonlySet<ClaimCode>;
+}
+
 /** An oracle as the registry knows it. */
 export interface OracleSpec {
   readonly id: string;
@@ -149,8 +155,8 @@ export interface OracleSpec {
   skips?(scene: Scene): readonly EventCode[];
   /** Claims that it listens to; all of them when not given. */
   readonly claims?: readonly ClaimCode[];
-  /** Scenes about which it has something to say; all when not given. */
-  concerns?(scene: Scene): boolean;
+  /** Scenes about which it has something to say, given what their operations promise; all when not given. */
+  concerns?(scene: Scene, promises: Promises): boolean;
   /** It judges only where an operation makes this claim, by its card. */
   readonly needs?: ClaimCode;
   create(scene: Scene): Oracle;

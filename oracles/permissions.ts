@@ -37,13 +37,19 @@ import { LAST_LEVEL } from '../sim/geometry.ts';
 import { placeIsHardware, placeLevel, placeTree } from '../sim/place.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
 
+const CLAIMS = [Claim.DevicePages, Claim.EntryReplaced, Claim.WriteForbidden] as const;
+
 export const permissions: OracleSpec = {
   id: 'permissions',
   claim:
     'rights are given as cards name them, withheld where forbidden, and never lost by accident',
   listens: [Event.Descriptor, Event.Claim, Event.Use],
-  claims: [Claim.DevicePages, Claim.EntryReplaced, Claim.WriteForbidden],
-  concerns: ({ machine }) => machine.spec.hasTables !== false,
+  claims: CLAIMS,
+  concerns: ({ machine }, { cards, claims }) =>
+    machine.spec.hasTables !== false &&
+    (machine.hardware.tablesHaveRights ||
+      cards.some(({ grants }) => grants !== undefined) ||
+      CLAIMS.some((claim) => claims.has(claim))),
   create: (scene) => new Permissions(scene),
 };
 

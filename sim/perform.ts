@@ -246,6 +246,7 @@ function free(machine: Machine, actor: Actor): void {
 }
 
 export function freePage(machine: Machine, site: Site, frame: number): void {
+  assert(machine.spec.frees !== false, 'pages are freed where the machine says so');
   const role = machine.pages.role[frame]!;
   if (role === Role.Free) {
     machine.emit(Event.DoubleFree, site, frame, 0, 0, 0);

@@ -32,6 +32,8 @@ export interface MachineSpec {
   readonly trees: readonly TreeSpec[];
   /** Its operations make and walk tables; true when not given. Where they do not, trees say how large pages are and no more. */
   readonly hasTables?: boolean;
+  /** Its operations free pages; true when not given. Where they do not, nobody can reach one that was freed. */
+  readonly frees?: boolean;
   /** Trees whose geometry the guest and the hypervisor regime of every PE use; other guests' have the same. */
   readonly guestTree: number;
   readonly hypervisorTree: number;

@@ -39,7 +39,7 @@ export const kvmArm64Nested = defineSystem({
   id: 'kvm-arm64-nested',
   title: 'KVM/arm64 nested virtualisation: shadow stage-2 tables',
   mirrors: 'Linux 2026, with every fix of the operations modelled (spec/arm.md 5)',
-  isListed: false,
+  isListed: true,
   configurations: CONFIGURATIONS,
   operations: OPERATIONS,
   epilogue: { vcpu: 'put', rcu: 'callbacks' },

@@ -42,6 +42,8 @@ export function ptMachine(configuration: XenConfiguration): MachineSpec {
     actors: actorSpecs(configuration),
     locks: [{ name: 'xen_pt_lock', kind: LockKind.Spin }],
     sectionDomains: 1,
+    // spec/x86-xen.md B6, rule 7: tables are never freed
+    frees: false,
     trees: [
       {
         name: 'Xen stage-1',

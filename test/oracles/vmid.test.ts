@@ -24,8 +24,9 @@ function fill(stage: Stage, pe: number, word: number, number: number): void {
 }
 
 test('it has something to say about machines with several guests only', (t) => {
-  t.is(vmid.concerns?.(stageOfTwo().scene), true);
-  t.is(vmid.concerns?.(new Stage(vmid).scene), false);
+  const promises = { cards: [], claims: new Set<never>() };
+  t.is(vmid.concerns?.(stageOfTwo().scene, promises), true);
+  t.is(vmid.concerns?.(new Stage(vmid).scene, promises), false);
 });
 
 test('two guests run with their own tables and numbers', (t) => {
