@@ -73,11 +73,14 @@ export function privateCard(access: Card): Card {
   return { ...access, pages, reach: pages };
 }
 
-/** E25: two faults that relax one page store without looking; one of them may lose what it granted. */
+/**
+ * E25: two faults that relax one page store without looking; one of them may lose what it granted, and the accessed
+ * flag that hardware has set meanwhile (2.5.7, I-AF).
+ */
 export const READERS_ACCESS_CARD: Card = {
   ...ACCESS_CARD,
   lock: 'shared',
-  inside: [...ACCESS_CARD.inside, Change.Restrict],
+  inside: [...ACCESS_CARD.inside, Change.Restrict, Change.ClearAccessed],
 };
 
 /** 4.2 f12: the right to execute is given for instruction fetches only. */
