@@ -15,8 +15,7 @@
  * Blind to: results of operations during which the log was started or stopped; pages that the host was told about
  * before they were written; writes before the operation that starts the log has ended; writes by devices; which of several
  * guest trees, unless one is made from a table of the guest's own, makes a page writable (pages are told apart by number only).
- * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot
- * and TLBs per round.
+ * Cost: constant per guest access; the pages covered per store of a writable entry; a scan of slot and TLBs per round.
  * Source: spec/arm.md 4.5 invariant D and the round guarantee; spec/x86-xen.md A12, amendments E8, E14.
  */
 import { Result } from '../sim/card.ts';
@@ -95,7 +94,7 @@ class DirtyLog implements Oracle {
     this.#opener = new Int32Array(pages);
     this.#isWritten = new Uint8Array(pages);
     this.#open = new Int32Array(pages);
-    this.#host = new HostDirtiness(scene);
+    this.#host = new HostDirtiness(scene.machine.spec);
     this.#switchesAtBegin = new Int32Array(scene.machine.actors.length);
     this.#isHardwareLogged = new Uint8Array(scene.machine.tables.trees.length);
     this.#queued = new Int32Array(pages);
@@ -122,7 +121,9 @@ class DirtyLog implements Oracle {
       return;
     }
     if (kind === Event.Free) {
-      if (this.#host.takenBack(a)) this.judgements += 1;
+      if (this.#host.isJudged) this.judgements += 1;
+      const isLost = this.#host.takenBack(a);
+      if (isLost) this.#scene.report.add('dirty-log', 'host-not-told', 'page', { frame: a });
       return;
     }
     if (kind === Event.Descriptor) {
@@ -203,12 +204,11 @@ class DirtyLog implements Oracle {
   /** Whether the result fits the log as it was all the time that the operation ran. */
   #judgeResult(result: number): void {
     const { machine, report, duties } = this.#scene;
-    const { actor } = machine;
     const claims = duties[machine.operation]?.card.claims;
     if (claims === undefined) return;
     const isRound = claims.includes(Claim.LogHarvested);
     const isStop = claims.includes(Claim.LogStopped);
-    if (this.#switchesAtBegin[actor] !== this.#switches) {
+    if (this.#switchesAtBegin[machine.actor] !== this.#switches) {
       if (isStop && !this.#isLogging && result === Result.Ok) this.#judgeMarksLeft();
       return;
     }
@@ -307,8 +307,8 @@ class DirtyLog implements Oracle {
 
   /** Another operation that has not ended made the page writable and is to mark it. */
   #isOpenByOther(page: number): boolean {
-    const opener = this.#opener[page]!;
-    return opener !== 0 && opener !== this.#scene.machine.operation + 1;
+    const opener = this.#opener[page]! - 1;
+    return opener >= 0 && opener !== this.#scene.machine.operation;
   }
 
   #closePage(page: number): void {

@@ -2,19 +2,20 @@
  * A part of `dirty-log`: where the host is told which pages were written, it knows of every page that the guest wrote
  * when it takes it back.
  */
-import type { Scene } from './oracle.ts';
+import type { MachineSpec } from '../sim/spec.ts';
 
 export class HostDirtiness {
-  readonly #scene: Scene;
+  /** The host is told: what it takes back is judged. */
+  readonly isJudged: boolean;
   /** By frame: the guest has written it, and the host does not know. */
   readonly #isUntold: Uint8Array;
   /** By frame: the host was told that it is, or may be, written. */
   readonly #isTold: Uint8Array;
 
-  constructor(scene: Scene) {
-    this.#scene = scene;
-    this.#isUntold = new Uint8Array(scene.machine.spec.frames);
-    this.#isTold = new Uint8Array(scene.machine.spec.frames);
+  constructor({ frames, tellsHost }: MachineSpec) {
+    this.isJudged = tellsHost === true;
+    this.#isUntold = new Uint8Array(frames);
+    this.#isTold = new Uint8Array(frames);
   }
 
   reset(): void {
@@ -30,17 +31,11 @@ export class HostDirtiness {
     this.#isTold[frame] = 1;
   }
 
-  /**
-   * The host reuses a page: if it believes that nobody wrote it, what the guest wrote is lost.
-   * @returns whether that was judged
-   */
+  /** The host reuses a page. True when it believes that nobody wrote it, so that what the guest wrote is lost. */
   takenBack(frame: number): boolean {
     const isUntold = this.#isUntold[frame] === 1 && this.#isTold[frame] === 0;
     this.#isUntold[frame] = 0;
     this.#isTold[frame] = 0;
-    const { machine, report } = this.#scene;
-    if (machine.spec.tellsHost !== true) return false;
-    if (isUntold) report.add('dirty-log', 'host-not-told', 'page', { frame });
-    return true;
+    return isUntold && this.isJudged;
   }
 }
