@@ -120,6 +120,8 @@ export function sentence(session: Session, violation: Violation): string {
       return 'the operation was refused although the log was as it needs it all the time';
     case 'dirty-log/not-done':
       return 'the operation ended well although the log was not as it needs it';
+    case 'emulation/memory-emulated':
+      return `an access to${at} is left to user space, although memory lay there since before it began`;
     case 'permissions/right-not-asked-for':
       return `the operation gave a right to${at} that it may not give (${entry})`;
     case 'permissions/device-executable':

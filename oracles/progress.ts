@@ -3,9 +3,8 @@
  * retry loop goes round while nobody else changes anything; a guest access faults again after its fault was handled
  * only if somebody changed the entry in between (a few spurious faults are allowed); when the handler of a permission
  * fault has repaired the entry, or has lost the race for granting more rights, and the table permits the access, the
- * PE does not hold the translation any more that made the fault;
- * no leaf is broken and made again for its rights alone where the card says so; and an operation whose access faulted
- * ends well only when the access was made after all.
+ * PE does not hold the translation any more that made the fault; no leaf is broken and made again for its rights alone
+ * where the card says so; and an operation whose access faulted ends well only when the access was made after all.
  *
  * Why it matters: a guest that faults for ever on one access is a soft lock-up.
  * Blind to: slowness that ends; retry loops before the fair tail; faults whose handler says that it
@@ -45,7 +44,13 @@ export const progress: OracleSpec = {
     Event.OperationEnd,
     Event.RunEnd,
   ],
-  claims: [Claim.FaultHandled, Claim.FaultRetry, Claim.WorkBegins, Claim.Fatal],
+  claims: [
+    Claim.ContextDoomed,
+    Claim.FaultHandled,
+    Claim.FaultRetry,
+    Claim.WorkBegins,
+    Claim.Fatal,
+  ],
   create: (scene) => new Progress(scene),
 };
 
@@ -209,6 +214,8 @@ class Progress implements Oracle {
         } else if (a === Claim.FaultRetry) {
           if (b === RetryReason.Moved && this.#relaxes[actor] === 1) this.#faultIsGone(actor, c);
           this.#page[actor] = -1;
+        } else if (a === Claim.ContextDoomed) {
+          this.#changesAll(b);
         } else if (a === Claim.WorkBegins && actor >= 0) {
           this.#relaxes[actor] = c === Work.Relax ? 1 : 0;
         }
@@ -217,14 +224,11 @@ class Progress implements Oracle {
 
   #remember(index: number): void {
     const { tables, actor } = this.#scene.machine;
+    const { changedFirst, changedCount } = tables;
     const tree = tables.trees[index]!;
     if (tree.regime !== Regime.Guest) return;
     const base = index * this.#pages;
-    for (
-      let page = tables.changedFirst;
-      page < tables.changedFirst + tables.changedCount;
-      page += 1
-    ) {
+    for (let page = changedFirst; page < changedFirst + changedCount; page += 1) {
       const at = base + page;
       if (this.#isChanged[at] === 1) {
         if (this.#changer[at] === actor) continue;
@@ -259,6 +263,12 @@ class Progress implements Oracle {
     if (changer >= 0 && this.#isAt(changer, tree, page)) this.#own[changer]! += 1;
   }
 
+  /** Whoever used the tree goes on with another one, in which nothing is repaired yet. */
+  #changesAll(tree: number): void {
+    const first = this.#guest[tree]!;
+    for (let page = first; page < first + this.#pages; page += 1) this.#version[page]! += 1;
+  }
+
   #byOthers(actor: number): number {
     return this.#version[this.#guestOf(actor) + this.#at[actor]!]! - this.#own[actor]!;
   }
@@ -273,8 +283,7 @@ class Progress implements Oracle {
   #isLockless(index: number): boolean {
     const { machine, duties } = this.#scene;
     if (duties[machine.operation]?.card.lock !== 'none') return false;
-    const mode = machine.locks.mode(machine.tables.trees[index]!.lock, machine.actor);
-    return mode === Mode.Invalid;
+    return machine.locks.mode(machine.tables.trees[index]!.lock, machine.actor) === Mode.Invalid;
   }
 
   /** Somebody else has made something else of the page and still holds the lock. */

@@ -7,6 +7,7 @@ import { content } from './content.ts';
 import { context } from './context.ts';
 import { deadlock } from './deadlock.ts';
 import { dirtyLog } from './dirty-log.ts';
+import { emulation } from './emulation.ts';
 import { freedPage } from './freed-page.ts';
 import { freedTable } from './freed-table.ts';
 import { iterator } from './iterator.ts';
@@ -38,6 +39,7 @@ export const ORACLES: readonly OracleSpec[] = Object.freeze([
   dirtyLog,
   accessedBit,
   systemInvariant,
+  emulation,
   vmid,
   progress,
   deadlock,

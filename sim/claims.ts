@@ -83,6 +83,10 @@ export const Claim = {
   ContextLoadable: 33,
   /** References to the tables of tree x are counted from now on. */
   ContextCounted: 34,
+  /** From now on memory lies at input pages [x, x + y) for whoever looks (z = 1), or may not lie there (z = 0). */
+  MemoryPlaced: 35,
+  /** The access to input page x is left to user space, as one to where no memory lies. */
+  AccessEmulated: 36,
 } as const;
 /** One of the claims. */
 export type ClaimCode = (typeof Claim)[keyof typeof Claim];
@@ -123,6 +127,8 @@ export const CLAIM_NAMES = [
   'fatal',
   'context loadable',
   'context counted',
+  'memory placed',
+  'access emulated',
 ] as const;
 
 /** Why a fault handler lets the guest try again without having repaired anything. */

@@ -107,6 +107,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-x86-tdp tdp-toy-nx-shared': '23c57cff2042b421',
   'kvm-x86-tdp tdp-toy-listed': '0f7b09ed25c562f3',
   'kvm-x86-tdp tdp-toy-write-log': '2fabd027234dd4a5',
+  'kvm-x86-tdp tdp-toy-mmio': '1aece6d11fa16e97',
   'kvm-x86-tdp tdp-toy-tso': '3152233b240877c3',
   'kvm-x86-tdp tdp-toy-soft-ad': '03adf9770444ab65',
   'kvm-x86-tdp tdp-toy-deep': '2287702312aac813',

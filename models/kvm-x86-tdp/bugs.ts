@@ -166,6 +166,39 @@ export const BUGS = [
     caughtBy: ['system-invariant', 'freed-table'],
   },
   {
+    id: 'V01-old-generation-believed',
+    title: 'an access is left to user space on the word of an MMIO entry, of whatever generation',
+    upstream: 'variant of spec/x86-xen.md A2, MMIO entries (no single commit)',
+    configuration: 'tdp-toy-mmio',
+    caughtBy: ['emulation'],
+  },
+  {
+    id: 'V02-generations-begin-anew',
+    title: 'generations of the slots begin anew, and MMIO entries of the last round stay',
+    upstream: 'variant of spec/x86-xen.md A2, MMIO entries (no single commit)',
+    configuration: 'tdp-toy-mmio',
+    caughtBy: ['emulation'],
+  },
+  {
+    id: 'V03-leaf-becomes-mmio',
+    title:
+      'a fault that has seen no memory makes an MMIO entry of a leaf that another has mapped since',
+    upstream:
+      'no entry: a hypothesis. A slot may be added and mapped while a fault still looks at the slots before',
+    configuration: 'tdp-toy-mmio',
+    caughtBy: ['abstract-map', 'stale-translation'],
+  },
+  {
+    id: 'V04-believed-until-zapped',
+    title:
+      'generations begin anew, and MMIO entries of the last round are believed until they are zapped',
+    upstream:
+      'no entry: a hypothesis. Entries go after the new slots are there (found by a campaign over this model)',
+    configuration: 'tdp-toy-mmio',
+    caughtBy: ['emulation'],
+    isHidden: true,
+  },
+  {
     id: 'R01-refreshes-without-progress',
     title:
       'the walk of 2020 comes back to the entry that it gave way at, works on it and gives way again',

@@ -176,5 +176,29 @@ export const EXIT_CARD: Card = {
   claims: [Claim.ContextRetired, Claim.HostRevokes],
 };
 
+/** A6 s4: where no memory lies, the access is left to user space. */
+export const MMIO_ACCESS_CARD: Card = {
+  ...ACCESS_CARD,
+  claims: [...ACCESS_CARD.claims, Claim.AccessEmulated],
+};
+
+/** E2: new slots are there. When generations begin anew, everything goes as for a slot that is deleted. */
+export const CHANGE_SLOTS_CARD: Card = {
+  ...MOVE_SLOT_CARD,
+  claims: [Claim.MemoryPlaced],
+  results: [Result.Ok, Result.Invalid],
+};
+
+/** The same beside what else starting and stopping a log does. */
+const MAY_GO = [Change.Remove, Change.Annotate];
+export const MMIO_START_LOG_CARD: Card = {
+  ...START_LOG_CARD,
+  inside: [...START_LOG_CARD.inside, ...MAY_GO],
+};
+export const MMIO_STOP_LOG_CARD: Card = {
+  ...STOP_LOG_CARD,
+  inside: [...STOP_LOG_CARD.inside, ...MAY_GO],
+};
+
 /** Zoo K15: tables of another kind. */
 export const SHADOW_CARD: Card = { ...NO_CARD, results: [Result.Ok, Result.NoMemory] };

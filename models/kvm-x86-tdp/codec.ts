@@ -4,7 +4,8 @@
  *
  * `encode` and `decode` are inverse on everything that the system stores; a 64-bit value that stands for
  * nothing of it decodes to undefined. What tells the classes apart: bit 11 (backed by memory) with
- * a right or the present bit (leaf, table), bit 11 alone (access-tracked), the frozen constant, none.
+ * a right or the present bit (leaf, table), bit 11 alone (access-tracked), a pattern that the hardware takes for
+ * a mistake (MMIO: writable and not readable, or a reserved address bit), the frozen constant, none.
  *
  * Source: spec/x86-xen.md A2, A11, amendment E9. The frozen constant of the base form is ours: it has no
  * accessed and no dirty flag of either format. Upstream's is 0x5a0.
@@ -28,9 +29,12 @@ import {
   AD_TYPE,
   FROZEN,
   FROZEN_WITH_ACCESSED,
+  generationOf,
   HOST_WRITABLE,
+  isMmio,
   isTracked,
   MMU_WRITABLE,
+  mmioEntry,
   NONE,
   tableEntry,
 } from './spte.ts';
@@ -61,6 +65,11 @@ const SAVED_READ = 1n << 54n;
 const SAVED_EXECUTE = 1n << 56n;
 /** Set in every value that is not present: suppresses #VE. */
 const NOT_PRESENT = 1n << 63n;
+/** MMIO entries: what the hardware faults on, recognisably; and where they have their generation. */
+const EPT_MISTAKE = 6n;
+const LEGACY_MISTAKE = PRESENT | (1n << 51n);
+const GENERATION_SHIFT = 52n;
+const PAGE_MASK = 0xffffn;
 const FROZEN_CLEAN = NOT_PRESENT | 0x480n;
 const FROZEN_UPSTREAM = NOT_PRESENT | 0x5a0n;
 
@@ -77,9 +86,16 @@ export function encode(format: SpteFormat, word: Descriptor, level: number): big
     return format.frozenHasAccessed ? FROZEN_UPSTREAM & ~accessedBit(format) : FROZEN_CLEAN;
   }
   const frame = BigInt(frameOf(word)) << FRAME_SHIFT;
+  if (isMmio(word))
+    return frame | mistake(format) | (BigInt(generationOf(word)) << GENERATION_SHIFT);
   if (isTable(word)) return frame | BACKED | rights(format, word);
   const large = level > 1 ? LARGE : 0n;
   return frame | BACKED | large | flags(format, word) | rights(format, word);
+}
+
+/** What an MMIO entry of the format has, and no other entry. */
+export function mistake({ kind }: SpteFormat): bigint {
+  return kind === 'ept' ? EPT_MISTAKE : LEGACY_MISTAKE;
 }
 
 /** Rights where the hardware looks for them, or where a tracked entry keeps them. */
@@ -115,7 +131,11 @@ function candidates(format: SpteFormat, bits: bigint): readonly Descriptor[] {
   const layout = LAYOUT[format.kind];
   const has = (bit: bigint): boolean => (bits & bit) !== 0n;
   const frame = (bits >> FRAME_SHIFT) & ((1n << 40n) - 1n);
-  if (!has(BACKED) || frame > 0xffffn) return fixed;
+  if (!has(BACKED)) {
+    const generation = Number((bits >> GENERATION_SHIFT) & 15n);
+    return [...fixed, mmioEntry(Number(frame & PAGE_MASK), generation)];
+  }
+  if (frame > PAGE_MASK) return fixed;
   const isHardwarePresent = format.kind === 'ept' ? (bits & 7n) !== 0n : has(PRESENT);
   const isKept = !isHardwarePresent;
   const executes = format.kind === 'ept' ? has(EPT_EXECUTE) : !has(LEGACY_NX);
@@ -134,8 +154,11 @@ function candidates(format: SpteFormat, bits: bigint): readonly Descriptor[] {
 }
 
 /** What a word stands for, by the rules that software uses. */
-export function classOf(word: Descriptor): 'none' | 'frozen' | 'tracked' | 'table' | 'leaf' {
+export function classOf(
+  word: Descriptor,
+): 'none' | 'frozen' | 'mmio' | 'tracked' | 'table' | 'leaf' {
   if (word === NONE) return 'none';
+  if (isMmio(word)) return 'mmio';
   if (isTable(word)) return 'table';
   if (isValid(word)) return 'leaf';
   return (word & TABLE) !== 0 ? 'frozen' : 'tracked';

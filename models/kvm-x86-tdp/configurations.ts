@@ -23,6 +23,8 @@ export interface TdpConfiguration extends Configuration {
    * dirty flag, the other one, which runs without, by write protection.
    */
   readonly writeLog: number;
+  /** Memory comes to the last region and goes; without, accesses there are left to user space (MMIO entries). */
+  readonly hasMmio: boolean;
   /** Large pages are never executable, whatever a case sets. */
   readonly alwaysMitigates: boolean;
   /** Physical pages of the machine besides the kernel's. */
@@ -65,6 +67,16 @@ const CANDIDATES: readonly RunParameter[] = PARAMETERS.filter(
     : parameter,
 );
 
+const MMIO: readonly RunParameter[] = [
+  {
+    name: 'edge',
+    title: 'the last region has memory when the run begins',
+    default: 0,
+    max: 1,
+  },
+  { name: 'generation', title: 'generation of the slots when the run begins', default: 0, max: 1 },
+];
+
 /** Two index bits per level; root level = largest leaf level + 1 (E18). */
 function toy(levels: number, windowPages: number): Geometry {
   const startLevel = 4 - levels;
@@ -103,6 +115,7 @@ function configuration(
     sharesRecovery: false,
     shadowTables: 0,
     writeLog: 0,
+    hasMmio: false,
     alwaysMitigates: false,
     frames: 160,
     reclaims: 48,
@@ -154,6 +167,19 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
     '6.17; logged by the dirty flag and the hardware log, the other role by protection',
     toy(3, 16),
     { writeLog: 2, weight: 50 },
+  ),
+  configuration(
+    'tdp-toy-mmio',
+    '6.17; the last region has memory at times, and MMIO entries of two generations without',
+    toy(3, 16),
+    {
+      hasMmio: true,
+      parameters: [
+        ...PARAMETERS.filter(({ name }) => name !== 'nx' && name !== 'sequence'),
+        ...MMIO,
+      ],
+      weight: 40,
+    },
   ),
   configuration('tdp-toy-tso', '6.17; stores wait in a queue of their CPU', toy(3, 16), {
     fidelity: 'tso',

@@ -9,7 +9,7 @@ import {
   WRITE,
 } from '../../sim/descriptor.ts';
 import { classOf } from './codec.ts';
-import { AD_TYPE, HOST_WRITABLE, MMU_WRITABLE } from './spte.ts';
+import { AD_TYPE, generationOf, HOST_WRITABLE, MMU_WRITABLE } from './spte.ts';
 
 const AD_NAMES = [
   'A/D by hardware',
@@ -23,6 +23,7 @@ export function describeEntry(level: number, word: Descriptor): string {
   const kind = classOf(word);
   if (kind === 'none') return 'empty';
   if (kind === 'frozen') return 'frozen: somebody is in the middle of a change';
+  if (kind === 'mmio') return `MMIO of generation ${generationOf(word)}, gfn ${frameOf(word)}`;
   if (kind === 'table') return `table at page ${frameOf(word)}`;
   const bit = (name: string, mask: number): string => `${name}=${(word & mask) !== 0 ? 1 : 0}`;
   const fields = [

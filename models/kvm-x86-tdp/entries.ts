@@ -63,15 +63,18 @@ export function* setShared(
  * Whether the entry names the table now; if not, nothing was done. Where all tables are listed, a table is on the
  * list before anybody can find it in the tree: who removes it takes it off.
  */
-export function* linkTable(
+export function linkTable(
   self: Actor,
   world: KvmWorld,
   at: Place,
   table: number,
 ): Operation<boolean> {
-  if (!world.configuration.listsTables) {
-    return yield* setShared(self, world, at, tableEntry(table));
-  }
+  return world.configuration.listsTables
+    ? linkListed(self, world, at, table)
+    : setShared(self, world, at, tableEntry(table));
+}
+
+function* linkListed(self: Actor, world: KvmWorld, at: Place, table: number): Operation<boolean> {
   const isLate = world.bug('K17-linked-before-listed');
   if (!isLate) yield* editTableList(self, world, table, 1);
   const isLinked = yield* setShared(self, world, at, tableEntry(table));

@@ -56,7 +56,7 @@ export const faultSites = sites('fault', [
 const at = faultSites;
 
 /** Why the handler lets the guest try again (x of the claim). */
-const RetryReason = { Sequence: 1, Range: 2, Changed: 3, Slot: 4, Root: 5 } as const;
+export const RetryReason = { Sequence: 1, Range: 2, Changed: 3, Slot: 4, Root: 5 } as const;
 
 const FAST_ATTEMPTS = 5;
 
@@ -122,16 +122,21 @@ export function* fixFast(
   return isFixed;
 }
 
-/** s1-s11; in a read section of the slots. Ok: enter the guest again; Again: when what is in the way is over. */
-export function* handleSlowly(self: Actor, world: KvmWorld, guest: GuestFault): Operation<number> {
-  const { page, intent, root, isLogging } = guest;
-  // s1: a table for every level below the root's
+/** s1: a table for every level below the root's. */
+export function* fillCache(self: Actor, world: KvmWorld): Operation<boolean> {
   const cache = world.cache(self);
   while (cache.length < rootLevel(world.geometry) - 1) {
     const frame = yield* self.allocate(at.fillCache, Role.Cached, true);
-    if (frame < 0) return Result.NoMemory;
+    if (frame < 0) return false;
     cache.push(frame);
   }
+  return true;
+}
+
+/** s1-s11; in a read section of the slots. Ok: enter the guest again; Again: when what is in the way is over. */
+export function* handleSlowly(self: Actor, world: KvmWorld, guest: GuestFault): Operation<number> {
+  const { page, intent, root, isLogging } = guest;
+  if (!(yield* fillCache(self, world))) return Result.NoMemory;
   // s2-s3: before the host is asked, so that an invalidation in between is noticed
   const read = yield* self.readOnce(at.readSequence, world.sequence);
   const sequence = world.bug('K13-sequence-sign-extended') ? signExtended(read) : read;

@@ -2,10 +2,12 @@
  * What campaigns over kvm-x86-tdp must have come to: the properties of the iterator (A4 I1-I5), the rows of
  * the flush obligations (A15), and the races that the zoo names.
  */
+import { Claim } from '../../sim/claims.ts';
 import { Event } from '../../sim/event.ts';
 import { changes, locks, loses, reads, step, unlocks, uses, walks } from '../../sim/goal-steps.ts';
 import type { Goal } from '../system.ts';
 import type { TdpConfiguration } from './configurations.ts';
+import { RetryReason } from './fault.ts';
 import { NONE } from './spte.ts';
 
 /** Looks of a walk at an entry that it may work on. */
@@ -183,6 +185,48 @@ const OF_TODAY: readonly Goal<TdpConfiguration>[] = [
     ],
     // before, aging has the lock to itself
     isIn: ({ generation, hardwareAccessed }) => generation === '6.17' && hardwareAccessed,
+  },
+  {
+    id: 'mmio-left-to-user-at-once',
+    title: 'an access is left to user space on the word of an MMIO entry',
+    steps: [step('a', 'mmio.readGeneration', Event.Claim, { a: Claim.AccessEmulated })],
+    isIn: ({ hasMmio }) => hasMmio,
+  },
+  {
+    id: 'mmio-old-entry-made-anew',
+    title: 'a fault meets an MMIO entry of another generation, and makes one of this',
+    steps: [
+      reads('a', 'mmio.readGeneration', 'slots'),
+      reads('a', 'mmio.readSlots', 'slots'),
+      step('a', 'mmio.unlock', Event.Claim, { a: Claim.AccessEmulated }),
+    ],
+    isIn: ({ hasMmio }) => hasMmio,
+  },
+  {
+    id: 'mmio-memory-comes-under-fault',
+    title: 'memory comes while a fault that has seen none is about to say so in an entry',
+    steps: [
+      reads('a', 'mmio.readSlots', 'slots'),
+      changes('b', 'edge-slot.publish', 'slots'),
+      changes('a', 'entry.set'),
+    ],
+    isIn: ({ hasMmio }) => hasMmio,
+  },
+  {
+    id: 'mmio-finds-newer-leaf',
+    title: 'a fault that has seen no memory finds it mapped by one that has, and gives up',
+    steps: [
+      reads('a', 'mmio.readSlots', 'slots'),
+      changes('b', 'edge-slot.publish', 'slots'),
+      step('a', 'mmio.unlock', Event.Claim, { a: Claim.FaultRetry, b: RetryReason.Changed }),
+    ],
+    isIn: ({ hasMmio }) => hasMmio,
+  },
+  {
+    id: 'mmio-generations-begin-anew',
+    title: 'generations of the slots begin anew, and every entry goes',
+    steps: [changes('b', 'edge-slot.publish'), locks('b', 'edge-slot.lock')],
+    isIn: ({ hasMmio }) => hasMmio,
   },
 ];
 

@@ -13,6 +13,7 @@ import { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import { fixFast, handleSlowly, mayFixFast, readLogging } from './fault.ts';
 import { flushLocal } from './flush.ts';
+import { handleMmio, IS_MEMORY } from './mmio.ts';
 import { acquireRoot, NO_ROOT, putRoot } from './roots.ts';
 import { type KvmWorld, Lock, SLOTS_DOMAIN, Slot, type Vcpu } from './world.ts';
 import { drainWriteLog, switchWriteLog } from './write-log.ts';
@@ -23,6 +24,7 @@ export const guestSites = sites('access', [
   'leaveSlots',
   'waitSlot',
   'waitInvalidation',
+  'waitEdge',
   'reenter',
 ]);
 export const guestEntrySites = sites('entry-to-guest', [
@@ -58,12 +60,17 @@ export function* accessPage(
       const root = vcpu.roots[role]!;
       const isLogging = (yield* readLogging(self, world)) !== 0;
       const fault = { page, intent, role, root, isLogging };
-      const isFixed = mayFixFast(world, intent, result) && (yield* fixFast(self, world, fault));
-      const outcome = isFixed ? Result.Ok : yield* handleSlowly(self, world, fault);
+      let outcome: number =
+        page >= world.edgeFirst ? yield* handleMmio(self, world, fault) : IS_MEMORY;
+      if (outcome === IS_MEMORY) {
+        const isFixed = mayFixFast(world, intent, result) && (yield* fixFast(self, world, fault));
+        outcome = isFixed ? Result.Ok : yield* handleSlowly(self, world, fault);
+      }
       yield* self.exitSection(guestSites.leaveSlots, SLOTS_DOMAIN);
       if (outcome === Result.Again) {
         yield* self.waitFor(guestSites.waitSlot, world.slotState, Slot.Valid);
         yield* self.waitFor(guestSites.waitInvalidation, world.inProgress, 0);
+        if (page >= world.edgeFirst) yield* self.waitFor(guestSites.waitEdge, world.edgeHeld, 0);
       } else if (outcome !== Result.Ok) return outcome;
     }
     yield* self.retry(guestSites.reenter);

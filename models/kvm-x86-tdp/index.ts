@@ -16,6 +16,7 @@ import { iteratorSites } from './iterator.ts';
 import { oldIteratorSites } from './iterator-2020.ts';
 import { logSites, protectSites } from './log.ts';
 import { mapSites } from './map.ts';
+import { edgeSites, mmioSites } from './mmio.ts';
 import { ageSites, notifierSites } from './notifier.ts';
 import { OPERATIONS } from './operations.ts';
 import { recoverySites } from './recovery.ts';
@@ -45,6 +46,7 @@ export const kvmX86Tdp = defineSystem({
     ageSites,
     createSites,
     detachSites,
+    edgeSites,
     entrySites,
     exitSites,
     fastSites,
@@ -59,6 +61,7 @@ export const kvmX86Tdp = defineSystem({
     listSites,
     logSites,
     mapSites,
+    mmioSites,
     notifierSites,
     oldIteratorSites,
     protectSites,

@@ -4,7 +4,7 @@
  */
 import { entriesPerTable } from '../../sim/geometry.ts';
 import { AT_END, AT_TABLE_FREE, type Invariant } from '../../sim/invariant.ts';
-import { NONE } from './spte.ts';
+import { isMmio, NONE } from './spte.ts';
 import { type KvmWorld, Lock, ROOTS } from './world.ts';
 
 export function invariantsOf(world: KvmWorld): readonly Invariant[] {
@@ -44,7 +44,7 @@ export function invariantsOf(world: KvmWorld): readonly Invariant[] {
       broken(freed) {
         for (let index = 0; index < entriesPerTable(world.geometry); index += 1) {
           const entry = memory.load(memory.address(freed, index));
-          if (entry !== NONE && entry !== world.frozen) return freed;
+          if (entry !== NONE && entry !== world.frozen && !isMmio(entry)) return freed;
         }
         return -1;
       },

@@ -18,11 +18,13 @@ import { flushAll, kickAll } from './flush.ts';
 import { regionOf } from './geometry.ts';
 import { recoverLarge, splitLarge } from './huge.ts';
 import type { Walk } from './iterator.ts';
+import { dropRoots, settleSlots, slotsChanged } from './mmio.ts';
 import { NO_ROOT, nextRoot, nextValidRoot } from './roots.ts';
 import { isPresentLeaf, MMU_WRITABLE } from './spte.ts';
 import { walkOf } from './walk.ts';
 import { type KvmWorld, Lock, RCU, SLOTS_DOMAIN } from './world.ts';
 import { loggedBit } from './write-log.ts';
+import { zapInvalidated } from './zap.ts';
 
 export const logSites = sites('log', [
   'lockSlots',
@@ -57,8 +59,14 @@ export function* startLog(self: Actor, world: KvmWorld): Operation<number> {
     return Result.Invalid;
   }
   yield* self.store(at.publish, world.logging, 1);
+  const isAnew = world.configuration.hasMmio && (yield* slotsChanged(self, world));
   // faults that saw "not logging" end before the slot is protected
   yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
+  if (isAnew) {
+    yield* dropRoots(self, world);
+    yield* zapInvalidated(self, world);
+    yield* settleSlots(self, world);
+  }
   const isOf2020 = world.configuration.isOf2020;
   if (!isOf2020 && self.choose(at.splitFirst, 2) === 1)
     yield* splitLarge(self, world, 0, windowPages);
@@ -163,7 +171,13 @@ export function* stopLog(self: Actor, world: KvmWorld): Operation<number> {
   if ((yield* self.readOnce(at.readLogging, world.logging)) !== 0) {
     yield* self.store(at.publish, world.logging, 0);
     self.claim(Claim.LogStopped, 0, 0, 0);
+    const isAnew = world.configuration.hasMmio && (yield* slotsChanged(self, world));
     yield* self.gracePeriod(at.waitReaders, SLOTS_DOMAIN);
+    if (isAnew) {
+      yield* dropRoots(self, world);
+      yield* zapInvalidated(self, world);
+      yield* settleSlots(self, world);
+    }
     for (let word = 0; word < Math.ceil(world.geometry.windowPages / 32); word += 1) {
       yield* self.store(at.clearMarks, world.bitmap + word, 0);
     }

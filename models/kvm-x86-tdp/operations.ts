@@ -10,6 +10,7 @@ import { destroyVm } from './exit.ts';
 import { blockPages } from './geometry.ts';
 import { accessPage, putVcpu } from './guest.ts';
 import { allowWrites, collectLog, forbidWrites, startLog, stopLog } from './log.ts';
+import { addSlot, removeSlot } from './mmio.ts';
 import { agePages, testAge, unmapFromHost } from './notifier.ts';
 import { recoverExecution } from './recovery.ts';
 import { makeShadowTable } from './shadow.ts';
@@ -32,8 +33,10 @@ const page: Parameter<TdpConfiguration> = {
   kind: 'page',
   arbitrary: (configuration) => {
     const pages = interestingPages(configuration);
+    const edge = configuration.geometry.windowPages - blockPages(configuration.geometry);
+    const few = configuration.hasMmio ? [edge, edge, edge + 1, 0] : pages.slice(0, 3);
     return fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom(...pages.slice(0, 3)) },
+      { weight: 6, arbitrary: fc.constantFrom(...few) },
       { weight: 3, arbitrary: fc.constantFrom(...pages) },
       { weight: 1, arbitrary: fc.nat(Math.min(configuration.geometry.windowPages, 64) - 1) },
     );
@@ -81,6 +84,7 @@ const access = (id: string, title: string, intent: Intent, weight: number): Spec
   roles: ['vcpu'],
   parameters: [page, role],
   card: card.ACCESS_CARD,
+  cardIn: ({ hasMmio }) => (hasMmio ? card.MMIO_ACCESS_CARD : card.ACCESS_CARD),
   weight,
   isGuestAccess: true,
   start: (self, world, [at = 0, which = 0]) => accessPage(self, world, at, intent, which),
@@ -126,7 +130,10 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'log-start',
     title: 'dirty logging starts: publish, wait for readers, perhaps split, write-protect, flush',
     card: card.START_LOG_CARD,
-    cardIn: ({ writeLog }) => (writeLog > 0 ? card.START_HARDWARE_LOG_CARD : card.START_LOG_CARD),
+    cardIn: ({ writeLog, hasMmio }) => {
+      if (hasMmio) return card.MMIO_START_LOG_CARD;
+      return writeLog > 0 ? card.START_HARDWARE_LOG_CARD : card.START_LOG_CARD;
+    },
     weight: 6,
     start: (self, world) => startLog(self, world),
   }),
@@ -143,6 +150,7 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     id: 'log-stop',
     title: 'dirty logging stops, and large pages are recovered',
     card: card.STOP_LOG_CARD,
+    cardIn: ({ hasMmio }) => (hasMmio ? card.MMIO_STOP_LOG_CARD : card.STOP_LOG_CARD),
     weight: 6,
     start: (self, world) => stopLog(self, world),
   }),
@@ -178,6 +186,22 @@ export const OPERATIONS: readonly Spec[] = Object.freeze([
     isIn: isOfToday,
     weight: 5,
     start: (self, world) => moveSlot(self, world),
+  }),
+  host({
+    id: 'slot-add',
+    title: 'memory comes to the last region: new slots, and perhaps all entries go',
+    card: card.CHANGE_SLOTS_CARD,
+    weight: 6,
+    isIn: ({ hasMmio }) => hasMmio,
+    start: (self, world) => addSlot(self, world),
+  }),
+  host({
+    id: 'slot-remove',
+    title: 'the memory of the last region goes: all roots are invalidated and torn down',
+    card: card.CHANGE_SLOTS_CARD,
+    weight: 5,
+    isIn: ({ hasMmio }) => hasMmio,
+    start: (self, world) => removeSlot(self, world),
   }),
   host({
     id: 'exit',

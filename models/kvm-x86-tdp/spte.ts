@@ -6,15 +6,18 @@
  *   valid, no table          leaf. Software bits: may be made writable by the MMU, by the host, A/D type
  *   invalid, frame, no table access-tracked leaf: rights R and X are kept in place, W and A are gone
  *   invalid, table bit       frozen: somebody is in the middle of a change
+ *   ... and contiguous bit   MMIO: no memory lies there. The frame is the page's own number, software bits a generation
  *   0                        none
  *
  * Source: spec/x86-xen.md A2, A7, A11; amendment E9.
  */
 import {
   ACCESSED,
+  CONTIGUOUS,
   type Descriptor,
   DIRTY,
   EXEC,
+  FRAME_SHIFT,
   type Intent,
   isLeaf,
   isTable,
@@ -23,6 +26,7 @@ import {
   permits,
   READ,
   RIGHTS,
+  SOFTWARE_MASK,
   TABLE,
   table,
   VALID,
@@ -40,6 +44,24 @@ export const NONE = 0;
 /** A frozen value without accessed and dirty flags; and the form of upstream's, which has one (E9). */
 export const FROZEN = TABLE;
 export const FROZEN_WITH_ACCESSED = TABLE | ACCESSED;
+
+const MMIO = TABLE | CONTIGUOUS;
+const GENERATION_SHIFT = 12;
+/** Generations that an MMIO entry has room for. */
+export const GENERATIONS_MAX = 16;
+
+/** Says of a page that no memory lies there, as of a generation of the slots (A2). */
+export function mmioEntry(page: number, generation: number): Descriptor {
+  return (page << FRAME_SHIFT) | (generation << GENERATION_SHIFT) | MMIO;
+}
+
+export function isMmio(word: Descriptor): boolean {
+  return (word & (VALID | MMIO)) === MMIO;
+}
+
+export function generationOf(word: Descriptor): number {
+  return (word & SOFTWARE_MASK) >>> GENERATION_SHIFT;
+}
 
 export function tableEntry(frame: number): Descriptor {
   return table(frame) | RIGHTS;

@@ -23,6 +23,7 @@ import { ROLES, type TdpConfiguration } from './configurations.ts';
 import { describeEntry } from './describe.ts';
 import { blockPages, machineLevel } from './geometry.ts';
 import { invariantsOf } from './invariants.ts';
+import { GENERATION_SHIFT } from './slot-word.ts';
 import { FROZEN, FROZEN_WITH_ACCESSED, isTracked } from './spte.ts';
 
 /** mmu_lock, pages_lock, the host's mmap lock, slots_lock, the host's page-table lock. */
@@ -159,6 +160,12 @@ export class KvmWorld implements World {
   readonly poolHead: WordAddress;
   readonly poolCount: WordAddress;
 
+  /** The slots' generation, and whether memory lies in the last region (mmio.ts); 1 while that is being taken away. */
+  readonly edge: WordAddress;
+  readonly edgeHeld: WordAddress;
+  /** First page of that region; beyond the window where memory always lies there. */
+  readonly edgeFirst: number;
+
   /** vCPUs that may still run; requests to each. */
   readonly users: WordAddress;
   readonly requests: WordAddress;
@@ -174,7 +181,7 @@ export class KvmWorld implements World {
   readonly caches: readonly number[][];
   readonly vcpus: readonly Vcpu[];
   readonly invariants: readonly Invariant[];
-  readonly claimsAtBoot: readonly ClaimCode[] = [Claim.LogStarted];
+  readonly claimsAtBoot: readonly ClaimCode[] = [Claim.LogStarted, Claim.MemoryPlaced];
 
   constructor(machine: Machine, configuration: TdpConfiguration, flags: BugFlags) {
     this.machine = machine;
@@ -227,6 +234,10 @@ export class KvmWorld implements World {
         pe.writeLogSize = places;
       }
     }
+    const { hasMmio } = configuration;
+    this.edge = word('slots of the last region', hasMmio ? 1 : 0);
+    this.edgeHeld = word('last region is being taken away', hasMmio ? 1 : 0);
+    this.edgeFirst = hasMmio ? pages - blockPages(this.geometry) : pages;
     this.caches = machine.actors.map(() => []);
     this.vcpus = Array.from({ length: configuration.vcpus }, () => new Vcpu());
     this.invariants = invariantsOf(this);
@@ -312,11 +323,20 @@ export class KvmWorld implements World {
     }
     machine.memory.store(this.users, users, 0);
     machine.memory.store(this.sequence, parameters.sequence ?? 0, 0);
+    if (this.configuration.hasMmio) this.#placeMemory(parameters);
     const isLogged = (parameters.logging ?? 0) !== 0;
     const mapped = parameters.mapped ?? 0;
     if (mapped !== 0) mapAtBoot(this, mapped, isLogged);
     if (!isLogged) return;
     machine.memory.store(this.logging, 1, 0);
     machine.claim(Claim.LogStarted, 0, this.geometry.windowPages, 0);
+  }
+
+  /** Memory lies everywhere, but perhaps in the last region. */
+  #placeMemory({ edge = 0, generation = 0 }: Readonly<Record<string, number>>): void {
+    const { machine, edgeFirst } = this;
+    const { windowPages } = this.geometry;
+    machine.memory.store(this.edge, (generation << GENERATION_SHIFT) | edge, 0);
+    machine.claim(Claim.MemoryPlaced, 0, edge === 1 ? windowPages : edgeFirst, 1);
   }
 }

@@ -12,16 +12,20 @@ import {
   AD_DISABLED,
   FROZEN,
   FROZEN_WITH_ACCESSED,
+  GENERATIONS_MAX,
+  generationOf,
   HOST_WRITABLE,
+  isMmio,
   isPresent,
   isTracked,
   MMU_WRITABLE,
+  mmioEntry,
   NONE,
   tableEntry,
   track,
   untrack,
 } from '../../models/kvm-x86-tdp/spte.ts';
-import { ACCESSED, DIRTY, EXEC, leaf, READ, WRITE } from '../../sim/descriptor.ts';
+import { ACCESSED, DIRTY, EXEC, frameOf, leaf, READ, WRITE } from '../../sim/descriptor.ts';
 
 const FORMATS: readonly SpteFormat[] = (['ept', 'legacy'] as const).flatMap((kind) =>
   [false, true].map((frozenHasAccessed) => ({ kind, frozenHasAccessed })),
@@ -37,10 +41,13 @@ const leafWord = fc
   .map(([at, flags, type]) => leaf(at, READ | type | flags.reduce((sum, flag) => sum | flag, 0)));
 const trackedWord = leafWord.map((word) => track((word & ~DIRTY) | AD_DISABLED));
 const tableWord = frame.map(tableEntry);
+const mmioWord = fc
+  .tuple(fc.nat(0xffff), fc.nat(GENERATIONS_MAX - 1))
+  .map(([page, generation]) => mmioEntry(page, generation));
 
 function wordsOf({ frozenHasAccessed }: SpteFormat): fc.Arbitrary<number> {
   const fixed = frozenHasAccessed ? [NONE, FROZEN, FROZEN_WITH_ACCESSED] : [NONE, FROZEN];
-  return fc.oneof(leafWord, trackedWord, tableWord, fc.constantFrom(...fixed));
+  return fc.oneof(leafWord, trackedWord, tableWord, mmioWord, fc.constantFrom(...fixed));
 }
 
 for (const format of FORMATS) {
@@ -97,7 +104,8 @@ for (const format of FORMATS) {
         const bits = encode(format, word, 2);
         const mask = format.kind === 'ept' ? 7n : 1n;
         const kind = classOf(word);
-        const isHardware = kind === 'leaf' || kind === 'table';
+        // MMIO entries have a bit that says "present", and one that makes the hardware object to them
+        const isHardware = kind === 'leaf' || kind === 'table' || kind === 'mmio';
         return (
           ((bits & mask) !== 0n) === isHardware && ((bits & (1n << 11n)) !== 0n) === isPresent(word)
         );
@@ -117,7 +125,35 @@ for (const format of FORMATS) {
       }),
       { seed: 5 },
     );
-    t.deepEqual([...seen].sort(), ['frozen', 'leaf', 'none', 'table', 'tracked']);
+    t.deepEqual([...seen].sort(), ['frozen', 'leaf', 'mmio', 'none', 'table', 'tracked']);
+  });
+
+  test(`${name}: the hardware takes MMIO entries, and nothing else, for mistakes`, (t) => {
+    const objects = (bits: bigint): boolean =>
+      format.kind === 'ept'
+        ? // writable and not readable
+          (bits & 3n) === 2n
+        : // a bit of the address that must be zero
+          (bits & 1n) === 1n && (bits & (1n << 51n)) !== 0n;
+    fc.assert(
+      fc.property(wordsOf(format), level, (word, at) => {
+        const bits = encode(format, word, at);
+        return objects(bits) === isMmio(word) && isMmio(word) === (classOf(word) === 'mmio');
+      }),
+      { seed: 6 },
+    );
+    t.pass();
+  });
+
+  test(`${name}: an MMIO entry gives back its page and its generation`, (t) => {
+    fc.assert(
+      fc.property(fc.nat(0xffff), fc.nat(GENERATIONS_MAX - 1), level, (page, generation, at) => {
+        const word = decode(format, encode(format, mmioEntry(page, generation), at), at)!;
+        return isMmio(word) && frameOf(word) === page && generationOf(word) === generation;
+      }),
+      { seed: 7 },
+    );
+    t.pass();
   });
 }
 

@@ -151,6 +151,25 @@ test('the same page at another level is a lasting change', (t) => {
   passes(t, stage);
 });
 
+test('a tree that nobody uses any more is a reason: the next one has nothing of what was repaired', (t) => {
+  const stage = accessing();
+  for (let i = 0; i < 10; i += 1) {
+    handle(stage);
+    byOther(stage, () => stage.claim(Claim.ContextDoomed, TreeIndex.Guest));
+  }
+  passes(t, stage);
+});
+
+test('... but no tree of another guest', (t) => {
+  const stage = accessing();
+  for (let i = 0; i < FORGIVEN; i += 1) {
+    handle(stage);
+    byOther(stage, () => stage.claim(Claim.ContextDoomed, TreeIndex.Shadow), Lock.Shadow);
+  }
+  handle(stage);
+  reports(t, stage, 'faults-again');
+});
+
 test('changes of other pages, of other trees and by the walker are no reason', (t) => {
   const stage = accessing();
   for (let i = 0; i < FORGIVEN; i += 1) {
