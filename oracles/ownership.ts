@@ -13,7 +13,7 @@
 import { Claim } from '../sim/claims.ts';
 import { frameOf, isValid } from '../sim/descriptor.ts';
 import { Event, type EventCode } from '../sim/event.ts';
-import { type Ownership, PageState } from '../sim/ownership.ts';
+import { type Ownership, PageState, statesMask } from '../sim/ownership.ts';
 import { placeIsHardware, placeTree } from '../sim/place.ts';
 import { Regime, type Tree } from '../sim/tables.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
@@ -36,10 +36,18 @@ class OwnershipOracle implements Oracle {
   /** By frame: who owns it, and who may reach it. */
   readonly #owner: Uint8Array;
   readonly #reach: Uint8Array;
+  /** By owner and reach: what records say then; the part of it that is recorded. */
+  readonly #expected: Uint32Array;
+  readonly #reaches: number;
+  readonly #recorded: number;
 
   constructor(scene: Scene) {
     this.#scene = scene;
     this.#system = scene.ownership;
+    const { components = [], recording = 0 } = scene.ownership ?? {};
+    this.#expected = expectedStates(components.length);
+    this.#reaches = 1 << components.length;
+    this.#recorded = statesMask(recording);
     this.#owner = new Uint8Array(scene.machine.spec.frames);
     this.#reach = new Uint8Array(scene.machine.spec.frames);
   }
@@ -207,17 +215,11 @@ class OwnershipOracle implements Oracle {
     const end = system.memoryFirst + system.memoryCount;
     for (let frame = system.memoryFirst; frame < end; frame += 1) {
       this.judgements += 1;
-      for (let component = 0; component < system.components.length; component += 1) {
-        const found = system.state(component, frame);
-        if (found === undefined) continue;
-        const expected = this.#expected(component, frame);
-        if (found === expected) continue;
-        report.add('ownership', 'records-differ', 'page', {
-          frame,
-          page: component,
-          expected,
-          found,
-        });
+      const owner = this.#owner[frame]!;
+      const expected = this.#expected[owner * this.#reaches + this.#reach[frame]!]!;
+      const differ = (system.states(frame) ^ expected) & this.#recorded;
+      if (differ !== 0) {
+        this.#recordsDiffer(frame, differ, expected);
         return;
       }
       const isAlone = this.#reach[frame] === 1 << this.#owner[frame]!;
@@ -229,10 +231,35 @@ class OwnershipOracle implements Oracle {
     }
   }
 
-  #expected(component: number, frame: number): PageState {
-    const reach = this.#reach[frame]!;
-    if (this.#owner[frame] === component)
-      return reach === 1 << component ? PageState.Owned : PageState.SharedOwned;
-    return (reach & (1 << component)) !== 0 ? PageState.SharedBorrowed : PageState.None;
+  /** The first component whose two bits differ. */
+  #recordsDiffer(frame: number, differ: number, expected: number): void {
+    const component = (31 - Math.clz32(differ & -differ)) >>> 1;
+    const stateIn = (states: number): number => (states >>> (2 * component)) & 3;
+    this.#scene.report.add('ownership', 'records-differ', 'page', {
+      frame,
+      page: component,
+      expected: stateIn(expected),
+      found: stateIn(expected ^ differ),
+    });
   }
+}
+
+/** What a component's record says of a page, given its owner and who may reach it. */
+function stateOf(component: number, owner: number, reach: number): PageState {
+  if (owner === component)
+    return reach === 1 << component ? PageState.Owned : PageState.SharedOwned;
+  return (reach & (1 << component)) !== 0 ? PageState.SharedBorrowed : PageState.None;
+}
+
+/** By owner and reach: the states of all components, as `Ownership.states` has them. */
+function expectedStates(components: number): Uint32Array {
+  const reaches = 1 << components;
+  const table = new Uint32Array(components * reaches);
+  for (let owner = 0; owner < components; owner += 1) {
+    for (let reach = 0; reach < reaches; reach += 1) {
+      for (let component = 0; component < components; component += 1)
+        table[owner * reaches + reach]! |= stateOf(component, owner, reach) << (2 * component);
+    }
+  }
+  return table;
 }

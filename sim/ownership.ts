@@ -27,6 +27,16 @@ export interface Ownership {
   readonly lock: number;
   /** References that are counted to a page: pins, and what hangs on it as a table. */
   references(frame: number): number;
-  /** What a component's record says about a memory frame; undefined where it keeps none. */
-  state(component: number, frame: number): PageState | undefined;
+  /** Components that keep a record, as a bit mask. */
+  readonly recording: number;
+  /** What the records say about a memory frame: a `PageState` in two bits for each component, the first one lowest. */
+  states(frame: number): number;
+}
+
+/** Bits of `Ownership.states` that belong to these components. */
+export function statesMask(components: number): number {
+  let mask = 0;
+  for (let component = 0; components >>> component !== 0; component += 1)
+    if ((components & (1 << component)) !== 0) mask |= 3 << (2 * component);
+  return mask;
 }

@@ -9,9 +9,11 @@
 import { baseRegister } from '../../sim/access.ts';
 import { ACCESSED, frameOf, isTable, leaf, READ, table, WRITE } from '../../sim/descriptor.ts';
 import { indexAt, LAST_LEVEL, rootIndex } from '../../sim/geometry.ts';
+import type { Machine } from '../../sim/machine.ts';
 import type { WordAddress } from '../../sim/memory.ts';
 import { PageState } from '../../sim/ownership.ts';
 import { Role } from '../../sim/pages.ts';
+import type { BugId } from './bugs.ts';
 import {
   BLOCK,
   guestLeaf,
@@ -52,9 +54,55 @@ const CACHED_OF = [MEMORY + 12, MEMORY + 7] as const;
 export const PINNED_PAGES = [MEMORY + 14, MEMORY + 13] as const;
 export const LENT = MEMORY + 15;
 
-/** The page that is given out next while the machine is put together. */
+/** What putting the machine together comes to. */
+const Step = { Put: 0, Enter: 1, Assign: 2, Plant: 3, Claim: 4, Flag: 5 } as const;
+type Step = (typeof Step)[keyof typeof Step];
+
+/** How a machine is put together: steps, four numbers each, and the flags that are asked for on the way. */
+export interface BootSteps {
+  readonly numbers: Int32Array;
+  readonly flags: readonly BugId[];
+}
+
+function perform(machine: Machine, step: number, a: number, b: number, c: number): void {
+  switch (step) {
+    case Step.Put:
+      machine.memory.store(a, b, 0);
+      return;
+    case Step.Enter:
+      machine.memory.store(a, b, 0);
+      machine.tables.update(a, 0, b);
+      return;
+    case Step.Assign:
+      machine.pages.assign(a, b as Role);
+      return;
+    case Step.Plant:
+      machine.tables.plant(a, b);
+      return;
+    case Step.Claim:
+      claimOwner(machine.actors[0]!, a, b, c);
+      return;
+    default:
+  }
+}
+
+/** The steps of a boot with the same parameters, once more. */
+function replay(world: PkvmWorld, { numbers, flags }: BootSteps): void {
+  const { machine } = world;
+  for (let at = 0; at < numbers.length; at += 4) {
+    const step = numbers[at]!;
+    const a = numbers[at + 1]!;
+    // whether a run reads a flag does not depend on the runs before
+    if (step === Step.Flag) world.bug(flags[a]!);
+    else perform(machine, step, a, numbers[at + 2]!, numbers[at + 3]!);
+  }
+}
+
+/** Puts the machine together, and keeps the steps: they are the same whenever the parameters are. */
 class Boot {
   readonly #world: PkvmWorld;
+  readonly #numbers: number[] = [];
+  readonly #flags: BugId[] = [];
   /** By tree: table pages that it takes next. */
   readonly #next = new Map<Stage, number>();
 
@@ -62,8 +110,30 @@ class Boot {
     this.#world = world;
   }
 
+  get steps(): BootSteps {
+    return { numbers: Int32Array.from(this.#numbers), flags: this.#flags };
+  }
+
+  #do(step: Step, a: number, b = 0, c = 0): void {
+    this.#numbers.push(step, a, b, c);
+    perform(this.#world.machine, step, a, b, c);
+  }
+
+  #bug(id: BugId): boolean {
+    if (!this.#flags.includes(id)) this.#do(Step.Flag, this.#flags.push(id) - 1);
+    return this.#world.bug(id);
+  }
+
   put(word: WordAddress, value: number): void {
-    this.#world.machine.memory.store(word, value, 0);
+    this.#do(Step.Put, word, value);
+  }
+
+  assign(frame: number, role: Role): void {
+    this.#do(Step.Assign, frame, role);
+  }
+
+  own(frame: number, owner: number, reach: number): void {
+    this.#do(Step.Claim, frame, owner, reach);
   }
 
   /** Pages taken since `begin`. */
@@ -73,17 +143,16 @@ class Boot {
 
   /** The first pages from here are the root of a stage, the next ones its tables. */
   begin(stage: Stage, first: number, tables = first + stage.geometry.rootPages): void {
-    const { machine } = this.#world;
     this.put(stage.root, first);
     for (let i = 0; i < stage.geometry.rootPages; i += 1) this.#asTable(first + i);
-    machine.tables.plant(stage.tree, first);
-    if (this.#world.bug('A46-root-counted-as-one') && stage.geometry.rootPages > 1)
+    this.#do(Step.Plant, stage.tree, first);
+    if (this.#bug('A46-root-counted-as-one') && stage.geometry.rootPages > 1)
       this.put(this.#world.count(first + 1), 0);
     this.#next.set(stage, tables);
   }
 
   #asTable(frame: number): void {
-    this.#world.machine.pages.assign(frame, Role.Table);
+    this.assign(frame, Role.Table);
     this.put(this.#world.count(frame), 1);
   }
 
@@ -109,9 +178,8 @@ class Boot {
 
   #write(frame: number, word: WordAddress, value: number): void {
     const { machine } = this.#world;
-    this.put(word, value);
-    machine.tables.update(word, 0, value);
-    if (this.#world.bug('M18-counts-not-fixed') && frame < HOST_POOL) return;
+    this.#do(Step.Enter, word, value);
+    if (this.#bug('M18-counts-not-fixed') && frame < HOST_POOL) return;
     const count = this.#world.count(frame);
     this.put(count, machine.memory.load(count) + 1);
   }
@@ -121,6 +189,15 @@ export function bootOwnership(
   world: PkvmWorld,
   parameters: Readonly<Record<string, number>>,
 ): void {
+  const { first = 0, second = 0, guests = 0 } = parameters;
+  const key = first | (second << 4) | (guests << 8);
+  const known = world.boots.get(key);
+  if (known === undefined) world.boots.set(key, putTogether(world, parameters));
+  else replay(world, known);
+  loadRegisters(world);
+}
+
+function putTogether(world: PkvmWorld, parameters: Readonly<Record<string, number>>): BootSteps {
   const boot = new Boot(world);
   const guests = parameters.guests ?? 0;
   const isOneMissing = guests === 3;
@@ -138,14 +215,11 @@ export function bootOwnership(
     boot.put(world.reservedHandle, PLAIN);
     if (!isOneMissing) boot.put(world.toldHandle, PLAIN);
   }
-  world.fillPool(
-    world.hypPool,
-    HYP_POOL,
-    world.configuration.poolPages,
-    boot.taken(world.hyp, HYP_POOL),
-  );
-  world.fillPool(world.hostPool, HOST_POOL, HOST_POOL_PAGES, boot.taken(world.host, HOST_POOL));
-  loadRegisters(world);
+  const put = boot.put.bind(boot);
+  const { hypPool, hostPool, configuration } = world;
+  world.fillPool(hypPool, HYP_POOL, configuration.poolPages, boot.taken(world.hyp, HYP_POOL), put);
+  world.fillPool(hostPool, HOST_POOL, HOST_POOL_PAGES, boot.taken(world.host, HOST_POOL), put);
+  return boot.steps;
 }
 
 /** Image and pools: the hypervisor's, block by block. */
@@ -160,15 +234,11 @@ function giveToHyp(world: PkvmWorld, boot: Boot, frame: number): void {
   boot.entry(world.hyp, frame, LAST_LEVEL, hypLeaf(frame));
   boot.entry(world.host, frame, LAST_LEVEL, annotation(Owner.Hyp));
   boot.put(world.record(frame), record(PageState.None, PageState.Owned));
-  own(world, frame, Owner.Hyp, bit(Owner.Hyp));
+  boot.own(frame, Owner.Hyp, bit(Owner.Hyp));
 }
 
 function lendAtBoot({ machine, lent }: PkvmWorld, boot: Boot, frame: number): void {
   boot.put(lent, machine.memory.load(lent) | (1 << (frame - MEMORY)));
-}
-
-function own({ machine }: PkvmWorld, frame: number, owner: number, reach: number): void {
-  claimOwner(machine.actors[0]!, frame, owner, reach);
 }
 
 function makeGuest(world: PkvmWorld, boot: Boot, guest: number): void {
@@ -194,14 +264,14 @@ function makeGuest(world: PkvmWorld, boot: Boot, guest: number): void {
 
 function shareWithHyp(world: PkvmWorld, boot: Boot, frame: number): void {
   boot.put(world.record(frame), record(PageState.SharedOwned, PageState.SharedBorrowed));
-  own(world, frame, Owner.Host, bit(Owner.Host) | bit(Owner.Hyp));
+  boot.own(frame, Owner.Host, bit(Owner.Host) | bit(Owner.Hyp));
 }
 
 /** vCPU 0 has one page set aside, and vCPU 1 of a guest the one that is no table. */
 function fillCache(world: PkvmWorld, boot: Boot, guest: number): void {
   const words = world.guests[guest]!;
   const give = (vcpu: number, frame: number): void => {
-    world.machine.pages.assign(frame, Role.Kernel);
+    boot.assign(frame, Role.Kernel);
     boot.put(words.cacheHead + vcpu, frame);
     boot.put(words.cacheCount + vcpu, 1);
   };
@@ -232,27 +302,27 @@ function startPage(
     case 3:
       boot.put(world.record(frame), record(SharedOwned, None));
       boot.put(world.secureShares, world.machine.memory.load(world.secureShares) | (1 << index));
-      own(world, frame, Owner.Host, bit(Owner.Host) | bit(Owner.Secure));
+      boot.own(frame, Owner.Host, bit(Owner.Host) | bit(Owner.Secure));
       return;
     case 4:
       if (isOneMissing) return;
       boot.put(world.record(frame), record(SharedOwned, None));
       boot.put(world.shares(frame), 1);
       guestLeafOf(1, SharedBorrowed);
-      own(world, frame, Owner.Host, bit(Owner.Host) | bit(Owner.Guest + 1));
+      boot.own(frame, Owner.Host, bit(Owner.Host) | bit(Owner.Guest + 1));
       return;
     case 5:
       boot.put(world.record(frame), record(None, None));
       boot.entry(world.host, frame, LAST_LEVEL, annotation(Owner.Guest, page));
       guestLeafOf(0, Owned);
-      own(world, frame, Owner.Guest, bit(Owner.Guest));
+      boot.own(frame, Owner.Guest, bit(Owner.Guest));
       return;
     case 6:
       boot.put(world.record(frame), record(SharedBorrowed, None));
-      own(world, frame, Owner.Guest, bit(Owner.Guest));
+      boot.own(frame, Owner.Guest, bit(Owner.Guest));
       boot.entry(world.host, frame, LAST_LEVEL, hostLeaf(frame));
       guestLeafOf(0, SharedOwned);
-      own(world, frame, Owner.Guest, bit(Owner.Guest) | bit(Owner.Host));
+      boot.own(frame, Owner.Guest, bit(Owner.Guest) | bit(Owner.Host));
       return;
     case 7:
       if (index === 1) boot.entry(world.stages[0]!, page, LAST_LEVEL, POISON);
@@ -270,7 +340,7 @@ function shareBlock(world: PkvmWorld, boot: Boot): void {
   for (let frame = first; frame < first + BLOCK; frame += 1) {
     boot.put(world.record(frame), record(PageState.SharedOwned, PageState.None));
     boot.put(world.shares(frame), 1);
-    own(world, frame, Owner.Host, bit(Owner.Host) | bit(Owner.Guest + 1));
+    boot.own(frame, Owner.Host, bit(Owner.Host) | bit(Owner.Guest + 1));
   }
   const leaf = guestLeaf(first) | tag(PageState.SharedBorrowed);
   boot.entry(world.stages[1]!, page, LAST_LEVEL - 1, leaf);

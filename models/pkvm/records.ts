@@ -36,24 +36,10 @@ export function tagOf(leaf: number): PageState {
 /** The accounts that oracles compare: each component's own. */
 export function ownershipOf(world: PkvmWorld): Ownership {
   const { memory, tables } = world.machine;
-  // one look at a guest's table serves all frames of a moment
-  const states = new Uint8Array(GUESTS * FRAMES);
-  let at = -1;
-  const look = (): void => {
-    at = world.moment;
-    states.fill(PageState.None);
-    for (let guest = 0; guest < GUESTS; guest += 1) {
-      const { entries, live } = tables.trees[Tree.Guest + guest]!;
-      if (!live) continue;
-      for (let page = 0; page < entries.length; page += 1) {
-        const entry = entries[page]!;
-        if (isValid(entry)) states[guest * FRAMES + frameOf(entry)] = tagOf(entry);
-      }
-    }
-  };
   const guestState = (guest: number, frame: number): PageState => {
-    if (at !== world.moment) look();
-    return states[guest * FRAMES + frame] as PageState;
+    const { entries, mapped, live } = tables.trees[Tree.Guest + guest]!;
+    if (!live || mapped[frame] === 0) return PageState.None;
+    return tagOf(entries.find((entry) => isValid(entry) && frameOf(entry) === frame)!);
   };
   return {
     hypervisor: Owner.Hyp,
@@ -66,13 +52,13 @@ export function ownershipOf(world: PkvmWorld): Ownership {
     ownerAtBoot: (frame) => (frame < MEMORY ? Owner.Hyp : Owner.Host),
     lock: Lock.Host,
     references: (frame) => memory.load(world.count(frame)),
-    state(component, frame) {
+    recording: (1 << (Owner.Guest + GUESTS)) - 1,
+    states(frame) {
       const word = memory.load(world.record(frame));
-      if (component === Owner.Host) return hostState(word);
-      if (component === Owner.Hyp) return hypState(word);
-      return component < Owner.Guest + GUESTS
-        ? guestState(component - Owner.Guest, frame)
-        : undefined;
+      let states = hostState(word) | (hypState(word) << 2);
+      for (let guest = 0; guest < GUESTS; guest += 1)
+        states |= guestState(guest, frame) << (2 * (Owner.Guest + guest));
+      return states;
     },
   };
 }

@@ -10,7 +10,7 @@ import type { WordAddress } from '../../sim/memory.ts';
 import type { Ownership } from '../../sim/ownership.ts';
 import { Variables } from '../../sim/variables.ts';
 import type { BugFlags, World } from '../system.ts';
-import { bootOwnership } from './after-boot.ts';
+import { type BootSteps, bootOwnership } from './after-boot.ts';
 import { beforeBoot } from './before-boot.ts';
 import type { BugId } from './bugs.ts';
 import type { PkvmConfiguration } from './configurations.ts';
@@ -145,6 +145,8 @@ export class PkvmWorld implements World {
   /** By actor: pages from outside that it has brought into the pool. */
   readonly brought: number[];
   readonly invariants: readonly Invariant[];
+  /** By parameters of the run: the steps that put the machine together (after-boot.ts). */
+  readonly boots = new Map<number, BootSteps>();
   readonly ownership?: Ownership;
   /** The host's: 1 while the plain guest is logged, and the marks of its logged pages. */
   readonly log: WordAddress;
@@ -289,7 +291,9 @@ export class PkvmWorld implements World {
     if (configuration.part === 'ownership') bootOwnership(this, parameters);
     else if (configuration.part === 'boot') beforeBoot(this);
     else {
-      this.fillPool(this.hypPool, HYP_POOL, configuration.poolPages, 0);
+      this.fillPool(this.hypPool, HYP_POOL, configuration.poolPages, 0, (word, value) =>
+        machine.memory.store(word, value, 0),
+      );
       this.#leaveOrders();
     }
   }
@@ -306,9 +310,14 @@ export class PkvmWorld implements World {
   }
 
   /** A pool over `pages` pages of which the first `reserved` are taken; free ones in the largest blocks possible. */
-  fillPool(pool: Pool, first: number, pages: number, reserved: number): void {
+  fillPool(
+    pool: Pool,
+    first: number,
+    pages: number,
+    reserved: number,
+    put: (word: WordAddress, value: number) => void,
+  ): void {
     const { memory } = this.machine;
-    const put = (word: WordAddress, value: number): void => memory.store(word, value, 0);
     const limit = limitFor(this, pages);
     put(pool.range, rangeWord(first, pages));
     put(pool.maxOrder, limit);

@@ -21,7 +21,8 @@ const OWNERS: Ownership = {
   lock: 0,
   ownerAtBoot: () => HOST,
   references: () => 0,
-  state: () => undefined,
+  recording: 0,
+  states: () => 0,
 };
 
 /** The guest of the third tree has written a page of its own. */

@@ -27,10 +27,13 @@ class Records implements Ownership {
   referenced = 0;
   ownerAtBoot = (): number => HOST;
   references = (): number => this.referenced;
-  state(component: number, frame: number): PageState | undefined {
-    if (component > GUEST) return undefined;
-    const untouched = component === HOST ? PageState.Owned : PageState.None;
-    return this.written.get(`${component} ${frame}`) ?? untouched;
+  readonly recording = (1 << (GUEST + 1)) - 1;
+  states(frame: number): number {
+    const stateOf = (component: number): PageState => {
+      const untouched = component === HOST ? PageState.Owned : PageState.None;
+      return this.written.get(`${component} ${frame}`) ?? untouched;
+    };
+    return stateOf(HOST) | (stateOf(HYPERVISOR) << 2) | (stateOf(GUEST) << 4);
   }
   write(frame: number, host: PageState, hypervisor: PageState, guest: PageState): void {
     [host, hypervisor, guest].forEach((state, i) => {
