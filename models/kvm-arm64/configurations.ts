@@ -252,7 +252,7 @@ export const CONFIGURATIONS: readonly KvmConfiguration[] = Object.freeze([
       parameters: [...PARAMETERS, VMAS, READ_ONLY],
       hasLayout: true,
       hasReadOnly: true,
-      weight: 30,
+      weight: 60,
       frames: 112,
     },
   ),
