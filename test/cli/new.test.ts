@@ -128,6 +128,8 @@ test.serial('the tests of a new oracle fail, and pass when it is filled', (t) =>
 
 test.serial('the tests of a new bug fail, and pass when its flag is read', (t) => {
   const file = 'test/models/Z99-forgets-nothing.test.ts';
+  // enough for this bug; the rest would be spent looking for one that is not there
+  edit(file, (text) => text.replace('20_000', '1_000'));
   t.is(failing(file).length, 2);
   // what X15 does, under another name
   const known = readFileSync('models/xen-arm/bugs.ts', 'utf8');
