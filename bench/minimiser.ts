@@ -20,7 +20,7 @@ import { Sessions } from '../fuzz/sessions.ts';
 import { coarseSignature } from '../fuzz/signature.ts';
 
 const BUGS = 'A02,A03,A05,A06,A07,A42,A16,A18,A20,A21,M15-,M28-';
-const HUNT_MAX = 8000;
+const HUNT_MAX = 200_000;
 const EXPLORE = { switches: 3, answers: 1, executions: 3000 };
 
 const { values } = parseArgs({
