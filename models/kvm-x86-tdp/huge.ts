@@ -63,7 +63,10 @@ export function* splitLarge(
     yield* self.enterSection(at.enterRcu, RCU);
     const iter = new TdpIterator(world, root, frame, 2, end);
     for (yield* iter.start(self, first); iter.isInside && !isOut; yield* iter.next(self)) {
-      if (yield* iter.yields(self, Mode.Shared, false)) continue;
+      if (iter.mustYield(self)) {
+        yield* iter.giveWay(self, Mode.Shared, false);
+        continue;
+      }
       iter.visit(self);
       if (!isPresentLeaf(iter.snap)) continue;
       if (spare < 0) {
@@ -98,7 +101,10 @@ export function* recoverLarge(self: Actor, world: KvmWorld): Operation<void> {
     yield* self.enterSection(at.enterRcu, RCU);
     const iter = new TdpIterator(world, root, frame, 2, world.geometry.windowPages);
     for (yield* iter.start(self, 0); iter.isInside; yield* iter.next(self)) {
-      if (yield* iter.yields(self, Mode.Shared, false)) continue;
+      if (iter.mustYield(self)) {
+        yield* iter.giveWay(self, Mode.Shared, false);
+        continue;
+      }
       iter.visit(self);
       if (iter.level !== 2 || !isTable(iter.snap)) continue;
       const large = yield* largeLeaf(self, world, iter);

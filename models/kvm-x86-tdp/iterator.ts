@@ -3,7 +3,10 @@
  * changes and of giving up the lock. Idiom:
  *
  *   for (yield* iter.start(self, first); iter.isInside; yield* iter.next(self)) {
- *     if (yield* iter.yields(self, mode, flush)) continue;
+ *     if (iter.mustYield(self)) {
+ *       yield* iter.giveWay(self, mode, flush);
+ *       continue;
+ *     }
  *     iter.visit(self);
  *     ...
  *   }
@@ -16,7 +19,7 @@ import type { Actor, Operation } from '../../sim/actor.ts';
 import { assert } from '../../sim/assert.ts';
 import { Claim } from '../../sim/claims.ts';
 import { frameOf } from '../../sim/descriptor.ts';
-import { entriesPerTable } from '../../sim/geometry.ts';
+import { entriesPerTable, indexAt } from '../../sim/geometry.ts';
 import type { Mode } from '../../sim/locks.ts';
 import { sites } from '../../sim/site.ts';
 import type { Place } from './entries.ts';
@@ -42,12 +45,12 @@ const at = iteratorSites;
 export interface Walk extends Place {
   readonly gfn: number;
   readonly isInside: boolean;
-  /** The question whether to yield comes after the work, as `givesWay`. */
+  /** The question whether to yield comes after the work, as it did in 2020; otherwise before it. */
   readonly asksLate: boolean;
   start(self: Actor, first: number): Operation<void>;
   next(self: Actor): Operation<void>;
-  yields(self: Actor, mode: Mode, flush: boolean): Operation<boolean>;
-  givesWay(self: Actor, mode: Mode, flush: boolean): Operation<boolean>;
+  mustYield(self: Actor): boolean;
+  giveWay(self: Actor, mode: Mode, flush: boolean): Operation<void>;
   visit(self: Actor): void;
   finish(self: Actor, early?: boolean): void;
 }
@@ -142,9 +145,7 @@ export class TdpIterator implements Walk {
   }
 
   #index(): number {
-    const { geometry } = this.world;
-    const index = Math.floor(this.gfn / span(geometry, this.level));
-    return index & (entriesPerTable(geometry) - 1);
+    return indexAt(this.world.geometry, this.gfn, machineLevel(this.level));
   }
 
   #place(): void {
@@ -152,26 +153,22 @@ export class TdpIterator implements Walk {
   }
 
   /**
-   * The yield test, asked at the top of the body before any work: gives the lock up if somebody waits
-   * for it (a choice) and the walk has come further since it last did. Then the body must do nothing.
-   * @param flush the caller owes a flush: done before the read section ends (Rule F)
+   * The yield test, asked at the top of the body before any work: somebody waits for the lock (a choice) and the
+   * walk has come further since it last gave it up. Then the body gives way and must do nothing.
    */
-  *yields(self: Actor, mode: Mode, flush: boolean): Operation<boolean> {
+  mustYield(self: Actor): boolean {
     self.claim(Claim.WalkTested, this.target, 0, 0);
-    const { world } = this;
     if (self.choose(at.contended, 2) === 0) return false;
     const isFurther = this.target !== this.yieldedAt;
-    if (!isFurther && !world.bug('K01-yields-without-progress')) return false;
-    yield* dropForOthers(self, mode, flush);
-    self.claim(Claim.WalkYielded, this.target, 0, 0);
-    if (world.bug('K03-advances-after-restart')) yield* this.#restart(self);
-    else this.yielded = true;
-    return true;
+    return isFurther || this.world.bug('K01-yields-without-progress');
   }
 
-  /** Not in this form. */
-  *givesWay(): Operation<boolean> {
-    return false;
+  /** @param flush the caller owes a flush: done before the read section ends (Rule F) */
+  *giveWay(self: Actor, mode: Mode, flush: boolean): Operation<void> {
+    yield* dropForOthers(self, mode, flush);
+    self.claim(Claim.WalkYielded, this.target, 0, 0);
+    if (this.world.bug('K03-advances-after-restart')) yield* this.#restart(self);
+    else this.yielded = true;
   }
 
   /** The lock was given up by the caller itself: the walk starts again at its target. */

@@ -87,14 +87,21 @@ function* protectSlot(self: Actor, world: KvmWorld): Operation<void> {
     const frame = yield* self.readOnce(here.readFrame, world.rootFrame + root);
     yield* self.enterSection(here.enterRcu, RCU);
     const iter = walkOf(world, root, frame, world.geometry.windowPages);
+    const asksFirst = !testsLate && !iter.asksLate;
     for (yield* iter.start(self, 0); iter.isInside; yield* iter.next(self)) {
-      if (!testsLate && (yield* iter.yields(self, mode, false))) continue;
+      if (asksFirst && iter.mustYield(self)) {
+        yield* iter.giveWay(self, mode, false);
+        continue;
+      }
       iter.visit(self);
       if (!isLeaf(iter.snap) || (iter.snap & loggedBit(world, iter.snap, iter.level)) === 0)
         continue;
-      if (testsLate && (yield* iter.yields(self, mode, false))) continue;
+      if (testsLate && iter.mustYield(self)) {
+        yield* iter.giveWay(self, mode, false);
+        continue;
+      }
       yield* clearLogged(self, world, iter);
-      if (iter.asksLate) yield* iter.givesWay(self, mode, false);
+      if (iter.asksLate && iter.mustYield(self)) yield* iter.giveWay(self, mode, false);
     }
     iter.finish(self);
     yield* self.exitSection(here.leaveRcu, RCU);

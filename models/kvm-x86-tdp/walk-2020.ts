@@ -36,18 +36,15 @@ export class Walk2020 extends TdpIterator2020 implements Walk {
     yield* super.start(self, goal);
   }
 
-  /** There was no such question before the work. */
-  *yields(): Operation<boolean> {
-    return false;
+  mustYield(self: Actor): boolean {
+    self.claim(Claim.WalkTested, this.goal, 0, 0);
+    return self.choose(iteratorSites.contended, 2) === 1;
   }
 
-  *givesWay(self: Actor, mode: Mode, flush: boolean): Operation<boolean> {
-    self.claim(Claim.WalkTested, this.goal, 0, 0);
-    if (self.choose(iteratorSites.contended, 2) === 0) return false;
+  *giveWay(self: Actor, mode: Mode, flush: boolean): Operation<void> {
     yield* dropForOthers(self, mode, flush);
     self.claim(Claim.WalkYielded, Math.max(this.goal, this.gfn), 0, 0);
     yield* this.refresh(self);
-    return true;
   }
 
   visit(self: Actor): void {

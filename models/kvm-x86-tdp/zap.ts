@@ -64,7 +64,8 @@ function* zapLeafs(
   yield* self.enterSection(at.enterRcu, RCU);
   const iter = walkOf(world, root, frame, end);
   for (yield* iter.start(self, first); iter.isInside; yield* iter.next(self)) {
-    if (yield* iter.yields(self, Mode.Exclusive, flush)) {
+    if (!iter.asksLate && iter.mustYield(self)) {
+      yield* iter.giveWay(self, Mode.Exclusive, flush);
       flush = false;
       continue;
     }
@@ -72,7 +73,10 @@ function* zapLeafs(
     if (!isPresentLeaf(iter.snap)) continue;
     yield* setExclusive(self, world, iter, NONE);
     if (!isInvalid) flush = true;
-    if (iter.asksLate && (yield* iter.givesWay(self, Mode.Exclusive, flush))) flush = false;
+    if (iter.asksLate && iter.mustYield(self)) {
+      yield* iter.giveWay(self, Mode.Exclusive, flush);
+      flush = false;
+    }
   }
   iter.finish(self);
   yield* self.exitSection(at.leaveRcu, RCU);
@@ -85,7 +89,10 @@ export function* zapRoot(self: Actor, world: KvmWorld, root: number): Operation<
   for (let level = 1; level <= rootLevel(world.geometry); level += 1) {
     const iter = new TdpIterator(world, root, frame, level, world.geometry.windowPages);
     for (yield* iter.start(self, 0); iter.isInside; yield* iter.next(self)) {
-      if (yield* iter.yields(self, Mode.Shared, false)) continue;
+      if (iter.mustYield(self)) {
+        yield* iter.giveWay(self, Mode.Shared, false);
+        continue;
+      }
       iter.visit(self);
       while (iter.level === level && isPresent(iter.snap)) {
         if (yield* setShared(self, world, iter, NONE)) break;

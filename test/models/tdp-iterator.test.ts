@@ -231,7 +231,8 @@ function yieldingWalk(bench: Bench, minLevel: number, when: (visit: number) => b
     bench.contended = when(turn) ? 1 : 0;
     turn += 1;
     targets.push(iter.target);
-    if (finish(iter.yields(self, Mode.Shared, false))) {
+    if (iter.mustYield(self)) {
+      finish(iter.giveWay(self, Mode.Shared, false));
       yields += 1;
       continue;
     }
