@@ -215,13 +215,13 @@ export const CONFIGURATIONS: readonly TdpConfiguration[] = Object.freeze([
   ),
   configuration('tdp-4-level', '6.17, 4 levels of 512 entries', real(4), {
     isReal: true,
-    weight: 3,
+    weight: 5,
     frames: 3072,
   }),
   configuration('tdp-5-level', '6.12, 5 levels of 512 entries', real(5), {
     generation: '6.12',
     isReal: true,
-    weight: 3,
+    weight: 5,
     frames: 3072,
   }),
 ]);
