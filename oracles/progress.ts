@@ -23,7 +23,7 @@ import { Regime, type Tree } from '../sim/tables.ts';
 import { samePage, TlbKind } from '../sim/tlb.ts';
 import { KeptLeaves } from './kept-leaves.ts';
 import type { Oracle, OracleSpec, Scene } from './oracle.ts';
-import { loadedTree } from './translations.ts';
+import { faultedTree, faultingTree } from './translations.ts';
 
 /** Handled faults of one access without any lasting change in between, before it is a finding. */
 export const SPURIOUS_FAULTS_MAX = 1;
@@ -71,8 +71,6 @@ class Progress implements Oracle {
   readonly #isChanged: Uint8Array;
   readonly #changed: Int32Array;
   readonly #pages: number;
-  /** Some tree is made from a table of the guest's own. */
-  readonly #hasDerived: boolean;
   #changedCount = 0;
   /** Per actor: page of its last fault, and lasting changes of that page that were its own. */
   readonly #at: Int32Array;
@@ -85,6 +83,8 @@ class Progress implements Oracle {
   readonly #handled: Int32Array;
   readonly #faulted: Uint8Array;
   readonly #spurious: Int32Array;
+  /** Per actor: the tree through which it faulted last. */
+  readonly #tree: Int32Array;
   /** Per actor: page + 1 of a permission fault that is being handled (or 0), what it wanted, and its row. */
   readonly #denied: Int32Array;
   readonly #wanted: Uint8Array;
@@ -101,7 +101,6 @@ class Progress implements Oracle {
     const pages = Math.max(...trees.map((tree) => tree.geometry.windowPages));
     const size = pages * trees.length;
     this.#pages = pages;
-    this.#hasDerived = trees.some(({ isDerived }) => isDerived);
     const locks = [...new Set(trees.filter(isGuests).map(({ lock }) => lock))];
     this.#version = new Int32Array(pages * locks.length);
     this.#guest = trees.map((tree) => (isGuests(tree) ? locks.indexOf(tree.lock) * pages : -1));
@@ -119,6 +118,7 @@ class Progress implements Oracle {
     this.#handled = new Int32Array(actors);
     this.#faulted = new Uint8Array(actors);
     this.#spurious = new Int32Array(actors);
+    this.#tree = Int32Array.from(scene.machine.actors, ({ tree }) => tree);
     this.#denied = new Int32Array(actors);
     this.#wanted = new Uint8Array(actors);
     this.#deniedRow = new Int32Array(actors);
@@ -139,6 +139,7 @@ class Progress implements Oracle {
     this.#denied.fill(0);
     this.#relaxes.fill(0);
     this.#isRefused.fill(0);
+    for (const { index, tree } of this.#scene.machine.actors) this.#tree[index] = tree;
   }
 
   onEvent(kind: EventCode, a: number, b: number, c: number, d: number): void {
@@ -180,6 +181,7 @@ class Progress implements Oracle {
         return;
       case Event.Fault:
         this.#isRefused[actor] = 1;
+        this.#tree[actor] = faultingTree(machine, actor);
         this.#faulted[actor] = this.#page[actor] === a ? 1 : 0;
         if (this.#page[actor] !== a) this.#page[actor] = -1;
         if (this.#at[actor] !== a) this.#own[actor] = 0;
@@ -250,7 +252,7 @@ class Progress implements Oracle {
 
   /** Where the versions of the guest begin that the actor runs or serves. */
   #guestOf(actor: number): number {
-    return this.#guest[this.#scene.machine.actors[actor]!.tree]!;
+    return this.#guest[this.#tree[actor]!]!;
   }
 
   /** The actor's last fault was at this page of this tree's guest. */
@@ -312,8 +314,7 @@ class Progress implements Oracle {
   }
 
   #isTreeLock(actor: number, lock: number): boolean {
-    const { machine } = this.#scene;
-    return machine.tables.trees[machine.actors[actor]!.tree]!.lock === lock;
+    return this.#scene.machine.tables.trees[this.#tree[actor]!]!.lock === lock;
   }
 
   /** What differs now from when it was first changed counts as a lasting change of the page. */
@@ -343,10 +344,10 @@ class Progress implements Oracle {
     if (actor < 0 || this.#denied[actor] !== page + 1) return;
     const { machine, report } = this.#scene;
     const { tlb, vttbr, index: pe } = machine.pes[machine.actors[actor]!.pe]!;
-    const { entries, vmid, pastVmids } = this.#treeOf(actor, vttbr);
+    const { entries, vmid, pastVmids, component } = faultedTree(machine, this.#tree[actor]!, vttbr);
     if (!isValid(entries[page]!) || !permits(entries[page]!, this.#wanted[actor] as Intent)) return;
     // where guests share the PE, another one's context may be loaded by now
-    const tag = pastVmids !== 0 ? vmid : vttbr & 0xff;
+    const tag = pastVmids !== 0 || component >= 0 ? vmid : vttbr & 0xff;
     this.judgements += 1;
     this.#denied[actor] = 0;
     for (let i = 0; i < tlb.count; i += 1) {
@@ -359,13 +360,6 @@ class Progress implements Oracle {
       report.add('progress', 'faulting-entry-left', 'translation', facts);
       return;
     }
-  }
-
-  /** The tree through which the actor faulted; a guest may have several, of which one is loaded. */
-  #treeOf(actor: number, vttbr: number): Tree {
-    const { machine } = this.#scene;
-    const own = machine.tables.trees[machine.actors[actor]!.tree]!;
-    return this.#hasDerived ? (loadedTree(machine, vttbr) ?? own) : own;
   }
 
   /** The handler is done; called after the lock was dropped. */

@@ -94,3 +94,17 @@ export function loadedTree({ tables }: Machine, vttbr: number): Tree | undefined
     (tree) => tree.loadable && tree.regime === Regime.Guest && tree.root === root,
   );
 }
+
+/** The tree through which an actor faults: where pages have owners, whichever of theirs its PE has loaded. */
+export function faultingTree(machine: Machine, actor: number): number {
+  const { tree, pe } = machine.actors[actor]!;
+  if (machine.tables.trees[tree]!.component < 0) return tree;
+  return loadedTree(machine, machine.pes[pe]!.vttbr)?.index ?? tree;
+}
+
+/** The tree that a fault was about; a guest whose trees are made from its own tables has several, of which one is loaded. */
+export function faultedTree(machine: Machine, tree: number, vttbr: number): Tree {
+  const { trees } = machine.tables;
+  const own = trees[tree]!;
+  return trees.some(({ isDerived }) => isDerived) ? (loadedTree(machine, vttbr) ?? own) : own;
+}

@@ -128,7 +128,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'xen-arm p2m-4k': '298d1beb1eaa0fa3',
   'xen-arm pt-rfc': '1a361039206ad3a5',
   'pkvm pkvm-toy': '089816991b4e18ed',
-  'pkvm pkvm-toy-one-page': '20492f9d2877a49b',
+  'pkvm pkvm-toy-one-page': '277669193ce56bf5',
   'pkvm pkvm-toy-logged': '13be80af29a43817',
   'pkvm pkvm-toy-delayed': '0281ec2d0ee862db',
   'pkvm pkvm-toy-vcpus': '3b67a60d20003b79',

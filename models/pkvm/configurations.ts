@@ -72,7 +72,7 @@ export const CONFIGURATIONS: readonly PkvmConfiguration[] = Object.freeze([
   configuration('pkvm-toy', 'three CPUs of a hostile host, a protected and a plain guest'),
   configuration('pkvm-toy-one-page', 'the same, and all calls are about one page', {
     isAboutOnePage: true,
-    weight: 100,
+    weight: 200,
     parameters: [FIRST, GUESTS],
   }),
   configuration('pkvm-toy-logged', 'the host logs what the plain guest writes', {

@@ -131,7 +131,7 @@ function race(first: Transition, second: Transition): PkvmGoal {
 }
 
 function canRace(first: Transition, second: Transition): boolean {
-  // a guest that dies never lives again: whoever needs it alive is sent away before it looks at a page
+  // whoever needs the guest alive is sent away before it looks at a page, unless the guest is finished, made anew and given a vCPU meanwhile
   if (first.guest === 'dying' && second.guest === 'living') return false;
   // nothing else changes a page that is pinned
   return second.name !== 'unpin' || first.pins !== undefined;

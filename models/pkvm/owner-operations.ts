@@ -21,7 +21,7 @@ import { BLOCK, DEVICE, FRAMES, MEMORY, WINDOW } from './layout.ts';
 import { createGuest, finishTeardown } from './lifecycle.ts';
 import { offerPages, topUp } from './page-cache.ts';
 import * as change from './transitions.ts';
-import { GUESTS, type PkvmWorld, PLAIN, VCPUS } from './world.ts';
+import { GUESTS, type PkvmWorld, PLAIN, PROTECTED, VCPUS } from './world.ts';
 
 export const hardwareSites = sites('pkvm-hardware', [
   'speculate',
@@ -92,7 +92,10 @@ const small = (name: string, max: number, ...usual: number[]): Parameter<PkvmCon
 
 const guest: Parameter<PkvmConfiguration> = {
   ...small('guest', GUESTS - 1),
-  arbitrary: ({ isLogged }) => (isLogged ? fc.constant(PLAIN) : fc.constantFrom(0, 1)),
+  arbitrary: ({ isLogged, isAboutOnePage }) => {
+    if (isAboutOnePage) return oneOf(PROTECTED, PLAIN);
+    return isLogged ? fc.constant(PLAIN) : fc.constantFrom(0, 1);
+  },
 };
 const protectedGuest = small('guest', GUESTS - 1, 0, 0, 0, 0, 1);
 const plainGuest = small('guest', GUESTS - 1, 1, 1, 1, 1, 0);
