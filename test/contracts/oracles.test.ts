@@ -32,6 +32,8 @@ const FIXED_IDS = [
   'context',
   'cache-maintenance',
   'system-invariant',
+  // not in the design: docs/decisions.md
+  'emulation',
 ];
 
 /** Files of oracles/ that are no oracles. */
