@@ -188,8 +188,11 @@ const OF_TODAY: readonly Goal<TdpConfiguration>[] = [
   },
   {
     id: 'mmio-left-to-user-at-once',
-    title: 'an access is left to user space on the word of an MMIO entry',
-    steps: [step('a', 'mmio.readGeneration', Event.Claim, { a: Claim.AccessEmulated })],
+    title: 'one vCPU makes an MMIO entry, and another is left to user space on the word of one',
+    steps: [
+      step('b', 'mmio.unlock', Event.Claim, { a: Claim.AccessEmulated }),
+      step('a', 'mmio.readGeneration', Event.Claim, { a: Claim.AccessEmulated }),
+    ],
     isIn: ({ hasMmio }) => hasMmio,
   },
   {
