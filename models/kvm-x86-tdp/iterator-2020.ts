@@ -14,7 +14,7 @@ import { rootLevel, span } from './geometry.ts';
 import { isTable } from './spte.ts';
 import type { KvmWorld } from './world.ts';
 
-export const oldIteratorSites = sites('iterator-2020', ['readRoot', 'reread', 'read']);
+export const oldIteratorSites = sites('first-iterator', ['readRoot', 'reread', 'read']);
 const at = oldIteratorSites;
 
 export class TdpIterator2020 {
