@@ -355,4 +355,10 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// who reads our output has seen enough: `| head`
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 process.exitCode = await main(process.argv.slice(2));

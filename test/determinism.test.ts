@@ -111,7 +111,7 @@ const PINNED: Readonly<Record<string, string>> = {
   'kvm-x86-tdp tdp-toy-tso': '3152233b240877c3',
   'kvm-x86-tdp tdp-toy-soft-ad': '03adf9770444ab65',
   'kvm-x86-tdp tdp-toy-deep': '2287702312aac813',
-  'kvm-x86-tdp iter-2020': '1b5f38fd1abc9a5d',
+  'kvm-x86-tdp iter-2020': '2c35d57d25132cc9',
   'kvm-x86-tdp tdp-4-level': '00073a330335e917',
   'kvm-x86-tdp tdp-5-level': '2db8455b261d19eb',
   'xen-arm pt-toy': '33a66b5903ac28bf',

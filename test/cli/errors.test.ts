@@ -1,4 +1,5 @@
 /** What the user gets wrong is answered in one line on standard error, with exit code 2. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -87,6 +88,13 @@ test('the program itself ends with the exit code, for mistakes of the command li
     t.is(stdout, '');
     t.regex(stderr, /^stagewright: [^\n]+\n$/);
   }
+});
+
+test('who stops reading what is printed gets no complaint', (t) => {
+  const main = `${process.execPath} --import=tsx cli/main.ts replay ${CASE} --trace`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', `${main} | head -1`], { encoding: 'utf8' });
+  t.is(stdout.split('\n').length, 2);
+  t.is(stderr, '');
 });
 
 test('a broken case is an error with file, line and column, for every command that reads cases', async (t) => {
