@@ -1,7 +1,6 @@
 // Coverage of everything that runs: tests, corpus, and a smoke campaign in worker threads. Writes
 // coverage/ (text, lcov, HTML) and fails when a folder is below its threshold in package.json.
-// Arguments are test files, all by default, external ones too; --report takes what is in coverage/raw,
-// where .ci/run lets the programs write that it runs anyway.
+// Arguments are test files, all by default, external ones too; --report takes what the last run left.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { relative } from 'node:path';
