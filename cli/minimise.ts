@@ -37,8 +37,9 @@ export function minimiseFile(file: string, flags: MinimiseFlags): number {
   const session = sessions.get(system, configuration, bug === undefined ? [] : [bug]);
   const answers = answersOf(session, value);
   const improved = (best: Minimised): void => {
-    writeCase(target, caseOf(best, comment));
-    work.mark();
+    const text = formatCase(caseOf(best, comment));
+    work.announce(text);
+    writeWhole(target, text);
   };
   const smaller = minimise(sessions, session, value, answers, { budget, improved });
   if (smaller === undefined)
@@ -74,37 +75,45 @@ function answersOf(session: Session, value: Case): Answers | undefined {
 }
 
 /**
- * A file beside `--out` while it is made: the digest of the case that it is made from. Who finds it was killed before,
- * and what is in `--out` is the smallest so far. A case that is shrunk in place needs none: it is what there is.
+ * A file beside `--out` while it is made: digests of the case that it is made from, and of what is in `--out` or is about
+ * to be. Who finds both there was killed before, and what is in `--out` is the smallest so far. A case that is shrunk in
+ * place needs none: it is what there is.
  */
 class Unfinished {
-  exists: boolean;
+  readonly exists: boolean;
   readonly #file: string;
-  readonly #digest: string | undefined;
+  readonly #source: string | undefined;
+  #last = '';
 
   constructor(file: string, target: string) {
     this.#file = `${target}.unfinished`;
-    this.#digest =
-      resolve(file) === resolve(target)
-        ? undefined
-        : createHash('sha256').update(readFileSync(file)).digest('hex');
-    this.exists =
-      this.#digest !== undefined &&
-      existsSync(target) &&
-      existsSync(this.#file) &&
-      readFileSync(this.#file, 'utf8').trim() === this.#digest;
+    const isInPlace = resolve(file) === resolve(target);
+    this.#source = isInPlace ? undefined : digestOf(readFileSync(file, 'utf8'));
+    if (isInPlace || !existsSync(target) || !existsSync(this.#file)) {
+      this.exists = false;
+      return;
+    }
+    const [source, ...results] = readFileSync(this.#file, 'utf8').trim().split('\n');
+    const found = digestOf(readFileSync(target, 'utf8'));
+    this.exists = source === this.#source && results.includes(found);
+    if (this.exists) this.#last = found;
   }
 
-  /** What was made of the case is in `--out` now. */
-  mark(): void {
-    if (this.#digest === undefined || this.exists) return;
-    writeWhole(this.#file, `${this.#digest}\n`);
-    this.exists = true;
+  /** The text will be in `--out` next; until it is, what is there now counts. */
+  announce(text: string): void {
+    if (this.#source === undefined) return;
+    const next = digestOf(text);
+    writeWhole(this.#file, `${[this.#source, this.#last, next].join('\n')}\n`);
+    this.#last = next;
   }
 
   end(): void {
-    if (this.exists) rmSync(this.#file, { force: true });
+    if (this.#source !== undefined) rmSync(this.#file, { force: true });
   }
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** Other failures that were met on the way, each as a case; those of an earlier call are written anew. */

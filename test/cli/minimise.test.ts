@@ -57,6 +57,7 @@ test('killed by kill -9, it leaves a case that fails, and goes on from there', a
     t.true(reproduces(out));
     const soFar = operationCount(readCase(out).program);
     t.true(soFar <= operationCount(wide.program));
+    // it is there before the result is: whoever is killed in between has lost nothing
     t.true(existsSync(`${out}.unfinished`));
     const again = await stagewright(minimise);
     t.is(again.code, 0, again.stderr);
